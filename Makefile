@@ -1,0 +1,64 @@
+# make demo   enhance a sample without a display: picture, OME-TIFF and metrics in demo/
+# make test   style, types, architecture and all tests, the GUI ones under a virtual display
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint screenshots venv clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+XVFB := xvfb-run -a -s "-screen 0 1600x1200x24"
+PYTEST_ARGS ?=
+
+# OpenMP's busy waiting makes small networks several times slower on few cores.
+export OMP_WAIT_POLICY := PASSIVE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:
+	@echo "make demo         enhance a sample without a display; results in demo/"
+	@echo "make test         install what the tests need, then run all of them"
+	@echo "make lint         style, types and architecture only"
+	@echo "make screenshots  make the pictures of the documentation again"
+	@echo "make venv         make $(VENV) only (PYTHON=... chooses the interpreter)"
+	@echo "make clean        remove results, builds and caches; $(VENV) stays"
+
+demo: $(VENV)/.installed
+	$(BIN)/napari-fus-ulm demo -o demo
+
+test: lint
+	scripts/system-packages.sh
+	$(XVFB) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+screenshots: $(VENV)/.installed-docs
+	scripts/system-packages.sh
+	$(XVFB) $(BIN)/python docs/make_screenshots.py
+
+venv: $(BIN)/pip
+
+# pip appears last when an environment is made, so an interrupted one is made again.
+$(BIN)/pip:
+	@python=$$(PYTHON="$(PYTHON)" scripts/find-python.sh) || exit 1; \
+	echo "$$python -m venv $(VENV)"; "$$python" -m venv $(VENV)
+
+# Installed again only when pyproject.toml changes; the sources themselves are linked, not copied.
+$(VENV)/.installed: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install -e .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install -e '.[all,test]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install -e '.[all,test,docs]'
+	@touch $(VENV)/.installed $(VENV)/.installed-test $@
+
+clean:
+	rm -rf demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,59 @@
+"""The npe2 reader: every format of `napari_fus_ulm.io` as image layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+LayerData = tuple[Any, dict[str, Any], str]
+PathOrPaths = str | Path | Sequence[str | Path]
+
+
+def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
+    """Return a reader for a file, a folder, or several files to stack; None if it is none of ours.
+
+    Parameters
+    ----------
+    path : str, Path or sequence of them
+        What napari was given.
+    """
+    from napari_fus_ulm.io import suffix_of
+
+    paths = _paths(path)
+    if not paths:
+        return None
+    for one in paths:
+        if one.is_dir():
+            if len(paths) > 1 or not any(suffix_of(file) for file in one.iterdir()):
+                return None
+        elif suffix_of(one) is None:
+            return None
+    return read
+
+
+def read(path: PathOrPaths) -> list[LayerData]:
+    """Read a file, a folder, or several files; 2-D images of one shape become one stack.
+
+    Raises
+    ------
+    ScanError
+        A sentence that names the file; napari shows it.
+    """
+    from napari_fus_ulm import io
+    from napari_fus_ulm._napari.layers import scan_to_layer
+    from napari_fus_ulm.io.common import stack
+    from napari_fus_ulm.scan import ScanError
+
+    paths = _paths(path)
+    scans = [scan for one in paths for scan in io.read(one)]
+    if len(paths) > 1 and len(scans) == len(paths):
+        with suppress(ScanError):  # images of different shape: one layer each
+            scans = [stack(scans, source=str(paths[0].parent), name=paths[0].parent.name)]
+    return [scan_to_layer(scan) for scan in scans]
+
+
+def _paths(path: PathOrPaths) -> list[Path]:
+    several = [path] if isinstance(path, str | Path) else list(path)
+    return [Path(one) for one in several]

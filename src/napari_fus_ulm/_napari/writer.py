@@ -1,0 +1,49 @@
+"""The npe2 writer of one image layer: OME-TIFF, NIfTI or NPY."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write an image layer; pixel size, position, units and what is known of it are kept.
+
+    Parameters
+    ----------
+    path : str
+        The suffix chooses the format.
+    data : array-like
+        The layer's pixels.
+    meta : dict
+        The layer's attributes as napari passes them.
+
+    Returns
+    -------
+    list of str
+        The file written.
+
+    Raises
+    ------
+    ScanError
+        If it cannot be written; napari shows the sentence.
+    """
+    from napari_fus_ulm import io
+    from napari_fus_ulm._napari.layers import LayerParts, scan_of_parts
+    from napari_fus_ulm.scan import ScanError
+
+    image = data[0] if meta.get("multiscale") else data
+    if image is None:
+        raise ScanError(f"The layer “{meta.get('name', '')}” is empty; there is nothing to write.")
+    rgb = bool(meta.get("rgb", False))
+    ndim = image.ndim - 1 if rgb else image.ndim
+    parts = LayerParts(
+        data=image,
+        scale=list(meta.get("scale", [1.0] * ndim)),
+        translate=list(meta.get("translate", [0.0] * ndim)),
+        units=list(meta.get("units") or ["pixel"] * ndim),
+        axis_labels=[str(label) for label in meta.get("axis_labels") or [""] * ndim],
+        rgb=rgb,
+        name=str(meta.get("name", "")),
+        metadata=meta.get("metadata") or {},
+    )
+    return [str(io.write(path, scan_of_parts(parts).scan))]

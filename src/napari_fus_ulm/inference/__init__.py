@@ -1,0 +1,1 @@
+"""Applying a generator to scans: settings, events, overlapping patches, samplers."""

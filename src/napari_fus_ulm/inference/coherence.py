@@ -1,0 +1,136 @@
+"""Patch coherence: what neighbouring patches say when each is sampled on its own.
+
+The study's figure: the left patch in red, its right neighbour in green, agreement in yellow. With
+half-overlapping patches the even columns alone cover the frame, and so do the odd ones: every
+pixel has been generated twice. Agreement is self-consistency, not truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+
+from napari_fus_ulm.inference.enhance import evaluations, plane_on_result, prepare
+from napari_fus_ulm.inference.events import Notice, Progress
+from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.inference.tiles import Tile
+from napari_fus_ulm.inference.translate import Tick, frame_noise, sample_patches
+from napari_fus_ulm.scan import spacing_of
+
+PATCH = 128
+"""Patch side of training; coherence is about patches of that size."""
+SHARED, INDEPENDENT = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Coherence:
+    """Two images of one plane, made from alternating columns of patches.
+
+    Attributes
+    ----------
+    left, right : xarray.DataArray
+        Grey levels in [0, 1] on the result's grid, from patches of even and of odd columns; 0
+        where no patch of that kind lies.
+    corners : (n, 4, 2) array
+        Corners (y, x) of every patch, mm.
+    settings : EnhanceSettings
+    """
+
+    left: xr.DataArray
+    right: xr.DataArray
+    corners: npt.NDArray[np.float64]
+    settings: EnhanceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class CoherenceFinished:
+    """The last event."""
+
+    coherence: Coherence
+
+
+def coherence_events(
+    fus: xr.DataArray, settings: EnhanceSettings, *, shared_noise: bool = False
+) -> Iterator[Progress | Notice | CoherenceFinished]:
+    """Sample neighbouring 128-pixel patches separately.
+
+    Parameters
+    ----------
+    fus : xarray.DataArray
+        One 2-D plane.
+    settings : EnhanceSettings
+        Steps, seed, device and so on; patches are 128 pixels with half overlap whatever it says.
+    shared_noise : bool
+        Give overlapping patches the same noise where they overlap (shows boundary effects);
+        independent noise (default) shows the generator's indecision too.
+
+    Yields
+    ------
+    Progress, Notice, CoherenceFinished
+
+    Raises
+    ------
+    ValueError
+        If ``fus`` is not 2-D.
+    """
+    if fus.ndim != 2:
+        raise ValueError("Patch coherence works on one plane; choose a slice or a time first.")
+    ready = prepare(fus, replace(settings, patch=PATCH, overlap=PATCH // 2, window="hann"))
+    applied, frame = ready.applied, ready.frames[0]
+    tiling = applied.tiling(frame.shape)
+    whole = frame_noise(tiling.padded, settings.seed, SHARED)
+    steps, _ = evaluations(settings, applied.model)
+
+    def noise(tile: Tile) -> torch.Tensor:
+        if shared_noise:
+            return whole[0, :, tile.rows, tile.columns]
+        key = (settings.seed, INDEPENDENT, tile.row, tile.column)
+        return frame_noise(tiling.side, *key)[0]
+
+    def one_side(parity: int) -> Generator[Progress | Notice, None, xr.DataArray]:
+        share = 0.0
+        source = sample_patches(
+            applied, frame, noise, steps, keep=lambda tile: tile.column % 2 == parity
+        )
+        while True:
+            try:
+                event = next(source)
+            except StopIteration as stop:
+                image, covered = stop.value
+                break
+            if isinstance(event, Tick):
+                share += event.share
+                done = round(100 * (parity * steps + share))
+                yield Progress(done, 200 * steps, ("left", "right")[parity] + " patches")
+            else:
+                yield event
+        grey = applied.model.to_grey(torch.from_numpy(np.ascontiguousarray(image))).numpy()
+        return plane_on_result(ready, np.where(covered, np.clip(grey, 0.0, 1.0), 0.0))
+
+    left = yield from one_side(0)
+    right = yield from one_side(1)
+    corners = np.array(
+        [
+            [
+                (y, x)
+                for y, x in (
+                    (tile.rows.start, tile.columns.start),
+                    (tile.rows.start, tile.columns.stop),
+                    (tile.rows.stop, tile.columns.stop),
+                    (tile.rows.stop, tile.columns.start),
+                )
+            ]
+            for tile in tiling.tiles
+        ],
+        dtype=np.float64,
+    )
+    corners = np.minimum(corners, frame.shape)
+    dy, dx = spacing_of(left)
+    scale = np.array([left.shape[0] * dy / frame.shape[0], left.shape[1] * dx / frame.shape[1]])
+    origin = np.array([float(left.y[0]) - dy / 2, float(left.x[0]) - dx / 2])
+    yield CoherenceFinished(Coherence(left, right, corners * scale + origin, settings))

@@ -1,0 +1,72 @@
+"""The result of a run, with everything needed to judge it and to make it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from napari_fus_ulm.inference.settings import EnhanceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Enhancement:
+    """A generated ULM-like image.
+
+    Attributes
+    ----------
+    image : xarray.DataArray
+        Grey levels in [0, 1] (log-like, as ULM maps are shown), float32, the input's leading dims
+        and extent, mm coordinates; ``attrs["generated"]`` is True.
+    spread : xarray.DataArray or None
+        Standard deviation over the samples (*Balanced* only), in the same grey levels.
+    settings : EnhanceSettings
+        As asked for.
+    provenance : dict
+        What was used: weights and their hash, input, values, device, precision, versions.
+    seconds : float
+        Time the run took.
+    """
+
+    image: xr.DataArray
+    spread: xr.DataArray | None
+    settings: EnhanceSettings
+    provenance: dict[str, Any]
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        """Name for a layer or a figure; says that the image is generated."""
+        gain = self.provenance["gain"]
+        generator = self.provenance["generator_title"]
+        return (
+            f"{self.provenance['input_name']} · {generator} {self.settings.mode.capitalize()} "
+            f"×{gain:.2g} (generated)"
+        )
+
+    def _repr_html_(self) -> str:
+        """A small picture and one line, for notebooks."""
+        import base64
+        import io
+
+        import numpy as np
+        from skimage.io import imsave
+
+        plane = self.image.values.reshape(-1, *self.image.shape[-2:])[0]
+        buffer = io.BytesIO()
+        imsave(
+            buffer,
+            (np.clip(plane, 0, 1) * 255).astype(np.uint8),
+            plugin="imageio",
+            extension=".png",
+            check_contrast=False,
+        )
+        data = base64.b64encode(buffer.getvalue()).decode("ascii")
+        trained = " · phantom-trained" if self.provenance.get("phantom_trained") else ""
+        return (
+            f'<figure><img width="420" src="data:image/png;base64,{data}"/>'
+            f"<figcaption>{self.title}{trained} · "
+            f"{self.image.shape[-1]} × {self.image.shape[-2]} px · {self.seconds:.1f} s"
+            "</figcaption></figure>"
+        )

@@ -1,0 +1,255 @@
+"""Apply a generator to one frame by overlapping patches.
+
+*Fusion per step*: at every step of the sampler the patches' estimates are blended and one step is
+taken on the whole frame. *Fusion at the end*: every patch is sampled on its own and the results
+are blended once. Noise belongs to the frame, so a result does not depend on the order of the
+patches, their number at once, or the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_fus_ulm.generators.base import Generator as Model
+from napari_fus_ulm.inference.device import is_out_of_memory
+from napari_fus_ulm.inference.events import Notice
+from napari_fus_ulm.inference.samplers import Estimate, sample_ddim, trailing_times
+from napari_fus_ulm.inference.tiles import Tile, Tiling, batches, make_tiling, pad_frame
+
+Array = npt.NDArray[np.float32]
+PATCH_AREA = 128 * 128
+
+
+class EnhanceError(Exception):
+    """A run that cannot go on; the message is written for the user.
+
+    Not a RuntimeError: viewers' worker threads swallow those.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A batch of patches is done: ``share`` of one evaluation of the frame."""
+
+    share: float
+
+
+@dataclass(slots=True)
+class Applied:
+    """A generator ready to be applied: where, in which arithmetic, with which patches."""
+
+    model: Model
+    device: torch.device
+    precision: str
+    patch: int
+    overlap: int
+    window: str
+    batch: int
+    notices: list[str] = field(default_factory=list)
+
+    def tiling(self, shape: tuple[int, int]) -> Tiling:
+        """The grid of patches over a frame."""
+        return make_tiling(shape, self.patch, self.overlap, self.window)
+
+    def run(self, noisy: Tensor, t: float, fus: Tensor, position: Tensor) -> Tensor:
+        """One evaluation of a batch; result on the CPU in float32."""
+        times = torch.full((len(noisy),), t, device=self.device)
+        low = self.precision == "bfloat16"
+        channels_last = torch.channels_last
+        moved = (
+            x.to(self.device).contiguous(memory_format=channels_last)
+            for x in (noisy, fus, position)
+        )
+        on, fus_on, position_on = moved
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=low),
+        ):
+            return self.model.predict(on, times, fus_on, position_on).float().cpu()
+
+    def shrink(self) -> str | None:
+        """Take less memory: half the batch, then half the patch; None when nothing is left."""
+        tile = min(self.patch**2, self.batch * PATCH_AREA)
+        if self.batch > 1 and self.batch * PATCH_AREA > self.patch**2:
+            self.batch = max(self.batch // 2, 1)
+            return f"Memory ran out: going on with {self.batch} patches at once."
+        smaller = max(256, self.patch // 16 * 8)
+        if smaller < self.patch and self.overlap <= smaller * 3 // 4:
+            self.patch = smaller
+            self.batch = max(1, tile // 2 // PATCH_AREA)
+            return f"Memory ran out: going on with patches of {smaller} pixels."
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What one frame is conditioned on, as (C, height, width) arrays."""
+
+    fus: Array
+    position: Array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.fus.shape[-2], self.fus.shape[-1]
+
+
+def frame_noise(shape: tuple[int, int], *key: int) -> Tensor:
+    """Standard normal noise (1, 1, height, width) that follows from ``key`` alone.
+
+    Drawn on the CPU: the same on every device.
+    """
+    state = np.random.SeedSequence(key).generate_state(2)
+    rng = torch.Generator().manual_seed(int(state[0]) << 20 ^ int(state[1]))
+    return torch.randn((1, 1, *shape), generator=rng)
+
+
+def sample_frame(
+    applied: Applied, frame: Frame, noise: Tensor, steps: int
+) -> Iterator[Tick | Notice | Estimate]:
+    """Fusion per step: sample the whole frame.
+
+    Parameters
+    ----------
+    applied : Applied
+    frame : Frame
+    noise : (1, 1, height, width) tensor
+        Of the frame (not padded).
+    steps : int
+        Evaluations.
+
+    Yields
+    ------
+    Tick, Notice, Estimate
+        ``Estimate.clean`` is (1, 1, height, width), in model units.
+    """
+
+    def predict(x: Tensor, t: float) -> Generator[Tick | Notice, None, Tensor]:
+        while True:
+            try:
+                return (yield from _fuse(applied, frame, x, t))
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside the handler, so that the failed evaluation's memory is free again.
+            yield _smaller(applied)
+
+    yield from sample_ddim(predict, noise, trailing_times(steps))
+
+
+def _smaller(applied: Applied) -> Notice:
+    said = applied.shrink()
+    if said is None:
+        raise EnhanceError(
+            "Memory ran out even with the smallest patches. Close other programs, or choose a "
+            "coarser result pixel."
+        )
+    return Notice(said)
+
+
+def _fuse(
+    applied: Applied, frame: Frame, x: Tensor, t: float
+) -> Generator[Tick | Notice, None, Tensor]:
+    """Evaluate all patches of a frame at one time and blend their clean estimates."""
+    tiling = applied.tiling(frame.shape)
+    fus, position = _padded(frame, tiling)
+    x = torch.from_numpy(pad_frame(x.numpy(), tiling.padded))
+    total = torch.zeros(tiling.padded)
+    done = 0
+    for group in batches(tiling, applied.batch * PATCH_AREA):
+        cut = _cutter(group)
+        clean = applied.run(cut(x[0]), t, cut(fus), cut(position))
+        for one, tile in zip(clean[:, 0], group, strict=True):
+            total[tile.rows, tile.columns] += torch.from_numpy(tile.weight) * one
+        done += len(group)
+        yield Tick(len(group) / len(tiling.tiles))
+    total /= torch.from_numpy(tiling.total_weight())
+    return total[None, None, : frame.shape[0], : frame.shape[1]]
+
+
+def sample_patches(
+    applied: Applied,
+    frame: Frame,
+    noise_of: Callable[[Tile], Tensor],
+    steps: int,
+    keep: Callable[[Tile], bool] = lambda tile: True,
+) -> Generator[Tick | Notice, None, tuple[Array, npt.NDArray[np.bool_]]]:
+    """Fusion at the end: sample patches each on its own and blend them once.
+
+    Parameters
+    ----------
+    noise_of : callable
+        Noise (1, h, w) of a tile: cut from the frame's, or independent of its neighbours'.
+    keep : callable
+        Which tiles take part.
+
+    Returns
+    -------
+    image : (height, width) array
+        Model units; 0 where no tile took part.
+    covered : (height, width) array of bool
+    """
+    tiling = applied.tiling(frame.shape)
+    fus, position = _padded(frame, tiling)
+    chosen = [tile for tile in tiling.tiles if keep(tile)]
+    total, weight = torch.zeros(tiling.padded), torch.zeros(tiling.padded)
+    first = 0
+    while first < len(chosen):
+        area = tiling.side[0] * tiling.side[1]
+        group = tuple(chosen[first : first + max(1, applied.batch * PATCH_AREA // area)])
+        cut = _cutter(group)
+        conditions = cut(fus), cut(position)
+        noise = torch.stack([noise_of(tile) for tile in group])
+        share = len(group) / len(chosen)
+        try:
+            clean = yield from _sample_group(applied, conditions, noise, steps, share)
+        except Exception as error:
+            if not is_out_of_memory(error) or len(group) == 1:
+                raise
+            clean = None
+        if clean is None:
+            yield _smaller(applied)
+            continue
+        for one, tile in zip(clean[:, 0], group, strict=True):
+            total[tile.rows, tile.columns] += torch.from_numpy(tile.weight) * one
+            weight[tile.rows, tile.columns] += torch.from_numpy(tile.weight)
+        first += len(group)
+    image = torch.where(weight > 0, total / weight.clamp(min=1e-12), 0.0)
+    inside = np.s_[: frame.shape[0], : frame.shape[1]]
+    return image.numpy()[inside], (weight > 0).numpy()[inside]
+
+
+def _sample_group(
+    applied: Applied,
+    conditions: tuple[Tensor, Tensor],
+    noise: Tensor,
+    steps: int,
+    share: float,
+) -> Generator[Tick, None, Tensor]:
+    def predict(x: Tensor, t: float) -> Generator[Tick, None, Tensor]:
+        clean = applied.run(x, t, *conditions)
+        yield Tick(share)
+        return clean
+
+    clean = noise
+    for event in sample_ddim(predict, noise, trailing_times(steps)):
+        if isinstance(event, Estimate):
+            clean = event.clean
+        else:
+            yield event
+    return clean
+
+
+def _padded(frame: Frame, tiling: Tiling) -> tuple[Tensor, Tensor]:
+    fus, position = (pad_frame(a, tiling.padded) for a in (frame.fus, frame.position))
+    return torch.from_numpy(fus), torch.from_numpy(position)
+
+
+def _cutter(group: tuple[Tile, ...]) -> Callable[[Tensor], Tensor]:
+    return lambda whole: torch.stack([whole[:, t.rows, t.columns] for t in group])

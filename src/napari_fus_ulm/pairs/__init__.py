@@ -1,0 +1,1 @@
+"""Paired data: intensity transforms, common grids, patches."""

@@ -1,0 +1,102 @@
+"""Grey levels the generators work in: logarithms, robustly scaled to [0, 1].
+
+Scaling a logarithm by its own percentiles makes the result independent of gain *and* of a power
+law: power Doppler that arrives linear, after a square root or a cube root gives the same grey
+levels, and decibels only skip the logarithm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+FUS_LOW, FUS_HIGH = 2.0, 99.7
+"""Percentiles of log power Doppler that become 0 and 1."""
+ULM_HIGH = 99.9
+"""Percentile of the non-zero counts that becomes 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class FusRange:
+    """Natural logarithms of power that become grey 0 and grey 1 (of one image or a stack)."""
+
+    low: float
+    high: float
+
+
+def log_power(image: npt.NDArray[np.floating], values: str) -> Array:
+    """Natural logarithm of power, up to a factor, for any of the usual transforms.
+
+    Parameters
+    ----------
+    image : array
+        Any shape. Zeros and negative numbers (a masked background) take the smallest positive
+        value's place.
+    values : {"linear", "sqrt", "cbrt", "db", "display", "unknown"}
+        What the numbers are. Powers of the power differ in the factor only.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is positive where a logarithm must be taken.
+    """
+    image = np.asarray(image, dtype=np.float32)
+    if values == "db":
+        return image * np.float32(np.log(10.0) / 10.0)
+    positive = image[image > 0]
+    if positive.size == 0:
+        raise ValueError(
+            "The image has no positive value, so it cannot be linear power Doppler. "
+            "Choose «log/dB» as its values if it is in decibels."
+        )
+    floor = np.percentile(positive, 0.5)
+    return np.asarray(np.log(np.maximum(image, floor)), dtype=np.float32)
+
+
+def fus_range(log_image: Array) -> FusRange:
+    """Robust range of a log power image: its 2nd and 99.7th percentiles."""
+    low, high = np.percentile(log_image, [FUS_LOW, FUS_HIGH])
+    return FusRange(float(low), float(high))
+
+
+def to_grey(log_image: Array, limits: FusRange) -> Array:
+    """Scale a log power image to [0, 1], clipped."""
+    width = max(limits.high - limits.low, 1e-6)
+    return np.asarray(np.clip((log_image - limits.low) / width, 0.0, 1.0), dtype=np.float32)
+
+
+def fus_to_grey(image: npt.NDArray[np.floating], values: str = "linear") -> Array:
+    """Grey levels in [0, 1] of one power Doppler image. See :func:`log_power`."""
+    logged = log_power(image, values)
+    return to_grey(logged, fus_range(logged))
+
+
+def ulm_to_grey(counts: npt.NDArray[np.floating]) -> Array:
+    """Grey levels in [0, 1] of a ULM density map: log(1 + n), 1 at the 99.9th percentile.
+
+    The unit of n is one bubble: a map whose smallest positive values are below one (densities,
+    normalised maps) is first scaled so that they become one. A map without any count is black.
+
+    Parameters
+    ----------
+    counts : array
+        Bubble counts already binned to the wanted pixel, ≥ 0.
+    """
+    counts = np.maximum(np.asarray(counts, dtype=np.float32), 0.0)
+    positive = counts[counts > 0]
+    if positive.size == 0:
+        return counts
+    one = float(np.percentile(positive, 1.0))
+    if one < 1.0:
+        counts, positive = counts / one, positive / one
+    top = np.log1p(np.percentile(positive, ULM_HIGH))
+    return np.asarray(np.clip(np.log1p(counts) / top, 0.0, 1.0), dtype=np.float32)
+
+
+def grey_to_counts(grey: Array, top: float) -> Array:
+    """Inverse of :func:`ulm_to_grey` for a map whose grey 1 is ``top`` counts."""
+    return np.asarray(np.expm1(np.asarray(grey) * np.log1p(top)), dtype=np.float32)

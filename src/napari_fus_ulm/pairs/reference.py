@@ -1,0 +1,46 @@
+"""The ground truth beside a result: its counts binned to the result's pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from napari_fus_ulm.pairs.grid import area_mean, resample
+from napari_fus_ulm.pairs.prepare import check_same_extent, reference_grey
+
+
+def reference_on_grid(ulm: xr.DataArray, like: xr.DataArray) -> npt.NDArray[np.float32]:
+    """Grey ULM in [0, 1] on the grid of a result.
+
+    Parameters
+    ----------
+    ulm : xarray.DataArray
+        2-D. Counts (``values`` "linear"), or grey levels already (``values`` "grey", "sqrt",
+        "cbrt", "db", "display": averaged and scaled to [0, 1], not transformed again).
+    like : xarray.DataArray
+        2-D result over the same extent.
+
+    Returns
+    -------
+    array of the shape of ``like``
+
+    Raises
+    ------
+    ValueError
+        If the two do not cover the same field of view, or one is not 2-D.
+    """
+    if ulm.ndim != 2 or like.ndim != 2:
+        raise ValueError(
+            f"A ground truth is compared plane by plane; got {ulm.ndim}-D beside {like.ndim}-D."
+        )
+    check_same_extent(like, ulm)
+    rows, columns = like.shape
+    values = np.asarray(ulm.values, dtype=np.float32)
+    if str(ulm.attrs.get("values", "linear")) in ("linear", "unknown"):
+        return reference_grey(values, (rows, columns))
+    finer = rows <= values.shape[0] and columns <= values.shape[1]
+    grey = area_mean(values, (rows, columns)) if finer else resample(values, (rows, columns))
+    low, high = float(values.min()), float(np.percentile(values, 99.9))
+    scaled = np.clip((grey - low) / max(high - low, 1e-9), 0.0, 1.0)
+    return np.asarray(scaled, dtype=np.float32)

@@ -1,0 +1,150 @@
+"""Power Doppler of the same vessels, rendered independently of the bubble counts.
+
+What makes it another image than blurred ULM: blood volume instead of bubble flux, a log-normal
+haematocrit per vessel, a clutter filter that removes slow and lateral flow, the capillary bed,
+another elevation profile, speckle, noise, haze, shadows and misregistration.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from napari_fus_ulm.phantom.params import PhantomParams
+from napari_fus_ulm.phantom.vessels import Anatomy, Vessels, anatomy_of, smooth_displacement
+
+GRID = 25.0
+"""Grid on which blood volume is blurred, µm."""
+Array = npt.NDArray[np.floating]
+
+
+def power_doppler(
+    rng: np.random.Generator, vessels: Vessels, params: PhantomParams
+) -> npt.NDArray[np.float32]:
+    """Render linear power Doppler on a grid of ``params.fus_pixel_um``.
+
+    Returns
+    -------
+    (height, width) array
+        Power, linear, positive; its mean over the image is 1.
+    """
+    anatomy = anatomy_of(params)
+    fine = (round(params.depth_mm * 1000 / GRID), round(params.width_mm * 1000 / GRID))
+    y = (np.arange(fine[0]) + 0.5) * GRID
+    x = (np.arange(fine[1]) + 0.5) * GRID
+    volume = _blood_volume(rng, vessels, params, fine)
+    bed = _capillary_bed(rng, anatomy, x, y)
+    blurred = _blur_with_depth(volume, params, y)
+    signal = blurred + _bed_level(blurred, bed, params.background) * bed
+    loss = 10 ** (-0.1 * params.attenuation_db_mm * np.clip(y - anatomy.top, 0, None) / 1000.0)
+    signal *= loss[:, None] * _shadows(rng, x, params.shadow)[None, :]
+    mean = signal.mean()
+    signal += mean * params.haze * np.exp(-np.clip(y - anatomy.top + 300, 0, None) / 900.0)[:, None]
+
+    coarse = _sample(signal, params)
+    coarse *= _gamma_field(rng, coarse.shape, params.effective_frames)
+    rows = (np.arange(coarse.shape[0]) + 0.5) * params.fus_pixel_um[0] / 1000.0
+    floor = mean * 10 ** (0.1 * (params.noise_db_mm * rows - params.noise_db))
+    coarse += floor[:, None] * _gamma_field(rng, coarse.shape, params.effective_frames)
+    return np.asarray(coarse / coarse.mean(), dtype=np.float32)
+
+
+def _blood_volume(
+    rng: np.random.Generator, vessels: Vessels, p: PhantomParams, shape: tuple[int, int]
+) -> Array:
+    """Blood volume that passes the clutter filter, per grid cell."""
+    owner = vessels.owner
+    xyz = vessels.points.copy()
+    size = 1000.0 * max(p.width_mm, p.depth_mm)
+    xyz[:, :2] += rng.normal(0.0, p.shift_um, 2)
+    xyz[:, :2] += smooth_displacement(rng, xyz[:, :2], size, p.warp_um)
+    axial = np.abs(vessels.tangents()[:, 1])
+    # Turbulence and beam width give lateral flow some Doppler shift too.
+    doppler = vessels.speed * (0.35 + 0.65 * axial)
+    passed = doppler**2 / (doppler**2 + p.clutter_speed_mm_s**2)
+    sigma = p.fus_slice_um / 2.355
+    seen = np.exp(-0.5 * ((xyz[:, 2] - p.out_of_plane_um) / sigma) ** 2)
+    haematocrit = np.exp(rng.normal(0.0, p.haematocrit_sd, len(vessels.first) - 1))[owner]
+    amount = vessels.radii**2 * passed * seen * haematocrit
+    total = np.zeros(shape[0] * shape[1])
+    spots = 3  # points spread over the lumen, so that wide vessels are wide
+    for _ in range(spots):
+        offset = rng.normal(0.0, 0.5, (len(xyz), 2)) * vessels.radii[:, None]
+        column = np.floor((xyz[:, 0] + offset[:, 0]) / GRID).astype(np.int64)
+        row = np.floor((xyz[:, 1] + offset[:, 1]) / GRID).astype(np.int64)
+        inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
+        total += np.bincount(
+            row[inside] * shape[1] + column[inside],
+            weights=amount[inside] / spots,
+            minlength=total.size,
+        )
+    return total.reshape(shape)
+
+
+def _capillary_bed(rng: np.random.Generator, a: Anatomy, x: Array, y: Array) -> Array:
+    """Relative density of capillaries: smooth texture, more in cortex, less in white matter."""
+    xx, yy = np.meshgrid(x, y)
+    below = a.below(xx, yy) / (1000.0 * a.scale)
+    density = np.where(below > 0, 1.0, 0.04)
+    density *= 1.0 + rng.uniform(0.1, 0.7) * np.exp(-(((below - 0.7) / 0.7) ** 2))
+    density *= np.where(a.in_callosum(xx, yy), rng.uniform(0.35, 0.7), 1.0)
+    texture = np.zeros_like(density)
+    for scale, strength in ((100.0, 0.12), (300.0, 0.16), (900.0, 0.2)):
+        field = gaussian_filter(rng.normal(size=density.shape), scale / GRID, mode="wrap")
+        texture += strength * field / field.std()
+    return gaussian_filter(density, 60.0 / GRID) * np.exp(texture)
+
+
+def _bed_level(vessels: Array, bed: Array, share: float) -> float:
+    """Level at which the bed makes up ``share`` of the mean displayed (square-root) image."""
+    low, high = 0.0, 1e3 * float(vessels.mean() / bed.mean())
+    for _ in range(40):
+        level = 0.5 * (low + high)
+        got = np.sqrt(level * bed).mean() / np.sqrt(vessels + level * bed).mean()
+        low, high = (level, high) if got < share else (low, level)
+    return 0.5 * (low + high)
+
+
+def _blur_with_depth(image: Array, p: PhantomParams, y: Array) -> Array:
+    """Blur with a point spread function that widens with depth: blend of three fixed blurs."""
+    depths = np.array([0.0, 0.5, 1.0]) * y[-1]
+    blurred = []
+    for depth in depths:
+        growth = 1.0 + p.psf_growth_per_mm * depth / 1000.0
+        sigma = [fwhm * growth / 2.355 / GRID for fwhm in p.psf_um]
+        blurred.append(gaussian_filter(image, sigma))
+    shares = [np.interp(y, depths, np.eye(3)[i])[:, None] for i in range(3)]
+    return np.asarray(sum(s * b for s, b in zip(shares, blurred, strict=True)))
+
+
+def _shadows(rng: np.random.Generator, x: Array, strength: float) -> Array:
+    """Transmission through the skull along the probe, 1 where it is clear."""
+    dark = np.zeros_like(x)
+    for _ in range(rng.integers(1, 5)):
+        centre, width = rng.uniform(0, x[-1]), rng.uniform(150, 900)
+        dark += rng.uniform(0, 1) * np.exp(-0.5 * ((x - centre) / width) ** 2)
+    return np.exp(-2.0 * strength * dark)
+
+
+def _sample(image: Array, p: PhantomParams) -> Array:
+    shape = (
+        round(p.depth_mm * 1000 / p.fus_pixel_um[0]),
+        round(p.width_mm * 1000 / p.fus_pixel_um[1]),
+    )
+    rows = (np.arange(shape[0]) + 0.5) * p.fus_pixel_um[0] / GRID - 0.5
+    columns = (np.arange(shape[1]) + 0.5) * p.fus_pixel_um[1] / GRID - 0.5
+    grid = np.meshgrid(rows, columns, indexing="ij")
+    return np.asarray(map_coordinates(image, grid, order=1, mode="nearest"))
+
+
+def _gamma_field(rng: np.random.Generator, shape: tuple[int, ...], frames: float) -> Array:
+    """Spatially correlated Gamma speckle of mean 1 and coefficient of variation 1/√frames.
+
+    The Wilson-Hilferty transformation of a correlated Gaussian field: (1 - 1/9k + z/3√k)³ is
+    Gamma(k)/k distributed to good accuracy for k > 1.
+    """
+    z = gaussian_filter(rng.normal(size=shape), (0.45, 0.6), mode="wrap")
+    z /= z.std()
+    k = max(frames, 1.5)
+    return np.asarray(np.clip(1.0 - 1.0 / (9.0 * k) + z / (3.0 * np.sqrt(k)), 0.0, None) ** 3)

@@ -1,0 +1,87 @@
+"""A simulated pair: power Doppler and ULM counts of the same vessels."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from napari_fus_ulm.phantom.bubbles import ULM_PIXEL, bubble_counts
+from napari_fus_ulm.phantom.doppler import power_doppler
+from napari_fus_ulm.phantom.params import PhantomParams
+from napari_fus_ulm.phantom.vessels import Vessels, grow_vessels
+from napari_fus_ulm.scan import make_scan
+
+
+@dataclass(frozen=True, slots=True)
+class PhantomPair:
+    """One simulated section.
+
+    Attributes
+    ----------
+    fus : xarray.DataArray
+        Linear power Doppler, dims (j, i), mm coordinates.
+    ulm : xarray.DataArray
+        Bubble counts on a 10 µm grid over the same field of view.
+    vessels : Vessels
+        The truth both were made from.
+    seed : int
+    params : PhantomParams
+        The parameters drawn for this animal.
+    """
+
+    fus: xr.DataArray
+    ulm: xr.DataArray
+    vessels: Vessels
+    seed: int
+    params: PhantomParams
+
+
+def simulate_pair(
+    seed: int, params: PhantomParams | None = None, *, vary: bool = True
+) -> PhantomPair:
+    """Simulate one co-registered fUS/ULM pair.
+
+    Parameters
+    ----------
+    seed : int
+        Everything follows from it; the same seed gives the same pair.
+    params : PhantomParams, optional
+        Centre of the population; a typical rat by default.
+    vary : bool
+        Draw this animal's parameters about ``params`` (default), or use them as they are.
+
+    Returns
+    -------
+    PhantomPair
+    """
+    rng = np.random.default_rng(seed)
+    centre = params or PhantomParams()
+    animal = centre.draw(rng) if vary else centre
+    vessels = grow_vessels(rng, animal)
+    counts = bubble_counts(rng, vessels, animal)
+    power = power_doppler(rng, vessels, animal)
+    # The extent is what counts: pixel sizes follow from it exactly.
+    extent = (counts.shape[0] * ULM_PIXEL / 1000.0, counts.shape[1] * ULM_PIXEL / 1000.0)
+    record = {"simulated": True, "seed": seed, "phantom": dataclasses.asdict(animal)}
+    fus = make_scan(
+        power,
+        spacing=(extent[0] / power.shape[0], extent[1] / power.shape[1]),
+        modality="fus",
+        source=f"phantom, seed {seed}",
+        values_kind="linear",
+        name="phantom power Doppler",
+        provenance=record,
+    )
+    ulm = make_scan(
+        counts,
+        spacing=ULM_PIXEL / 1000.0,
+        modality="ulm",
+        source=f"phantom, seed {seed}",
+        values_kind="linear",
+        name="phantom ULM",
+        provenance=record,
+    )
+    return PhantomPair(fus, ulm, vessels, seed, animal)

@@ -1,0 +1,140 @@
+"""What one simulated animal and its two recordings look like, in physical units."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhantomParams:
+    """Parameters of one simulated coronal section.
+
+    Lengths are in µm unless the name says otherwise. The defaults are a typical rat;
+    :meth:`draw` varies them, so that a population is not one template.
+
+    Parameters
+    ----------
+    width_mm, depth_mm : float
+        Field of view.
+    slab_um : float
+        Thickness of the simulated slab, beyond what either recording sees.
+    scale : float
+        Size of the brain relative to an adult rat (a mouse is about 0.7).
+    midline_offset_um, surface_um : float
+        Lateral shift of the midline; depth of the brain's surface at the midline.
+    curvature : float
+        Depth in mm by which the surface has fallen 5 mm beside the midline.
+    front_to_back : float
+        Position of the section, 0 (front: no hippocampus) to 1 (back: large hippocampus).
+    penetrator_spacing_um : float
+        Mean distance of penetrating vessels along the cortex, as seen in a 500 µm slice
+        (144 to 195 µm measured in rats).
+    arbors_per_mm2 : float
+        Small trees (trunks of 5 to 20 µm radius) per mm² of section and 500 µm of slice.
+    bubbles : float
+        Bubble tracks through a vessel of 10 µm radius and 5 mm/s during the recording.
+    localisation_um : float
+        Standard deviation of a bubble's position.
+    ulm_slice_um, fus_slice_um : float
+        Full width at half maximum of the elevation profiles.
+    fus_pixel_um : tuple of float
+        Axial and lateral pixel size of the power Doppler image.
+    psf_um : tuple of float
+        Axial and lateral full width at half maximum at the surface.
+    psf_growth_per_mm : float
+        Relative widening of the point spread function per mm of depth.
+    background : float
+        Capillary bed's share of the mean of the displayed (square-root) power Doppler.
+    haematocrit_sd : float
+        Log standard deviation of a vessel's blood volume about its lumen: what makes power
+        Doppler something else than blurred ULM.
+    clutter_speed_mm_s : float
+        Axial speed at which the clutter filter lets half of the power pass.
+    attenuation_db_mm : float
+        Round-trip loss that gain compensation leaves.
+    effective_frames : float
+        Independent frames averaged: speckle has a coefficient of variation of 1/√n.
+    noise_db : float
+        Noise floor at the surface below the mean signal.
+    noise_db_mm : float
+        Growth of the noise floor with depth.
+    haze, shadow : float
+        Strength of clutter haze under the skull and of acoustic shadows, 0 to 1.
+    shift_um : float
+        Rigid misregistration of the two recordings (standard deviation per axis).
+    warp_um : float
+        Smooth non-rigid misregistration (root mean square).
+    out_of_plane_um : float
+        Distance of the two image planes.
+    """
+
+    width_mm: float = 12.0
+    depth_mm: float = 8.0
+    slab_um: float = 1500.0
+    scale: float = 1.0
+    midline_offset_um: float = 0.0
+    surface_um: float = 500.0
+    curvature: float = 1.0
+    front_to_back: float = 0.6
+    penetrator_spacing_um: float = 165.0
+    arbors_per_mm2: float = 2.0
+    bubbles: float = 30.0
+    localisation_um: float = 6.0
+    ulm_slice_um: float = 500.0
+    fus_slice_um: float = 500.0
+    fus_pixel_um: tuple[float, float] = (100.0, 110.0)
+    psf_um: tuple[float, float] = (110.0, 140.0)
+    psf_growth_per_mm: float = 0.06
+    background: float = 0.6
+    haematocrit_sd: float = 0.5
+    clutter_speed_mm_s: float = 2.0
+    attenuation_db_mm: float = 0.5
+    effective_frames: float = 60.0
+    noise_db: float = 16.0
+    noise_db_mm: float = 0.8
+    haze: float = 0.2
+    shadow: float = 0.2
+    shift_um: float = 40.0
+    warp_um: float = 40.0
+    out_of_plane_um: float = 60.0
+
+    def draw(self, rng: np.random.Generator) -> PhantomParams:
+        """Return the parameters of another animal, drawn about these."""
+
+        def around(value: float, sd: float) -> float:
+            return float(value * np.exp(rng.normal(0.0, sd)))
+
+        lateral = float(rng.uniform(95, 125))
+        return dataclasses.replace(
+            self,
+            width_mm=float(rng.uniform(9.0, 13.0)),
+            depth_mm=float(rng.uniform(7.0, 9.0)),
+            scale=float(rng.uniform(0.75, 1.35)) * self.scale,
+            midline_offset_um=float(rng.normal(0.0, 500.0)),
+            surface_um=float(rng.uniform(-50.0, 900.0)),
+            curvature=float(rng.uniform(0.3, 1.7)),
+            front_to_back=float(rng.uniform(0.0, 1.0)),
+            penetrator_spacing_um=float(rng.uniform(140.0, 200.0)),
+            arbors_per_mm2=around(self.arbors_per_mm2, 0.3),
+            bubbles=around(self.bubbles, 0.4),
+            localisation_um=float(rng.uniform(4.0, 8.0)),
+            ulm_slice_um=float(rng.uniform(400.0, 600.0)),
+            fus_slice_um=float(rng.uniform(400.0, 600.0)),
+            fus_pixel_um=(float(rng.uniform(95, 110)), lateral),
+            psf_um=(float(rng.uniform(95, 130)), float(rng.uniform(120, 165))),
+            background=float(rng.uniform(0.45, 0.8)),
+            haematocrit_sd=float(rng.uniform(0.4, 0.7)),
+            clutter_speed_mm_s=float(rng.uniform(1.0, 3.0)),
+            attenuation_db_mm=float(rng.uniform(0.0, 1.0)),
+            effective_frames=around(self.effective_frames, 0.6),
+            noise_db=float(rng.uniform(10.0, 22.0)),
+            noise_db_mm=float(rng.uniform(0.3, 1.5)),
+            haze=float(rng.uniform(0.0, 0.5)),
+            shadow=float(rng.uniform(0.0, 0.5)),
+            shift_um=float(rng.uniform(0.0, 60.0)),
+            warp_um=float(rng.uniform(20.0, 60.0)),
+            out_of_plane_um=float(rng.uniform(0.0, 150.0)),
+        )

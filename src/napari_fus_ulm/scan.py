@@ -1,0 +1,507 @@
+"""The one currency: an `xarray.DataArray` in ConfUSIus' convention, made and checked here.
+
+A *scan* is float32, its dims are an ordered subset of ``(time, pose, k, j, i)`` that ends in
+``(j, i)`` (k elevation, j depth, i lateral), and it carries pixel-centre coordinates in mm
+(``z`` on k, ``y`` on j, ``x`` on i), ``time`` in s and ``pose`` as integers. Its attributes say
+what the numbers are: ``modality``, ``values`` (the transform they went through), ``source`` and
+``spacing_known``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+Modality = Literal["fus", "ulm", "unknown"]
+ValuesKind = Literal["linear", "sqrt", "cbrt", "db", "display", "unknown"]
+
+DIMS = ("time", "pose", "k", "j", "i")
+MODALITIES = ("fus", "ulm", "unknown")
+VALUES = ("linear", "sqrt", "cbrt", "db", "display", "unknown")
+AXIS_OF = {"k": "z", "j": "y", "i": "x"}
+ASSUMED_PIXEL_MM = 0.1
+"""In-plane pixel taken where a file gives none: λ at 15 MHz, the usual fUS pixel."""
+ASSUMED_ULM_PIXEL_MM = 0.01
+"""The same for a ULM map."""
+ASSUMED_SLICE_MM = 0.5
+"""Distance of slices taken where a file gives none: a usual fUS slice thickness."""
+SMALLEST_SIDE = 8
+MM_PER = {
+    "m": 1e3, "meter": 1e3, "metre": 1e3, "cm": 10.0, "mm": 1.0, "millimeter": 1.0,
+    "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3,
+    "nm": 1e-6, "inch": 25.4, "in": 25.4,
+}  # fmt: skip
+"""Millimetres in a unit of length, by the names found in files."""
+
+
+class ScanError(ValueError):
+    """An image or a file cannot be used; the message is a sentence for the user."""
+
+
+def make_scan(
+    values: npt.ArrayLike,
+    *,
+    spacing: Sequence[float] | float,
+    dims: Sequence[str] | None = None,
+    origin: Sequence[float] | float | None = None,
+    modality: str = "unknown",
+    source: str = "",
+    spacing_known: bool = True,
+    values_kind: str = "unknown",
+    time: npt.ArrayLike | None = None,
+    name: str | None = None,
+    **attrs: Any,
+) -> xr.DataArray:
+    """Make a scan from an array and its pixel size.
+
+    Parameters
+    ----------
+    values : array-like of 2 to 5 dimensions
+        The image, the last two axes (depth, lateral). Converted to float32.
+    spacing : float or sequence of float
+        Pixel size in mm, ``(dy, dx)`` or ``(dz, dy, dx)``; one number is used for every axis. With
+        slices but no ``dz``, 0.5 mm is assumed and ``slice_spacing_known`` is False.
+    dims : sequence of str, optional
+        Names of the axes. Without it: 2-D ``(j, i)``; 3-D ``(k, j, i)``, or ``(time, j, i)`` when
+        ``time`` is given; 4-D ``(time, k, j, i)``; 5-D all.
+    origin : float or sequence of float, optional
+        Centre of the first pixel in mm, as many numbers as ``spacing``; 0 by default.
+    modality : {"fus", "ulm", "unknown"}
+        What was imaged.
+    source : str
+        The file, or how the image was made.
+    spacing_known : bool
+        False when the pixel size is an assumption.
+    values_kind : {"linear", "sqrt", "cbrt", "db", "display", "unknown"}
+        The transform the numbers went through; stored as the attribute ``values``.
+    time : array-like, optional
+        Times of the frames in s. Without it frames are one second apart and ``time_known`` is
+        False.
+    name : str, optional
+        Name of the array.
+    **attrs
+        Further attributes; they should be JSON-able.
+
+    Returns
+    -------
+    xarray.DataArray
+        The scan; `check_scan` holds.
+
+    Raises
+    ------
+    ScanError
+        If axes, pixel size or names do not fit.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "buif":
+        raise ScanError(
+            f"The image holds {array.dtype} values; real numbers were expected"
+            + (" (take the magnitude of complex data first)." if array.dtype.kind == "c" else ".")
+        )
+    names = _default_dims(array.ndim, time is not None) if dims is None else tuple(dims)
+    _check_dims(names)
+    if len(names) != array.ndim:
+        raise ScanError(f"The image has {array.ndim} axes, but {len(names)} were named: {names}.")
+    step = _per_axis(spacing, "pixel size", fallback=ASSUMED_SLICE_MM)
+    start = _per_axis(0.0 if origin is None else origin, "origin", fallback=0.0)
+    if not all(math.isfinite(step[d]) and step[d] > 0 for d in ("k", "j", "i")):
+        raise ScanError(f"The pixel size {spacing} mm is not a positive number.")
+    if not all(math.isfinite(start[d]) for d in ("k", "j", "i")):
+        raise ScanError(f"The position {origin} mm is not finite.")
+    slices_known = "k" not in names or np.size(spacing) != 2
+    coords: dict[str, Any] = {}
+    for size, dim in zip(array.shape, names, strict=True):
+        if dim == "time":
+            frames = np.arange(size, dtype=float) if time is None else np.asarray(time, float)
+            if frames.shape != (size,):
+                raise ScanError(f"{size} frames need {size} times; {frames.size} were given.")
+            coords["time"] = ("time", frames, {"units": "s"})
+        elif dim == "pose":
+            coords["pose"] = ("pose", np.arange(size))
+        else:
+            centres = start[dim] + step[dim] * np.arange(size)
+            # The step is kept beside the centres because one slice alone does not tell it.
+            coords[AXIS_OF[dim]] = (dim, centres, {"units": "mm", "spacing": step[dim]})
+    kept = {key: value for key, value in attrs.items() if value is not None}
+    if not slices_known:
+        kept.setdefault("slice_spacing_known", False)
+    if "time" in names and time is None:
+        kept.setdefault("time_known", False)
+    scan = xr.DataArray(
+        array.astype(np.float32),
+        dims=names,
+        coords=coords,
+        name=name,
+        attrs={
+            "modality": modality,
+            "source": source,
+            "spacing_known": bool(spacing_known),
+            "values": values_kind,
+            **kept,
+        },
+    )
+    return check_scan(scan)
+
+
+def check_scan(da: xr.DataArray) -> xr.DataArray:
+    """Return ``da`` as a float32 scan with all attributes, or say what it lacks.
+
+    Only its form is checked, not its numbers: see `check_image` for those.
+
+    Raises
+    ------
+    ScanError
+        If dims, coordinates or attributes are not those of a scan.
+    """
+    if not isinstance(da, xr.DataArray):
+        raise ScanError(
+            f"An xarray.DataArray was expected, not {type(da).__name__}; "
+            "make_scan(values, spacing=...) makes one from a plain array."
+        )
+    dims = tuple(str(dim) for dim in da.dims)
+    _check_dims(dims)
+    if 0 in da.shape:
+        raise ScanError(f"The image {_named(da)}is empty: its shape is {da.shape}.")
+    for dim in ("k", "j", "i"):
+        if dim in dims:
+            _check_axis(da, dim)
+    if "time" in dims and ("time" not in da.coords or da.coords["time"].dims != ("time",)):
+        raise ScanError(f"The image {_named(da)}has a time axis without one time (s) per frame.")
+    if da.dtype.kind not in "buif":
+        raise ScanError(f"The image {_named(da)}holds {da.dtype} values; numbers were expected.")
+    out = da if da.dtype == np.float32 else da.astype(np.float32)
+    defaults = {"modality": "unknown", "source": "", "spacing_known": True, "values": "unknown"}
+    if not all(key in out.attrs for key in defaults):
+        out = out.assign_attrs({**defaults, **out.attrs})
+    if out.attrs["modality"] not in MODALITIES:
+        raise ScanError(
+            f"The modality {out.attrs['modality']!r} is not one of {', '.join(MODALITIES)}."
+        )
+    if out.attrs["values"] not in VALUES:
+        raise ScanError(
+            f"The kind of values {out.attrs['values']!r} is not one of {', '.join(VALUES)}."
+        )
+    return out
+
+
+def check_image(da2d: xr.DataArray) -> None:
+    """Say why one 2-D image cannot be enhanced; silent when it can.
+
+    Raises
+    ------
+    ScanError
+        If it is not 2-D, is smaller than 8 pixels a side, has NaN or infinite pixels, or is
+        the same everywhere.
+    """
+    label = _named(da2d)
+    if da2d.ndim != 2:
+        raise ScanError(
+            f"The image {label}has the axes {tuple(map(str, da2d.dims))}; one 2-D plane (depth, "
+            "lateral) was expected: choose a slice and a time."
+        )
+    height, width = da2d.shape
+    if min(height, width) < SMALLEST_SIDE:
+        raise ScanError(
+            f"The image {label}is {height} × {width} pixels; at least "
+            f"{SMALLEST_SIDE} × {SMALLEST_SIDE} are needed."
+        )
+    values = da2d.values
+    wrong = int(values.size - np.isfinite(values).sum())
+    if wrong:
+        raise ScanError(
+            f"The image {label}has {wrong} of {values.size} pixels that are NaN or infinite; "
+            "replace them (for instance by 0) first."
+        )
+    if values.min() == values.max():
+        raise ScanError(
+            f"The image {label}is {values.flat[0]:g} everywhere; there is nothing to enhance."
+        )
+
+
+def spacing_of(da: xr.DataArray) -> tuple[float, float]:
+    """Return the in-plane pixel size ``(dy, dx)`` of a scan in mm."""
+    return step_of(da, "j"), step_of(da, "i")
+
+
+def step_of(da: xr.DataArray, dim: str) -> float:
+    """Return the distance of neighbouring pixels of a scan along ``k``, ``j`` or ``i`` in mm."""
+    coord = da.coords[AXIS_OF[dim]]
+    if coord.ndim == 1 and coord.size > 1:
+        return float((coord[-1] - coord[0]) / (coord.size - 1))
+    assumed = ASSUMED_SLICE_MM if dim == "k" else ASSUMED_PIXEL_MM
+    return float(coord.attrs.get("spacing", assumed))
+
+
+def extent_of(da: xr.DataArray) -> tuple[float, float]:
+    """Return ``(height, width)`` of a scan's plane in mm, outer pixel edge to outer edge."""
+    dy, dx = spacing_of(da)
+    return dy * da.sizes["j"], dx * da.sizes["i"]
+
+
+def planes(da: xr.DataArray) -> Iterator[tuple[dict[str, int], xr.DataArray]]:
+    """Yield every (j, i) plane of a scan with its index in the leading dims."""
+    leading = [str(dim) for dim in da.dims[:-2]]
+    for position in np.ndindex(*(da.sizes[dim] for dim in leading)):
+        index = dict(zip(leading, position, strict=True))
+        yield index, da.isel(index)
+
+
+def guess_values(image: npt.NDArray[Any]) -> ValuesKind:
+    """Guess which transform an image's numbers went through.
+
+    Returns
+    -------
+    {"display", "db", "linear"}
+        "display" for 8-bit grey levels (also divided by 255), "db" when the maximum is about 0
+        and the rest is far below, otherwise "linear". A square or cube root cannot be told from
+        linear data: ask.
+    """
+    if image.dtype == np.uint8:
+        return "display"
+    numbers = np.asarray(image, dtype=float)
+    finite = numbers[np.isfinite(numbers)]
+    if finite.size == 0:
+        return "linear"
+    low, high = float(finite.min()), float(finite.max())
+    if high <= 1.0 and low < -5.0:
+        return "db"
+    if low >= 0:
+        for white in (255.0, 1.0):
+            levels = finite * (255.0 / white)
+            # 200 of 255: a picture uses its range; counts that stay small are not a picture.
+            if 200 / 255 * white <= high <= white and np.allclose(
+                levels, levels.round(), atol=1e-3
+            ):
+                return "display" if np.unique(levels.round()).size > 2 else "linear"
+    return "linear"
+
+
+def from_confusius(da: xr.DataArray) -> xr.DataArray:
+    """Make a scan from a ConfUSIus array, keeping where its pixels lie.
+
+    ConfUSIus 0.8 keeps integer voxel coordinates on ``k, j, i`` and derives world ``z, y, x`` (mm)
+    through a 4×4 affine; earlier versions have the dims ``z, y, x`` themselves. Axes that run
+    backwards are turned round, so that every pixel keeps its position. An oblique affine is kept
+    as ``voxel_to_world`` and the scan gets coordinates along its own axes.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Dims among ``time, pose, k, j, i`` or ``time, pose, z, y, x``, in any order.
+
+    Raises
+    ------
+    ScanError
+        If it has no depth and lateral axes, or other axes than these.
+    """
+    renamed = {world: voxel for voxel, world in AXIS_OF.items() if world in da.dims}
+    dims = [renamed.get(str(dim), str(dim)) for dim in da.dims]
+    if set(dims) - set(DIMS):
+        raise ScanError(
+            f"The axes {tuple(map(str, da.dims))} are not those of a fUS image; "
+            f"a subset of {', '.join(DIMS)} was expected."
+        )
+    data = np.asarray(da.data)
+    values = xr.DataArray(np.abs(data) if np.iscomplexobj(data) else data, dims=dims)
+    values = values.transpose(*(dim for dim in DIMS if dim in dims))
+    units = {str(da.coords[axis].attrs.get("units", "mm")) for axis in "yx" if axis in da.coords}
+    affine = _geometry(da, renamed)
+    affine[:3] *= MM_PER.get(units.pop(), 1.0) if len(units) == 1 else 1.0
+    own = ("modality", "source", "values", "spacing_known", "voxel_to_world")
+    modality, kind = (str(da.attrs.get(key, "unknown")) for key in ("modality", "values"))
+    return scan_from_affine(
+        values.values,
+        affine,
+        dims=[str(dim) for dim in values.dims],
+        modality=modality if modality in MODALITIES else "unknown",
+        values_kind=kind if kind in VALUES else "unknown",
+        source=str(da.attrs.get("source", da.name or "ConfUSIus")),
+        spacing_known=bool(da.attrs.get("spacing_known", True)),
+        time=_times(da),
+        name=None if da.name is None else str(da.name),
+        **{str(k): v for k, v in da.attrs.items() if k not in own and _is_plain(v)},
+    )
+
+
+def scan_from_affine(
+    values: npt.NDArray[Any],
+    affine: npt.NDArray[np.float64],
+    *,
+    dims: Sequence[str],
+    **kwargs: Any,
+) -> xr.DataArray:
+    """Make a scan whose pixels lie where a voxel-to-world matrix puts them.
+
+    Parameters
+    ----------
+    values : array
+        The image, its axes named by ``dims``.
+    affine : array of shape (4, 4)
+        From voxel (k, j, i) to world (z, y, x) in mm. Where its axes are the world's, backward
+        axes are turned round and the coordinates are world positions; otherwise the coordinates
+        run along the image's own axes from 0 and ``voxel_to_world`` keeps the matrix.
+    dims : sequence of str
+        As for `make_scan`, which also takes the other keyword arguments.
+    """
+    directions, corner = affine[:3, :3].T, affine[:3, 3].copy()
+    steps = np.linalg.norm(directions, axis=1)
+    if (np.abs(np.diag(directions)) < (1 - 1e-6) * steps).any():
+        return make_scan(
+            values,
+            dims=dims,
+            spacing=steps.tolist(),
+            voxel_to_world=affine.tolist(),
+            **kwargs,
+        )
+    for row, dim in enumerate(AXIS_OF):
+        if directions[row, row] < 0 and dim in dims:
+            axis = list(dims).index(dim)
+            corner[row] += directions[row, row] * (values.shape[axis] - 1)
+            values = np.flip(values, axis)
+    return make_scan(values, dims=dims, spacing=steps.tolist(), origin=corner.tolist(), **kwargs)
+
+
+def _geometry(da: xr.DataArray, renamed: dict[str, str]) -> npt.NDArray[np.float64]:
+    """Return the voxel-to-world matrix (k, j, i) → (z, y, x) of an array with coordinates.
+
+    The positions themselves are asked at the ends of each axis, so it does not matter whether
+    they come from plain coordinates or from a ConfUSIus index.
+    """
+    world = {
+        axis: da.coords[axis].rename({d: renamed.get(str(d), d) for d in da.coords[axis].dims})
+        for axis in AXIS_OF.values()
+        if axis in da.coords
+    }
+
+    def position(at: dict[str, int]) -> npt.NDArray[np.float64]:
+        found = []
+        for axis in AXIS_OF.values():
+            coord = world.get(axis)
+            index = {} if coord is None else {d: at.get(str(d), 0) for d in coord.dims}
+            found.append(0.0 if coord is None else float(coord.isel(index)))
+        return np.array(found)
+
+    sizes = {renamed.get(str(dim), str(dim)): size for dim, size in da.sizes.items()}
+    known = _affine_of(da)
+    matrix = np.eye(4)
+    matrix[:3, 3] = position({})
+    for column, (dim, axis) in enumerate(AXIS_OF.items()):
+        for coord in (world.get(axis), da.coords.get(dim)):
+            if coord is not None and coord.dims == (dim,):
+                _mean_step(np.asarray(coord, dtype=float), dim)
+        step = np.zeros(3)
+        if sizes.get(dim, 1) > 1:
+            step = (position({dim: sizes[dim] - 1}) - matrix[:3, 3]) / (sizes[dim] - 1)
+        if not step.any() and known is not None:
+            step = known[:3, column]
+        if not step.any():
+            stated = {} if axis not in world else world[axis].attrs
+            assumed = ASSUMED_SLICE_MM if dim == "k" else ASSUMED_PIXEL_MM
+            step[column] = float(stated.get("spacing", stated.get("voxdim", assumed)))
+        matrix[:3, column] = step
+    return matrix
+
+
+def _affine_of(da: xr.DataArray) -> npt.NDArray[np.float64] | None:
+    """Find the 4×4 voxel-to-world affine (the first pose's) of a ConfUSIus array."""
+    candidates = [getattr(index, "voxel_to_world", None) for index in da.xindexes.values()]
+    for candidate in (*candidates, da.attrs.get("voxel_to_world")):
+        if candidate is not None:
+            affine = np.asarray(candidate, dtype=float)
+            affine = affine[0] if affine.ndim == 3 else affine
+            if affine.shape == (4, 4) and np.isfinite(affine).all():
+                return affine
+    return None
+
+
+def _times(da: xr.DataArray) -> npt.NDArray[np.float64] | None:
+    """Return the frame times in s; of the first pose where every pose has its own."""
+    if "time" not in da.dims or "time" not in da.coords:
+        return None
+    coord = da.coords["time"]
+    if coord.ndim > 1:
+        coord = coord.isel({dim: 0 for dim in coord.dims if dim != "time"})
+    if coord.dtype.kind not in "iuf":
+        return None
+    units = str(coord.attrs.get("units", "s"))
+    factor = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "min": 60.0}.get(units, 1.0)
+    return np.asarray(coord, dtype=float) * factor
+
+
+def assumed_pixel(modality: str) -> float:
+    """Return the in-plane pixel (mm) to assume for an image that does not tell its own."""
+    return ASSUMED_ULM_PIXEL_MM if modality == "ulm" else ASSUMED_PIXEL_MM
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value can be written as JSON."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, str | bool | int | float)
+
+
+def _default_dims(ndim: int, timed: bool) -> tuple[str, ...]:
+    table = {2: ("j", "i"), 3: ("k", "j", "i"), 4: ("time", "k", "j", "i"), 5: DIMS}
+    if ndim not in table:
+        raise ScanError(f"The image has {ndim} axes; 2 (depth, lateral) to 5 were expected.")
+    return ("time", "j", "i") if ndim == 3 and timed else table[ndim]
+
+
+def _check_dims(dims: tuple[str, ...], found: Sequence[Any] | None = None) -> None:
+    expected = tuple(dim for dim in DIMS if dim in dims)
+    if dims != expected or dims[-2:] != ("j", "i"):
+        raise ScanError(
+            f"The axes {tuple(map(str, found or dims))} are not those of a scan; an ordered subset "
+            f"of {', '.join(DIMS)} that ends in j, i was expected."
+        )
+
+
+def _per_axis(numbers: Sequence[float] | float, what: str, fallback: float) -> dict[str, float]:
+    if isinstance(numbers, int | float | np.number):
+        return dict.fromkeys(("k", "j", "i"), float(numbers))
+    given = [float(number) for number in numbers]
+    if len(given) == 2:
+        given = [fallback, *given]
+    if len(given) != 3:
+        raise ScanError(
+            f"The {what} {tuple(given)} has {len(given)} numbers; (y, x) or (z, y, x) was expected."
+        )
+    return dict(zip(("k", "j", "i"), given, strict=True))
+
+
+def _check_axis(da: xr.DataArray, dim: str) -> None:
+    axis = AXIS_OF[dim]
+    if axis not in da.coords or da.coords[axis].dims != (dim,):
+        raise ScanError(
+            f"The image {_named(da)}lacks the coordinate {axis!r} (pixel centres in mm) on its "
+            f"axis {dim!r}; make_scan gives it one, from_confusius converts a ConfUSIus array."
+        )
+    values = np.asarray(da.coords[axis], dtype=float)
+    step = _mean_step(values, dim)
+    if values.size > 1 and not step > 0:
+        raise ScanError(f"The coordinate {axis!r} of the image {_named(da)}does not increase.")
+
+
+def _mean_step(values: npt.NDArray[np.float64], dim: str) -> float:
+    """Mean signed step of evenly spaced positions; 0 for a single one."""
+    if values.size < 2:
+        return 0.0
+    steps = np.diff(values)
+    mean = float(steps.mean())
+    if not np.isfinite(steps).all() or np.abs(steps - mean).max() > 1e-2 * abs(mean):
+        raise ScanError(
+            f"The positions along {AXIS_OF[dim]!r} are not evenly spaced; resample the image first."
+        )
+    return mean
+
+
+def _named(da: xr.DataArray) -> str:
+    label = da.name or da.attrs.get("source") or ""
+    return f"“{label}” " if label else ""

@@ -1,0 +1,109 @@
+"""The pairs a run is trained on: simulated ones, or a laboratory's own folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from napari_fus_ulm.pairs.prepare import PreparedPair, prepare_pair
+
+SEED_BLOCK = 1_000_000
+"""Phantom seeds of run seed s are s * SEED_BLOCK onwards, so that runs share no animal."""
+VALIDATION_SEED = 900_000_000
+"""First of the seeds that no training run uses: validation."""
+TEST_SEED = 910_000_000
+"""First of the seeds kept for the numbers that are reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairReady:
+    """``done`` of ``total`` training pairs are there."""
+
+    done: int
+    total: int
+
+
+def phantom_file(folder: Path, seed: int) -> Path:
+    """Cache file of one prepared phantom."""
+    return folder / f"phantom_{seed:09d}.npy"
+
+
+def prepare_phantom(seed: int, pixel_um: float, folder: Path) -> Path:
+    """Simulate one phantom, prepare it, and keep it as float16 (2, height, width)."""
+    from napari_fus_ulm.phantom import simulate_pair
+
+    path = phantom_file(folder, seed)
+    if not path.exists():
+        pair = simulate_pair(seed)
+        ready = prepare_pair(pair.fus, pair.ulm, pixel_um)
+        partial = path.with_suffix(".part.npy")
+        np.save(partial, np.stack([ready.fus, ready.ulm]).astype(np.float16))
+        partial.rename(path)
+    return path
+
+
+def prepare_phantoms(
+    seeds: range, pixel_um: float, folder: Path, workers: int
+) -> Iterator[PairReady]:
+    """Simulate what is missing, on ``workers`` processes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [seed for seed in seeds if not phantom_file(folder, seed).exists()]
+    done = len(seeds) - len(missing)
+    yield PairReady(done, len(seeds))
+    if not missing:
+        return
+    if workers < 2:
+        for seed in missing:
+            prepare_phantom(seed, pixel_um, folder)
+            done += 1
+            yield PairReady(done, len(seeds))
+        return
+    # Spawned, not forked: a fork after torch has started threads may hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(prepare_phantom, seed, pixel_um, folder) for seed in missing]
+        for future in waiting:
+            future.result()
+            done += 1
+            yield PairReady(done, len(seeds))
+
+
+def load_phantoms(seeds: range, folder: Path) -> list[PreparedPair]:
+    """Prepared phantoms, memory-mapped."""
+    stacks = (np.load(phantom_file(folder, seed), mmap_mode="r") for seed in seeds)
+    return [PreparedPair(stack[0], stack[1]) for stack in stacks]
+
+
+def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
+    """Prepare all pairs ``fus/NAME.*`` and ``ulm/NAME.*`` of a folder.
+
+    Raises
+    ------
+    ValueError
+        If there is no pair, or a file has no partner.
+    """
+    from napari_fus_ulm.io import read_one
+
+    fus, ulm = ({_stem(p): p for p in (folder / kind).glob("[!.]*")} for kind in ("fus", "ulm"))
+    alone = sorted(set(fus) ^ set(ulm))
+    if alone or not fus:
+        raise ValueError(
+            f"{folder} must hold fus/ and ulm/ with files of equal names; "
+            + (f"without a partner: {', '.join(alone)}." if alone else "no file was found there.")
+        )
+    return [
+        prepare_pair(
+            read_one(fus[name], modality="fus").squeeze(),
+            read_one(ulm[name], modality="ulm").squeeze(),
+            pixel_um,
+        )
+        for name in sorted(fus)
+    ]
+
+
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0]

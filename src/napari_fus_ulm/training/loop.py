@@ -1,0 +1,277 @@
+"""The training loop: an iterator of events that can be stopped and resumed bit-exactly.
+
+Nothing random is stored: the patches and noise of step k follow from (seed, k), so weights, moving
+average and optimiser state are all a run needs to go on as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_fus_ulm.generators import build
+from napari_fus_ulm.generators.base import Generator, PatchBatch
+from napari_fus_ulm.generators.checkpoint import (
+    Card,
+    CheckpointError,
+    card_path,
+    load_generator,
+    read_tensors,
+    write_tensors,
+    write_text,
+)
+from napari_fus_ulm.pairs.patches import draw_patches
+from napari_fus_ulm.pairs.prepare import PreparedPair
+from napari_fus_ulm.training import data
+from napari_fus_ulm.training.settings import TrainSettings
+
+WARM_UP = 200
+FALL = 0.2
+CHECKPOINT = "checkpoint.safetensors"
+WEIGHTS = "weights.safetensors"
+
+
+class TrainingError(Exception):
+    """Training cannot go on; the message says why. The last checkpoint is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One optimiser step: its number, the loss and its parts, and the speed so far."""
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    patches_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint and the weights for use were written."""
+
+    step: int
+    folder: Path
+
+
+TrainEvent = data.PairReady | StepDone | Saved
+
+
+def train_events(
+    settings: TrainSettings, folder: Path, *, resume: bool = False
+) -> Iterator[TrainEvent]:
+    """Train a generator; stopping the iteration stops the run and keeps the last checkpoint.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+    folder : Path
+        Takes ``checkpoint.safetensors``, ``weights.safetensors`` with its card, ``settings.json``,
+        ``losses.csv`` and the prepared phantoms.
+    resume : bool
+        Go on from the folder's checkpoint. Only ``steps`` may differ from the first run.
+
+    Yields
+    ------
+    PairReady, StepDone, Saved
+
+    Raises
+    ------
+    TrainingError
+        If the folder holds another run, there is nothing to resume, or the loss is not a number.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_folder(settings, folder, resume)
+    pairs: list[PreparedPair]
+    if settings.pairs is None:
+        first = settings.seed * data.SEED_BLOCK
+        seeds = range(first, first + settings.phantoms)
+        yield from data.prepare_phantoms(
+            seeds, settings.pixel_um, folder / "phantoms", settings.workers
+        )
+        pairs = data.load_phantoms(seeds, folder / "phantoms")
+    else:
+        pairs = data.load_folder(Path(settings.pairs), settings.pixel_um)
+        yield data.PairReady(len(pairs), len(pairs))
+    run = _Run.resume(settings, folder) if resume else _Run.start(settings)
+    write_text(folder / "settings.json", settings.to_json())
+    yield from _steps(settings, folder, pairs, run)
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of a run: all that a checkpoint holds."""
+
+    step: int
+    seconds: float
+    model: Generator
+    average: Generator
+    optimiser: torch.optim.AdamW
+
+    @classmethod
+    def start(cls, settings: TrainSettings) -> _Run:
+        torch.manual_seed(settings.seed)
+        if settings.init is None:
+            model = build(settings.generator)
+        else:
+            model = load_generator(Path(settings.init))[0].requires_grad_(True)
+        return cls._around(model, settings)
+
+    @classmethod
+    def _around(cls, model: Generator, settings: TrainSettings) -> _Run:
+        model = model.train().to(memory_format=torch.channels_last)
+        average = copy.deepcopy(model).eval().requires_grad_(False)
+        optimiser = torch.optim.AdamW(
+            model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
+        )
+        return cls(0, 0.0, model, average, optimiser)
+
+    @classmethod
+    def resume(cls, settings: TrainSettings, folder: Path) -> _Run:
+        try:
+            tensors = read_tensors(folder / CHECKPOINT)
+        except CheckpointError as error:
+            raise TrainingError(f"Nothing to resume in {folder}: {error}") from error
+        run = cls._around(build(settings.generator), settings)
+        run.step, run.seconds = int(tensors["step"]), float(tensors["seconds"])
+        run.model.load_state_dict(_part(tensors, "model."))
+        run.average.load_state_dict(_part(tensors, "average."))
+        for name, parameter in run.model.named_parameters():
+            run.optimiser.state[parameter] = _part(tensors, f"optimiser.{name}|")
+        return run
+
+    def save(self, folder: Path) -> None:
+        tensors = {
+            "step": torch.tensor(self.step),
+            "seconds": torch.tensor(self.seconds, dtype=torch.float64),
+        }
+        tensors |= {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        for name, parameter in self.model.named_parameters():
+            state = self.optimiser.state[parameter]
+            tensors |= {f"optimiser.{name}|{k}": v for k, v in state.items()}
+        write_tensors(folder / CHECKPOINT, tensors)
+
+
+def _steps(
+    settings: TrainSettings, folder: Path, pairs: list[PreparedPair], run: _Run
+) -> Iterator[TrainEvent]:
+    started, first = time.monotonic() - run.seconds, run.step
+    saved_at, begun = time.monotonic(), time.monotonic()
+    curve: list[str] = []
+    while run.step < settings.steps:
+        losses = _one_step(settings, pairs, run)
+        if not np.isfinite(losses["loss"]):
+            raise TrainingError(
+                f"The loss became {losses['loss']} at step {run.step}; the checkpoint before it "
+                f"is kept in {folder}. Try a lower learning rate."
+            )
+        run.step += 1
+        run.seconds = time.monotonic() - started
+        curve.append(f"{run.step}," + ",".join(f"{v:.6g}" for v in losses.values()))
+        speed = (run.step - first) * settings.batch / (time.monotonic() - begun)
+        yield StepDone(run.step, settings.steps, losses, speed)
+        due = time.monotonic() - saved_at > 60.0 * settings.checkpoint_minutes
+        if due or run.step == settings.steps:
+            run.save(folder)
+            _save_weights(settings, folder, run)
+            _append_curve(folder / "losses.csv", ["step", *losses], curve)
+            saved_at, curve = time.monotonic(), []
+            yield Saved(run.step, folder)
+
+
+def _one_step(settings: TrainSettings, pairs: list[PreparedPair], run: _Run) -> dict[str, float]:
+    random = np.random.default_rng([settings.seed, run.step])
+    noise = torch.Generator().manual_seed(int(random.integers(2**62)))
+    drawn = draw_patches(pairs, random, settings.batch, settings.patch, flip=settings.flip)
+    fus, ulm, position = (
+        torch.from_numpy(a).contiguous(memory_format=torch.channels_last) for a in drawn
+    )
+    for group in run.optimiser.param_groups:
+        group["lr"] = settings.learning_rate * rate(run.step, settings.steps)
+    with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        losses = run.model.training_loss(PatchBatch(fus, ulm, position), noise)
+    run.optimiser.zero_grad(set_to_none=True)
+    losses["loss"].backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    run.optimiser.step()
+    # The average forgets its start quickly, then averages over ~1/(1 - ema) steps.
+    decay = min(settings.ema, (1.0 + run.step) / (10.0 + run.step))
+    with torch.no_grad():
+        for mean, now in zip(run.average.parameters(), run.model.parameters(), strict=True):
+            mean.lerp_(now, 1.0 - decay)
+    return {name: float(value.detach()) for name, value in losses.items()}
+
+
+def rate(step: int, steps: int) -> float:
+    """Share of the peak learning rate: warm-up, constant, linear fall over the last fifth."""
+    warm = min(1.0, (step + 1) / WARM_UP)
+    left = (steps - step) / max(1.0, FALL * steps)
+    return min(warm, 1.0, left)
+
+
+def _save_weights(settings: TrainSettings, folder: Path, run: _Run) -> None:
+    half = {name: tensor.half() for name, tensor in run.average.state_dict().items()}
+    write_tensors(folder / WEIGHTS, half)
+    source = (
+        f"{settings.phantoms} simulated rat sections"
+        if settings.pairs is None
+        else f"the pairs in {Path(settings.pairs).name}"
+    )
+    card = Card(
+        generator=settings.generator,
+        config=run.model.config(),
+        pixel_um=settings.pixel_um,
+        training={
+            "data": source,
+            "phantom_trained": settings.pairs is None,
+            "settings": dataclasses.asdict(settings),
+            "steps": run.step,
+            "patches": run.step * settings.batch,
+            "minutes": round(run.seconds / 60.0, 1),
+            "torch": torch.__version__,
+        },
+        metrics={},
+        notes=f"Trained on {source} only.",
+    )
+    write_text(card_path(folder / WEIGHTS), json.dumps(dataclasses.asdict(card), indent=2) + "\n")
+
+
+def _append_curve(path: Path, names: list[str], lines: list[str]) -> None:
+    new = not path.exists()
+    with path.open("a", encoding="utf-8") as file:
+        if new:
+            file.write(",".join(names) + "\n")
+        file.write("\n".join(lines) + "\n")
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _check_folder(settings: TrainSettings, folder: Path, resume: bool) -> None:
+    stored = folder / "settings.json"
+    if not resume:
+        if (folder / CHECKPOINT).exists():
+            raise TrainingError(
+                f"{folder} already holds a run. Resume it (--resume) or choose another folder."
+            )
+        return
+    if not stored.exists():
+        raise TrainingError(f"There is no run to resume in {folder}.")
+    before, now = json.loads(stored.read_text()), dataclasses.asdict(settings)
+    free = {"steps", "checkpoint_minutes", "workers"}
+    changed = [k for k in now if k not in free and before.get(k) != now[k]]
+    if changed:
+        raise TrainingError(
+            f"The run in {folder} was started with other settings: {', '.join(changed)}. "
+            "Resume it with those it was started with, or start a new one."
+        )
