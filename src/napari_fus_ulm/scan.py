@@ -18,11 +18,11 @@ import numpy.typing as npt
 import xarray as xr
 
 Modality = Literal["fus", "ulm", "unknown"]
-ValuesKind = Literal["linear", "sqrt", "cbrt", "db", "display", "unknown"]
+ValuesKind = Literal["linear", "sqrt", "cbrt", "db", "display", "grey", "unknown"]
 
 DIMS = ("time", "pose", "k", "j", "i")
 MODALITIES = ("fus", "ulm", "unknown")
-VALUES = ("linear", "sqrt", "cbrt", "db", "display", "unknown")
+VALUES = ("linear", "sqrt", "cbrt", "db", "display", "grey", "unknown")
 AXIS_OF = {"k": "z", "j": "y", "i": "x"}
 ASSUMED_PIXEL_MM = 0.1
 """In-plane pixel taken where a file gives none: λ at 15 MHz, the usual fUS pixel."""
@@ -251,6 +251,22 @@ def planes(da: xr.DataArray) -> Iterator[tuple[dict[str, int], xr.DataArray]]:
         yield index, da.isel(index)
 
 
+def mean_over_time(scan: xr.DataArray) -> xr.DataArray:
+    """Average a time series into one image (or one stack); decibels are averaged as power.
+
+    Raises
+    ------
+    ScanError
+        If the scan has no time axis.
+    """
+    if "time" not in scan.dims:
+        raise ScanError(f"The image {_named(scan)}has no time axis to average over.")
+    if scan.attrs.get("values") != "db":
+        return scan.mean("time", keep_attrs=True)
+    power = (10.0 ** (scan / 10.0)).mean("time")
+    return scan.isel(time=0, drop=True).copy(data=10.0 * np.log10(power.values))
+
+
 def guess_values(image: npt.NDArray[Any]) -> ValuesKind:
     """Guess which transform an image's numbers went through.
 
@@ -263,6 +279,8 @@ def guess_values(image: npt.NDArray[Any]) -> ValuesKind:
     """
     if image.dtype == np.uint8:
         return "display"
+    if image.dtype.kind not in "buif":
+        return "linear"
     numbers = np.asarray(image, dtype=float)
     finite = numbers[np.isfinite(numbers)]
     if finite.size == 0:

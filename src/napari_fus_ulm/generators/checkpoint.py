@@ -145,6 +145,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+    partial.chmod(0o644)  # safetensors keeps its files to their owner; a laboratory shares them
     os.replace(partial, path)
 
 

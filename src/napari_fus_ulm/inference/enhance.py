@@ -20,6 +20,7 @@ from napari_fus_ulm.generators.base import Generator
 from napari_fus_ulm.generators.checkpoint import Card, bundled_weights, load_generator, sha256
 from napari_fus_ulm.inference.device import choose_device, choose_precision
 from napari_fus_ulm.inference.enhancement import Enhancement
+from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import (
     Event,
     Finished,
@@ -33,13 +34,13 @@ from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.tiles import Tile
 from napari_fus_ulm.inference.translate import (
     Applied,
-    EnhanceError,
     Frame,
     Tick,
     frame_noise,
     sample_frame,
     sample_patches,
 )
+from napari_fus_ulm.pairs.baseline import apply_monotone_map
 from napari_fus_ulm.pairs.grid import Shape, area_mean, grid_shape
 from napari_fus_ulm.pairs.intensity import FusRange, fus_range, log_power
 from napari_fus_ulm.pairs.patches import position_channels
@@ -213,6 +214,25 @@ def _walk(
 
     image, _ = yield from sample_patches(applied, frame, cut, steps)
     yield Estimate(steps, steps, torch.from_numpy(image)[None, None])
+
+
+def input_on_grid(fus: xr.DataArray, settings: EnhanceSettings) -> xr.DataArray:
+    """The input as the row to beat: cubic interpolation, through the card's intensity map.
+
+    Parameters
+    ----------
+    fus : xarray.DataArray
+        One 2-D plane.
+
+    Returns
+    -------
+    xarray.DataArray
+        Grey levels in [0, 1] on the result's grid. Without a map in the card, the input's own.
+    """
+    ready = prepare(fus, settings)
+    grey = ready.frames[0].fus[0]
+    table = ready.card.training.get("input_map")
+    return plane_on_result(ready, apply_monotone_map(grey, table) if table else grey)
 
 
 def evaluations(settings: EnhanceSettings, model: Generator) -> tuple[int, int]:

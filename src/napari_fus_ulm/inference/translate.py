@@ -18,19 +18,13 @@ from torch import Tensor
 
 from napari_fus_ulm.generators.base import Generator as Model
 from napari_fus_ulm.inference.device import is_out_of_memory
+from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import Notice
 from napari_fus_ulm.inference.samplers import Estimate, sample_ddim, trailing_times
 from napari_fus_ulm.inference.tiles import Tile, Tiling, batches, make_tiling, pad_frame
 
 Array = npt.NDArray[np.float32]
 PATCH_AREA = 128 * 128
-
-
-class EnhanceError(Exception):
-    """A run that cannot go on; the message is written for the user.
-
-    Not a RuntimeError: viewers' worker threads swallow those.
-    """
 
 
 @dataclass(frozen=True, slots=True)

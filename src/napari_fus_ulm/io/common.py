@@ -94,7 +94,12 @@ def _in_plane(
 def modality_of(path: Path) -> Modality:
     """Guess the modality from a file's name (BIDS suffix ``_pwd``: power Doppler) and folder."""
     for text in (stem_of(path).lower(), path.parent.name.lower()):
-        if re.search(r"ulm|matout|locali[sz]ation|tracks?(?![a-z])|counts?(?![a-z])", text):
+        # Whole words, or glued to one side: "ratULM" but not "bulma", "counts" but not "accounts".
+        if re.search(
+            r"ulm(?![a-z])|(?<![a-z])(ulm|tracks?(?![a-z])|counts?(?![a-z]))"
+            r"|matout|locali[sz]ation",
+            text,
+        ):
             return "ulm"
         if re.search(r"(?<![a-z])(pwd|fusi?|cbv|angio)(?![a-z])|doppler", text):
             return "fus"

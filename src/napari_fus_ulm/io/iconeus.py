@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.io.common import Request, image_scan, stem_of
+from napari_fus_ulm.scan import ScanError
 
 _PROBE_TO_SCAN = np.array([[0, 1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]], float)
 """Probe (lateral, elevation, up) to (elevation, depth, lateral): depth points down."""
@@ -27,9 +28,10 @@ def read_iconeus(request: Request) -> list[xr.DataArray]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # "only one probe pose" is no news
             scan = Scan(request.path)
-    except RuntimeError:
-        # Poses that form no regular volume: the vendor's reader gives up, their images are fine.
-        return [_single_poses(request)]
+    except (RuntimeError, ValueError):
+        # pyiconeus 1.0 gives up on poses that form no regular volume, and takes a film of four
+        # poses for its four-array probe; the images themselves are fine.
+        return [_by_poses(request)]
     voxels: npt.NDArray[Any] = np.asarray(scan.voxels)
     # (lateral, elevation, depth, time, pose, processing); version 1 may leave out the last ones
     voxels = voxels[(..., *[np.newaxis] * (6 - voxels.ndim))]
@@ -58,25 +60,41 @@ def read_iconeus(request: Request) -> list[xr.DataArray]:
     return scans
 
 
-def _single_poses(request: Request) -> xr.DataArray:
-    """Read version 1 without merging its poses."""
+def _by_poses(request: Request) -> xr.DataArray:
+    """Read version 1 pose by pose; poses 0.1 to 1 mm apart on a line become slices."""
     import h5py
 
     with h5py.File(request.path, "r") as file:
-        data = np.asarray(file["Data"][()])
+        data: npt.NDArray[Any] = np.asarray(file["Data"][()])
         meta = file["acqMetaData"]
         voxel = {axis: 1e3 * float(meta["voxDim"][axis][()].flat[0]) for axis in ("dx", "dy", "dz")}
         matrix = np.asarray(meta["voxelsToProbe"][()], dtype=float)
+        to_lab = np.asarray(meta["probeToLab"][()], dtype=float).reshape(-1, 4, 4)
         period = float(meta["voxDim"]["dt"][()].flat[0])
     if data.ndim == 6:  # (time, pose, block, depth, elevation, lateral)
         data = np.moveaxis(data, 2, 1)
         data = data.reshape(-1, *data.shape[2:])
-    else:  # (pose, 1, depth, elevation, lateral)
-        data = data[:, 0][None]
+    elif data.ndim == 5:  # (pose, 1, depth, elevation, lateral)
+        data = data[:, 0][np.newaxis]
+    else:
+        raise ScanError(
+            f"“{request.path.name}” has data of the shape {data.shape}; (pose, 1, z, y, x) or "
+            "(time, pose, block, z, y, x) was expected."
+        )
+    values = data.swapaxes(2, 3)  # (time, pose, elevation, depth, lateral)
     origin = 1e3 * (_PROBE_TO_SCAN @ matrix @ _shift(1.0))[:3, 3]
     size = np.array([voxel["dy"], voxel["dz"], voxel["dx"]])
-    times = np.arange(data.shape[0]) * period * data.shape[1]
-    return _make(request, data.swapaxes(2, 3), size, origin, times, stem_of(request.path), {})
+    times = np.arange(values.shape[0], dtype=np.float64) * period * values.shape[1]
+    order = np.argsort(to_lab[:, 1, 3])
+    steps = 1e3 * np.diff(to_lab[order, 1, 3])
+    parallel = np.allclose(to_lab[:, :3, :3], to_lab[0, :3, :3], atol=1e-6)
+    regular = steps.size > 0 and np.allclose(steps, steps.mean(), atol=5e-3)
+    single = len(order) == values.shape[1] and values.shape[2] == 1
+    if single and parallel and regular and 0.1 <= steps.mean() <= 1.0:
+        values = values[:, order].swapaxes(1, 2)
+        size[0] = steps.mean()
+        origin[0] = -size[0] * (len(order) - 1) / 2
+    return _make(request, values, size, origin, times, stem_of(request.path), {})
 
 
 def _make(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -126,10 +127,9 @@ def read_csv(request: Request) -> list[xr.DataArray]:
     with request.path.open(newline="", encoding="utf-8-sig") as file:
         sample = file.read(4096)
         file.seek(0)
-        try:
+        dialect: type[csv.Dialect] = csv.excel
+        with suppress(csv.Error):  # too short a table to tell: commas
             dialect = csv.Sniffer().sniff(sample, delimiters=",;\t")
-        except csv.Error as error:
-            raise _wrong_header(request, []) from error
         reader = csv.reader(file, dialect)
         header = [cell.strip() for cell in next(reader, [])]
         rows = [row for row in reader if any(cell.strip() for cell in row)]

@@ -38,6 +38,12 @@ def native_shape(fus: xr.DataArray) -> Shape:
     return rows, columns
 
 
+def native_pixel_um(fus: xr.DataArray) -> float:
+    """Side of a square pixel at native sampling, µm (the geometric mean of both axes)."""
+    sides = [1000.0 * size / n for size, n in zip(extent_of(fus), native_shape(fus), strict=True)]
+    return float(np.sqrt(np.prod(sides)))
+
+
 def condition_grey(
     log_plane: Array, native: Shape, target: Shape, limits: FusRange | None = None
 ) -> Array:

@@ -16,7 +16,7 @@ from napari_fus_ulm.phantom.vessels import Anatomy, Vessels, anatomy_of, smooth_
 
 GRID = 25.0
 """Grid on which blood volume is blurred, µm."""
-Array = npt.NDArray[np.floating]
+Array = npt.NDArray[np.float64]
 
 
 def power_doppler(
@@ -31,8 +31,7 @@ def power_doppler(
     """
     anatomy = anatomy_of(params)
     fine = (round(params.depth_mm * 1000 / GRID), round(params.width_mm * 1000 / GRID))
-    y = (np.arange(fine[0]) + 0.5) * GRID
-    x = (np.arange(fine[1]) + 0.5) * GRID
+    y, x = (np.asarray((np.arange(n) + 0.5) * GRID, dtype=np.float64) for n in fine)
     volume = _blood_volume(rng, vessels, params, fine)
     bed = _capillary_bed(rng, anatomy, x, y)
     blurred = _blur_with_depth(volume, params, y)

@@ -29,19 +29,19 @@ from napari_fus_ulm.generators.checkpoint import (
     write_tensors,
     write_text,
 )
+from napari_fus_ulm.pairs.baseline import fit_monotone_map
 from napari_fus_ulm.pairs.patches import draw_patches
 from napari_fus_ulm.pairs.prepare import PreparedPair
 from napari_fus_ulm.training import data
+from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.settings import TrainSettings
 
 WARM_UP = 200
 FALL = 0.2
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
-
-
-class TrainingError(Exception):
-    """Training cannot go on; the message says why. The last checkpoint is kept."""
+MAP_PAIRS = 50
+"""Pairs the input's intensity map is fitted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def _steps(
         due = time.monotonic() - saved_at > 60.0 * settings.checkpoint_minutes
         if due or run.step == settings.steps:
             run.save(folder)
-            _save_weights(settings, folder, run)
+            _save_weights(settings, folder, run, pairs)
             _append_curve(folder / "losses.csv", ["step", *losses], curve)
             saved_at, curve = time.monotonic(), []
             yield Saved(run.step, folder)
@@ -218,11 +218,13 @@ def rate(step: int, steps: int) -> float:
     return min(warm, 1.0, left)
 
 
-def _save_weights(settings: TrainSettings, folder: Path, run: _Run) -> None:
+def _save_weights(
+    settings: TrainSettings, folder: Path, run: _Run, pairs: list[PreparedPair]
+) -> None:
     half = {name: tensor.half() for name, tensor in run.average.state_dict().items()}
     write_tensors(folder / WEIGHTS, half)
     source = (
-        f"{settings.phantoms} simulated rat sections"
+        f"{settings.phantoms} simulated coronal sections"
         if settings.pairs is None
         else f"the pairs in {Path(settings.pairs).name}"
     )
@@ -237,12 +239,21 @@ def _save_weights(settings: TrainSettings, folder: Path, run: _Run) -> None:
             "steps": run.step,
             "patches": run.step * settings.batch,
             "minutes": round(run.seconds / 60.0, 1),
+            "threads": torch.get_num_threads(),
             "torch": torch.__version__,
+            "field_mm": field_mm(pairs, settings.pixel_um),
+            "input_map": fit_monotone_map(pairs[:MAP_PAIRS]),
         },
         metrics={},
         notes=f"Trained on {source} only.",
     )
     write_text(card_path(folder / WEIGHTS), json.dumps(dataclasses.asdict(card), indent=2) + "\n")
+
+
+def field_mm(pairs: list[PreparedPair], pixel_um: float) -> list[list[float]]:
+    """Smallest and largest height, then width, of the fields of view, mm."""
+    sides = np.array([pair.fus.shape for pair in pairs]) * pixel_um / 1000.0
+    return np.stack([sides.min(axis=0), sides.max(axis=0)], axis=1).round(2).tolist()  # type: ignore[no-any-return]
 
 
 def _append_curve(path: Path, names: list[str], lines: list[str]) -> None:

@@ -1,0 +1,1 @@
+"""The viewer's side: the only room that knows Qt and napari."""

@@ -1,0 +1,31 @@
+"""``napari-fus-ulm``: the command line, one file a command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from napari_fus_ulm.cli import demo, enhance, evaluate, info, simulate, train
+
+app = typer.Typer(
+    help=(
+        "Turn functional-ultrasound images into ULM-like ones.\n\n"
+        "Example: napari-fus-ulm enhance rat01_pwd.nii.gz --mode detailed --gain 5 -o out/"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for module in (enhance, demo, simulate, train, evaluate, info):
+    app.command(module.NAME, help=module.__doc__)(module.command)
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 fine, 1 failed, 2 usage, 130 interrupted."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)

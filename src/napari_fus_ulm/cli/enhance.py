@@ -1,0 +1,169 @@
+"""Enhance fUS files (or folders of them); every result says how it was made."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_fus_ulm.cli.console import failing_politely, print_json, progress, say
+from napari_fus_ulm.inference.settings import EnhanceSettings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from napari_fus_ulm.inference.enhancement import Enhancement
+
+NAME = "enhance"
+DEFAULT = EnhanceSettings()
+
+
+def command(
+    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="fUS files or folders.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder, or file for a single input.")],
+    mode: Annotated[str, typer.Option(help="detailed, balanced or accurate.")] = DEFAULT.mode,
+    gain: Annotated[
+        float | None, typer.Option(help="Result pixels per native pixel, 3 to 5; or --pixel-um.")
+    ] = None,
+    pixel_um: Annotated[float, typer.Option(help="Result pixel in µm.")] = DEFAULT.pixel_um,
+    spacing: Annotated[
+        str | None, typer.Option(help="Pixel size of the input in mm: 0.1 or 0.1,0.11 (y,x).")
+    ] = None,
+    time: Annotated[str, typer.Option(help="Time series: mean or all.")] = "mean",
+    values: Annotated[
+        str, typer.Option(help="auto, linear, sqrt, cbrt, db or display.")
+    ] = DEFAULT.values,
+    steps: Annotated[int, typer.Option(help="Evaluations of a sample.")] = DEFAULT.steps,
+    samples: Annotated[int, typer.Option(help="Samples of balanced.")] = DEFAULT.samples,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = DEFAULT.seed,
+    patch: Annotated[int, typer.Option(help="Patch side, pixels.")] = DEFAULT.patch,
+    overlap: Annotated[int, typer.Option(help="Overlap, pixels.")] = DEFAULT.overlap,
+    window: Annotated[str, typer.Option(help="box or hann.")] = DEFAULT.window,
+    fusion: Annotated[str, typer.Option(help="per-step or at-end.")] = DEFAULT.fusion,
+    batch: Annotated[int, typer.Option(help="128-pixel patches at once.")] = DEFAULT.batch,
+    position: Annotated[str, typer.Option(help="auto or off.")] = DEFAULT.position,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = DEFAULT.device,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = DEFAULT.precision,
+    generator: Annotated[str, typer.Option(help="Generator.")] = DEFAULT.generator,
+    weights: Annotated[Path | None, typer.Option(help="Weights (.safetensors).")] = None,
+    suffix: Annotated[str, typer.Option(help=".ome.tif, .nii.gz or .npy.")] = ".ome.tif",
+    json: Annotated[bool, typer.Option("--json", help="Results for machines.")] = False,
+) -> None:
+    """Enhance files."""
+    with failing_politely(json):
+        settings = EnhanceSettings.from_mapping(
+            {
+                "mode": mode,
+                "pixel_um": pixel_um,
+                "values": values,
+                "steps": steps,
+                "samples": samples,
+                "seed": seed,
+                "patch": patch,
+                "overlap": overlap,
+                "window": window,
+                "fusion": fusion,
+                "batch": batch,
+                "position": position,
+                "device": device,
+                "precision": precision,
+                "generator": generator,
+                "weights": str(weights) if weights else None,
+            }
+        )
+        if time not in ("mean", "all"):
+            raise ValueError(f"--time is {time!r}; it must be mean or all.")
+        files = _files(inputs)
+        made = []
+        for path in files:
+            scan = _read(path, spacing, time)
+            chosen = settings if gain is None else _with_gain(settings, scan, gain)
+            result = _run(scan, chosen, path.name)
+            target = _target(out, path, suffix, alone=len(files) == 1)
+            made.append(_save(result, target))
+            say(f"{path.name} -> {target} ({result.seconds:.1f} s)")
+        if json:
+            print_json(made)
+        else:
+            for one in made:
+                print(one["file"])
+
+
+def _files(inputs: list[Path]) -> list[Path]:
+    from napari_fus_ulm.io import SUFFIXES_READ
+
+    found: list[Path] = []
+    for path in inputs:
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.name.endswith(SUFFIXES_READ))
+            if not inside:
+                raise ValueError(f"The folder {path} holds no file of a kind that is read.")
+            found += inside
+        else:
+            found.append(path)
+    return found
+
+
+def _read(path: Path, spacing: str | None, time: str) -> xr.DataArray:
+    from napari_fus_ulm.io import read_one
+
+    try:
+        step = [float(part) for part in spacing.split(",")] if spacing else None
+    except ValueError as error:
+        raise ValueError(f"--spacing is {spacing!r}; write 0.1 or 0.1,0.11 (mm).") from error
+    if step is not None and len(step) == 1:
+        step *= 2
+    scan = read_one(path, modality="fus", spacing=step)
+    if time == "mean" and "time" in scan.dims:
+        from napari_fus_ulm.scan import mean_over_time
+
+        scan = mean_over_time(scan)
+    return scan
+
+
+def _with_gain(settings: EnhanceSettings, scan: xr.DataArray, gain: float) -> EnhanceSettings:
+    from napari_fus_ulm.pairs.prepare import native_pixel_um
+
+    return dataclasses.replace(settings, pixel_um=native_pixel_um(scan) / gain)
+
+
+def _run(scan: xr.DataArray, settings: EnhanceSettings, name: str) -> Enhancement:
+    from napari_fus_ulm.inference.enhance import enhance_events
+    from napari_fus_ulm.inference.events import Finished, Notice, Progress
+
+    with progress() as bar:
+        task = bar.add_task(name)
+        for event in enhance_events(scan, settings):
+            if isinstance(event, Progress):
+                bar.update(task, completed=event.done, total=event.total)
+            elif isinstance(event, Notice):
+                say(f"{name}: {event.message}")
+            elif isinstance(event, Finished):
+                return event.enhancement
+    raise ValueError(f"{name}: the run ended without a result.")
+
+
+def _target(out: Path, source: Path, suffix: str, *, alone: bool) -> Path:
+    from napari_fus_ulm.io import SUFFIXES_WRITE
+
+    if alone and out.name.endswith(SUFFIXES_WRITE):
+        return out
+    if suffix not in SUFFIXES_WRITE:
+        raise ValueError(f"--suffix is {suffix!r}; it must be one of {', '.join(SUFFIXES_WRITE)}.")
+    out.mkdir(parents=True, exist_ok=True)
+    return out / f"{source.name.split('.')[0]}_enhanced{suffix}"
+
+
+def _save(result: Enhancement, target: Path) -> dict[str, Any]:
+    from napari_fus_ulm.io import write
+
+    write(target, result.image)
+    made: dict[str, Any] = {"file": str(target), "seconds": round(result.seconds, 2)}
+    if result.spread is not None:
+        stem, suffix = target.name.split(".", 1)
+        beside = target.with_name(f"{stem}_spread.{suffix}")
+        write(beside, result.spread)
+        made["spread"] = str(beside)
+    return made | {"title": result.title, "provenance": result.provenance}

@@ -1,0 +1,75 @@
+"""Train a generator on phantoms, or on a folder of pairs (fus/NAME, ulm/NAME)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_fus_ulm.cli.console import failing_politely, progress, say
+from napari_fus_ulm.training.settings import TrainSettings
+
+NAME = "train"
+DEFAULT = TrainSettings()
+
+
+def command(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
+    generator: Annotated[str, typer.Option(help="Generator.")] = DEFAULT.generator,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Folder with fus/ and ulm/; phantoms without it.")
+    ] = None,
+    phantoms: Annotated[int, typer.Option(help="Simulated sections.")] = DEFAULT.phantoms,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = DEFAULT.steps,
+    batch: Annotated[int, typer.Option(help="Patches a step.")] = DEFAULT.batch,
+    patch: Annotated[int, typer.Option(help="Patch side, pixels.")] = DEFAULT.patch,
+    pixel_um: Annotated[float, typer.Option(help="Pixel of the generator.")] = DEFAULT.pixel_um,
+    learning_rate: Annotated[float, typer.Option(help="Peak.")] = DEFAULT.learning_rate,
+    seed: Annotated[int, typer.Option(help="Seed of everything.")] = DEFAULT.seed,
+    init: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    precision: Annotated[str, typer.Option(help="bfloat16 or float32.")] = DEFAULT.precision,
+    workers: Annotated[int, typer.Option(help="Simulating processes.")] = DEFAULT.workers,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Between checkpoints.")
+    ] = DEFAULT.checkpoint_minutes,
+) -> None:
+    """Train."""
+    with failing_politely():
+        from napari_fus_ulm.training.data import PairReady
+        from napari_fus_ulm.training.loop import WEIGHTS, Saved, StepDone, train_events
+
+        settings = TrainSettings(
+            generator=generator,
+            pairs=str(pairs) if pairs else None,
+            phantoms=phantoms,
+            seed=seed,
+            steps=steps,
+            batch=batch,
+            patch=patch,
+            pixel_um=pixel_um,
+            learning_rate=learning_rate,
+            flip=pairs is None,
+            checkpoint_minutes=checkpoint_minutes,
+            init=str(init) if init else None,
+            precision=precision,
+            workers=workers,
+        )
+        with progress() as bar:
+            preparing = bar.add_task("Preparing pairs")
+            training = bar.add_task("Training")
+            last: StepDone | None = None
+            for event in train_events(settings, out, resume=resume):
+                if isinstance(event, PairReady):
+                    bar.update(preparing, completed=event.done, total=event.total)
+                elif isinstance(event, StepDone):
+                    last = event
+                    about = f"loss {event.losses['loss']:.3f}"
+                    bar.update(training, completed=event.step, total=event.steps, description=about)
+                elif isinstance(event, Saved) and last is not None:
+                    say(
+                        f"step {event.step}: loss {last.losses['loss']:.4f}, "
+                        f"{last.patches_per_second:.1f} patches/s, saved in {event.folder}"
+                    )
+        print(out / WEIGHTS)

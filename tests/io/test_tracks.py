@@ -1,0 +1,94 @@
+"""Track tables as density maps: x first, one count per track and pixel."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_fus_ulm.io import read_one
+from napari_fus_ulm.io.tracks import density_map, tracks_of_rows
+from napari_fus_ulm.scan import ScanError, spacing_of
+
+
+def test_x_is_lateral_and_a_track_counts_once():
+    there_and_back = np.array([[1.005, 2.005], [1.095, 2.005], [1.005, 2.005]])
+    scan = density_map([there_and_back, there_and_back], pixel_mm=0.01)
+    assert scan.shape == (1, 10)
+    assert (scan.values == 2).all()
+    assert float(scan["x"][0]) == pytest.approx(1.005)
+    assert float(scan["y"][0]) == pytest.approx(2.005)
+
+
+@given(st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=2, max_size=6, unique=True))
+def test_a_track_is_drawn_without_gaps(points: list[tuple[float, float]]):
+    values = density_map([np.array(points)], pixel_mm=0.05).values
+    from scipy.ndimage import label
+
+    assert values.max() == 1
+    assert label(values, np.ones((3, 3)))[1] == 1
+
+
+def test_rows_and_exclusive_end_indices():
+    rows = np.arange(15.0).reshape(5, 3)
+    first, second = tracks_of_rows(rows, np.array([2, 5]))
+    np.testing.assert_array_equal(first, rows[:2, :2])
+    np.testing.assert_array_equal(second, rows[2:, :2])
+    for ends in ([5, 2], [0, 5], [2, 6], []):
+        with pytest.raises(ScanError, match="end ind"):
+            tracks_of_rows(rows, np.array(ends, dtype=int))
+
+
+def test_npz_of_rows_and_ends(tmp_path: Path):
+    rows = np.array([[1.0, 2.0, 9], [1.2, 2.0, 9], [3.0, 2.5, 9], [3.0, 2.6, 9]])
+    np.savez(tmp_path / "bubbles.npz", bubbles=rows, track_ends=np.array([2, 4]))
+    scan = read_one(tmp_path / "bubbles.npz")
+    assert scan.attrs["tracks"] == 2
+    assert scan.attrs["modality"] == "ulm"
+    assert scan.attrs["spacing_known"] is False  # the unit of the rows is not in the file
+    np.savez(tmp_path / "other.npz", a=rows, b=rows)
+    with pytest.raises(ScanError, match=r"“other.npz” holds a, b"):
+        read_one(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize(
+    ("header", "factor", "known"),
+    [
+        ("track_id,x_mm,z_mm,t", 1.0, True),
+        ("track,x (um),y (um),t", 1000.0, True),
+        ("id;x;y;t", 1.0, False),
+        ("id;x;y;t", 1e-3, False),
+    ],
+)
+def test_csv_with_units_in_the_header_or_guessed(tmp_path: Path, header, factor, known):
+    cut = ";" if ";" in header else ","
+    rows = [(1, 1.0, 2.0, 0), (1, 1.5, 2.0, 1), (2, 4.0, 3.0, 0), (2, 4.0, 6.0, 1)]
+    lines = [header, *(cut.join(map(str, (n, x * factor, y * factor, t))) for n, x, y, t in rows)]
+    (tmp_path / "rat_tracks.csv").write_text("\n".join(lines) + "\n")
+    scan = read_one(tmp_path / "rat_tracks.csv")
+    assert spacing_of(scan) == pytest.approx((0.01, 0.01))
+    assert float(scan["x"][0]) == pytest.approx(1.0, abs=0.011)
+    assert float(scan["y"][-1]) == pytest.approx(6.0, abs=0.011)
+    assert scan.values.sum() == pytest.approx(50 + 300, abs=3)
+    assert scan.attrs["spacing_known"] is known
+    assert spacing_of(read_one(tmp_path / "rat_tracks.csv", spacing=0.05)) == (
+        pytest.approx((0.05, 0.05))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b,c\n1,2,3\n", "the columns a, b, c"),
+        ("track,x,y\n1,2,three\n", "row without numbers in x and y"),
+        ("track,x,y\n1,2\n", "row without numbers"),
+        ("track,x,y\n", "no track"),
+        ("track,x_mm,y_mm\n1,0,0\n1,1e6,0\n", "pixels of 10 µm"),
+    ],
+)
+def test_a_wrong_table_is_explained(tmp_path: Path, text: str, words: str):
+    (tmp_path / "rat.csv").write_text(text)
+    with pytest.raises(ScanError, match=words) as error:
+        read_one(tmp_path / "rat.csv")
+    assert "rat" in str(error.value)
