@@ -18,6 +18,7 @@ from napari_fus_ulm.pairs.baseline import fit_monotone_map
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.evaluation import evaluate_on_phantoms
 from napari_fus_ulm.training.loop import MAP_PAIRS, WEIGHTS, field_mm
+from napari_fus_ulm.training.settings import SEED_BLOCK, TEST_SEED
 
 NOTES = (
     "Trained on {sections} simulated coronal rodent sections only; it has seen no recording. "
@@ -36,7 +37,7 @@ def main() -> None:
     source = options.run / WEIGHTS
     card = read_card(source)
     settings = card.training["settings"]
-    first = settings["seed"] * data.SEED_BLOCK
+    first = settings["seed"] * SEED_BLOCK
     pairs = data.load_phantoms(range(first, first + settings["phantoms"]), options.run / "phantoms")
     card.training["field_mm"] = field_mm(pairs, card.pixel_um)
     card.training["input_map"] = fit_monotone_map(pairs[:MAP_PAIRS])
@@ -53,7 +54,7 @@ def main() -> None:
     for one in evaluate_on_phantoms(EnhanceSettings(), options.phantoms):
         rows.setdefault(one.row, []).append(one.fidelity)
     metrics: dict[str, object] = {
-        "on": f"{options.phantoms} held-out phantoms, seeds from {data.TEST_SEED}",
+        "on": f"{options.phantoms} held-out phantoms, seeds from {TEST_SEED}",
         "command": f"napari-fus-ulm evaluate --phantoms {options.phantoms}",
     }
     for row, found in rows.items():

@@ -48,7 +48,7 @@ def side_by_side(panels: Sequence[Panel], extent_mm: tuple[float, float]) -> npt
     Parameters
     ----------
     panels : sequence of Panel
-        The first one gives the height; the others are brought to it.
+        All are brought to the width of the widest.
     extent_mm : tuple of float
         Height and width of the field of view.
 
@@ -68,7 +68,11 @@ def side_by_side(panels: Sequence[Panel], extent_mm: tuple[float, float]) -> npt
     for number, panel in enumerate(panels):
         left = number * (width + GAP)
         grey = np.clip(resize(panel.image, (height, width), order=1), 0.0, 1.0)
-        rgb = hot(grey) if panel.hot else np.stack([(grey * 255).astype(np.uint8)] * 3, axis=-1)
+        rgb = (
+            hot(grey)
+            if panel.hot
+            else np.stack([np.rint(grey * 255).astype(np.uint8)] * 3, axis=-1)
+        )
         canvas.paste(Image.fromarray(rgb), (left, CAPTION))
         draw.text((left + 4, CAPTION / 2), panel.caption, "black", font, anchor="lm")
     length = width * BAR_MM / extent_mm[1]

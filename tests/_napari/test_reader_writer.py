@@ -29,6 +29,7 @@ def layers(path) -> list[Image]:
 def test_a_file_becomes_a_layer_in_mm(tmp_path: Path):
     path = io.write(tmp_path / "rat01_pwd.ome.tif", scan_of())
     (layer,) = layers(str(path))
+    assert layer.name == "rat01_pwd"
     assert layer.scale.tolist() == pytest.approx([0.1, 0.11])
     assert layer.translate.tolist() == pytest.approx([2.0, -3.0])
     assert [str(unit) for unit in layer.units] == ["millimeter"] * 2
@@ -105,6 +106,7 @@ def test_a_generated_layer_stays_generated(tmp_path: Path):
     again = io.read_one(path)
     assert again.attrs["generated"] is True
     assert again.attrs["provenance"] == {"trained_on": "phantoms"}
+    assert layers(path)[0].name == "a (generated)"
 
 
 def test_a_name_without_a_known_ending_is_explained(tmp_path: Path):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 LayerData = tuple[Any, dict[str, Any], str]
 PathOrPaths = str | Path | Sequence[str | Path]
@@ -47,11 +50,23 @@ def read(path: PathOrPaths) -> list[LayerData]:
     from napari_fus_ulm.scan import ScanError
 
     paths = _paths(path)
-    scans = [scan for one in paths for scan in io.read(one)]
+    scans = [scan for one in paths for scan in _named(io.read(one), one)]
     if len(paths) > 1 and len(scans) == len(paths):
         with suppress(ScanError):  # images of different shape: one layer each
             scans = [stack(scans, source=str(paths[0].parent), name=paths[0].parent.name)]
     return [scan_to_layer(scan) for scan in scans]
+
+
+def _named(scans: list[xr.DataArray], path: Path) -> list[xr.DataArray]:
+    """Name a file's only image after the file, which the user may have renamed."""
+    from napari_fus_ulm.io.common import stem_of
+
+    if len(scans) > 1:
+        return scans
+    name = stem_of(path)
+    if scans[0].attrs.get("generated") and "generated" not in name:
+        name += " (generated)"
+    return [scans[0].rename(name)]
 
 
 def _paths(path: PathOrPaths) -> list[Path]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
 from napari_fus_ulm.cli import demo, enhance, evaluate, info, simulate, train
@@ -19,13 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for module in (enhance, demo, simulate, train, evaluate, info):
-    app.command(module.NAME, help=module.__doc__)(module.command)
+    app.command(module.NAME, help=module.__doc__, short_help=module.command.__doc__)(module.command)
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 fine, 1 failed, 2 usage, 130 interrupted."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        sys.exit(130)
+    app()

@@ -23,7 +23,7 @@ stderr = Console(stderr=True)
 
 @contextmanager
 def failing_politely(as_json: bool = False) -> Iterator[None]:
-    """Turn expected errors into one sentence on stderr and exit code 1."""
+    """Turn expected errors into one sentence on stderr and exit code 1; Ctrl-C into 130."""
     from napari_fus_ulm.inference.errors import EnhanceError
     from napari_fus_ulm.training.errors import TrainingError
 
@@ -33,8 +33,21 @@ def failing_politely(as_json: bool = False) -> Iterator[None]:
         sentence = str(error) or type(error).__name__
         if as_json:
             print(json.dumps({"error": sentence}))
-        stderr.print(f"[bold red]Failed:[/] {_plain(sentence)}", highlight=False)
+        # Not wrapped: a path that is broken over two lines can be neither found nor copied.
+        stderr.print(f"[bold red]Failed:[/] {_plain(sentence)}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        say("Interrupted.")
+        raise typer.Exit(130) from error
+
+
+@contextmanager
+def checking_usage() -> Iterator[None]:
+    """Turn a value that an option cannot take into a usage error (exit code 2)."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _plain(text: str) -> str:
@@ -59,7 +72,7 @@ def progress() -> Iterator[Progress]:
 
 def say(sentence: str) -> None:
     """One line on stderr."""
-    stderr.print(_plain(sentence), highlight=False)
+    stderr.print(_plain(sentence), highlight=False, soft_wrap=True)
 
 
 def print_json(found: Any) -> None:

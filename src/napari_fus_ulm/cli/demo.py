@@ -21,7 +21,7 @@ def command(
     ),
     json: Annotated[bool, typer.Option("--json", help="Metrics for machines.")] = False,
 ) -> None:
-    """Enhance a simulated rat section in the three modes."""
+    """Enhance a simulated section; picture and metrics."""
     with failing_politely(json):
         from napari_fus_ulm.figures import Panel, save_picture, side_by_side
         from napari_fus_ulm.inference.enhance import enhance, input_on_grid
@@ -32,14 +32,15 @@ def command(
         from napari_fus_ulm.pairs.reference import reference_on_grid
         from napari_fus_ulm.phantom import simulate_pair
         from napari_fus_ulm.scan import extent_of
+        from napari_fus_ulm.training.evaluation import BASELINE, MODES
 
         say("Simulating a fUS/ULM pair…")
         pair = simulate_pair(SEED)
         base = input_on_grid(pair.fus, EnhanceSettings())
         truth = reference_on_grid(pair.ulm, base)
-        rows = {"input (bicubic, mapped)": fidelity(base.values, truth)}
+        rows = {BASELINE: fidelity(base.values, truth)}
         results = {}
-        for mode in ("accurate", "balanced", "detailed"):
+        for mode in MODES:
             results[mode] = enhance(pair.fus, mode=mode)
             rows[mode] = fidelity(results[mode].image.values, truth)
             say(f"{mode}: {results[mode].seconds:.1f} s")

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_fus_ulm.cli.console import failing_politely, print_json, progress, say
+from napari_fus_ulm.cli.console import (
+    checking_usage,
+    failing_politely,
+    print_json,
+    progress,
+    say,
+)
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.io import SUFFIXES_WRITE
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,7 +32,8 @@ def command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder, or file for a single input.")],
     mode: Annotated[str, typer.Option(help="detailed, balanced or accurate.")] = DEFAULT.mode,
     gain: Annotated[
-        float | None, typer.Option(help="Result pixels per native pixel, 3 to 5; or --pixel-um.")
+        float | None,
+        typer.Option(help="Result pixels per native pixel, 3 to 5; or --pixel-um.", min=1),
     ] = None,
     pixel_um: Annotated[float, typer.Option(help="Result pixel in µm.")] = DEFAULT.pixel_um,
     spacing: Annotated[
@@ -51,37 +59,43 @@ def command(
     suffix: Annotated[str, typer.Option(help=".ome.tif, .nii.gz or .npy.")] = ".ome.tif",
     json: Annotated[bool, typer.Option("--json", help="Results for machines.")] = False,
 ) -> None:
-    """Enhance files."""
+    """Enhance fUS files or folders of them."""
     with failing_politely(json):
-        settings = EnhanceSettings.from_mapping(
-            {
-                "mode": mode,
-                "pixel_um": pixel_um,
-                "values": values,
-                "steps": steps,
-                "samples": samples,
-                "seed": seed,
-                "patch": patch,
-                "overlap": overlap,
-                "window": window,
-                "fusion": fusion,
-                "batch": batch,
-                "position": position,
-                "device": device,
-                "precision": precision,
-                "generator": generator,
-                "weights": str(weights) if weights else None,
-            }
-        )
-        if time not in ("mean", "all"):
-            raise ValueError(f"--time is {time!r}; it must be mean or all.")
+        with checking_usage():
+            step = _spacing(spacing)
+            settings = EnhanceSettings.from_mapping(
+                {
+                    "mode": mode,
+                    "pixel_um": pixel_um,
+                    "values": values,
+                    "steps": steps,
+                    "samples": samples,
+                    "seed": seed,
+                    "patch": patch,
+                    "overlap": overlap,
+                    "window": window,
+                    "fusion": fusion,
+                    "batch": batch,
+                    "position": position,
+                    "device": device,
+                    "precision": precision,
+                    "generator": generator,
+                    "weights": str(weights) if weights else None,
+                }
+            )
+            if time not in ("mean", "all"):
+                raise ValueError(f"--time is {time!r}; it must be mean or all.")
+            if suffix not in SUFFIXES_WRITE:
+                raise ValueError(
+                    f"--suffix is {suffix!r}; it must be one of {', '.join(SUFFIXES_WRITE)}."
+                )
         files = _files(inputs)
+        targets = _targets(out, files, suffix)
         made = []
-        for path in files:
-            scan = _read(path, spacing, time)
+        for path, target in zip(files, targets, strict=True):
+            scan = _read(path, step, time)
             chosen = settings if gain is None else _with_gain(settings, scan, gain)
             result = _run(scan, chosen, path.name)
-            target = _target(out, path, suffix, alone=len(files) == 1)
             made.append(_save(result, target))
             say(f"{path.name} -> {target} ({result.seconds:.1f} s)")
         if json:
@@ -97,7 +111,7 @@ def _files(inputs: list[Path]) -> list[Path]:
     found: list[Path] = []
     for path in inputs:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.name.endswith(SUFFIXES_READ))
+            inside = sorted(p for p in path.iterdir() if p.name.lower().endswith(SUFFIXES_READ))
             if not inside:
                 raise ValueError(f"The folder {path} holds no file of a kind that is read.")
             found += inside
@@ -106,16 +120,20 @@ def _files(inputs: list[Path]) -> list[Path]:
     return found
 
 
-def _read(path: Path, spacing: str | None, time: str) -> xr.DataArray:
+def _spacing(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        step = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ValueError(f"--spacing is {text!r}; write 0.1 or 0.1,0.11 (mm).") from error
+    return step * 2 if len(step) == 1 else step
+
+
+def _read(path: Path, spacing: list[float] | None, time: str) -> xr.DataArray:
     from napari_fus_ulm.io import read_one
 
-    try:
-        step = [float(part) for part in spacing.split(",")] if spacing else None
-    except ValueError as error:
-        raise ValueError(f"--spacing is {spacing!r}; write 0.1 or 0.1,0.11 (mm).") from error
-    if step is not None and len(step) == 1:
-        step *= 2
-    scan = read_one(path, modality="fus", spacing=step)
+    scan = read_one(path, modality="fus", spacing=spacing)
     if time == "mean" and "time" in scan.dims:
         from napari_fus_ulm.scan import mean_over_time
 
@@ -145,25 +163,33 @@ def _run(scan: xr.DataArray, settings: EnhanceSettings, name: str) -> Enhancemen
     raise ValueError(f"{name}: the run ended without a result.")
 
 
-def _target(out: Path, source: Path, suffix: str, *, alone: bool) -> Path:
-    from napari_fus_ulm.io import SUFFIXES_WRITE
+def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
+    """Where each result goes; no two to the same place."""
+    from napari_fus_ulm.io.common import stem_of
 
-    if alone and out.name.endswith(SUFFIXES_WRITE):
-        return out
-    if suffix not in SUFFIXES_WRITE:
-        raise ValueError(f"--suffix is {suffix!r}; it must be one of {', '.join(SUFFIXES_WRITE)}.")
+    if len(files) == 1 and out.name.lower().endswith(SUFFIXES_WRITE):
+        return [out]
+    targets = [out / f"{stem_of(path)}_enhanced{suffix}" for path in files]
+    taken: dict[Path, Path] = {}
+    for path, target in zip(files, targets, strict=True):
+        other = taken.setdefault(target, path)
+        if other is not path:
+            raise ValueError(
+                f"The results of {other} and {path} would both be {target}; enhance them apart."
+            )
     out.mkdir(parents=True, exist_ok=True)
-    return out / f"{source.name.split('.')[0]}_enhanced{suffix}"
+    return targets
 
 
 def _save(result: Enhancement, target: Path) -> dict[str, Any]:
     from napari_fus_ulm.io import write
+    from napari_fus_ulm.io.common import stem_of
 
     write(target, result.image)
     made: dict[str, Any] = {"file": str(target), "seconds": round(result.seconds, 2)}
     if result.spread is not None:
-        stem, suffix = target.name.split(".", 1)
-        beside = target.with_name(f"{stem}_spread.{suffix}")
+        stem = stem_of(target)
+        beside = target.with_name(f"{stem}_spread{target.name.removeprefix(stem)}")
         write(beside, result.spread)
         made["spread"] = str(beside)
     return made | {"title": result.title, "provenance": result.provenance}

@@ -17,10 +17,10 @@ NAME = "evaluate"
 
 def command(
     images: Annotated[
-        Path | None, typer.Argument(metavar="[RESULT]", help="An image, or a folder of them.")
+        Path | None, typer.Argument(metavar="RESULT", help="An image, or a folder of them.")
     ] = None,
     references: Annotated[
-        Path | None, typer.Argument(metavar="[ULM]", help="Its ULM, or a folder of equal names.")
+        Path | None, typer.Argument(metavar="ULM", help="Its ULM, or a folder of equal names.")
     ] = None,
     phantoms: Annotated[
         int, typer.Option(help="Score the generator on so many held-out phantoms instead.", min=0)
@@ -29,7 +29,7 @@ def command(
     csv: Annotated[bool, typer.Option("--csv", help="CSV instead of Markdown.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON instead of Markdown.")] = False,
 ) -> None:
-    """Evaluate."""
+    """Compare images with their ULM."""
     with failing_politely(json):
         if phantoms:
             scored = _phantoms(phantoms, weights)
@@ -55,6 +55,9 @@ def _phantoms(n: int, weights: Path | None) -> dict[str, dict[str, Fidelity]]:
 
 
 def _images(images: Path, references: Path) -> dict[str, dict[str, Fidelity]]:
+    for path in (images, references):
+        if not path.exists():
+            raise ValueError(f"There is no file or folder {path}.")
     pairs = [(images, references)] if images.is_file() else _matched(images, references)
     with progress() as bar:
         task = bar.add_task("Evaluating", total=len(pairs))
@@ -67,12 +70,13 @@ def _images(images: Path, references: Path) -> dict[str, dict[str, Fidelity]]:
 
 def _matched(images: Path, references: Path) -> list[tuple[Path, Path]]:
     from napari_fus_ulm.io import SUFFIXES_READ
+    from napari_fus_ulm.io.common import stem_of
 
     def by_stem(folder: Path) -> dict[str, Path]:
         if not folder.is_dir():
             raise ValueError(f"{folder} is not a folder; give two images or two folders.")
-        files = (p for p in sorted(folder.iterdir()) if p.name.endswith(SUFFIXES_READ))
-        return {p.name.split(".")[0].removesuffix("_enhanced"): p for p in files}
+        files = (p for p in sorted(folder.iterdir()) if p.name.lower().endswith(SUFFIXES_READ))
+        return {stem_of(p).removesuffix("_enhanced"): p for p in files}
 
     left, right = by_stem(images), by_stem(references)
     alone = sorted((set(left) ^ set(right)) - {stem for stem in left if stem.endswith("_spread")})
@@ -89,7 +93,7 @@ def _one(image: Path, reference: Path) -> Fidelity:
 
     from napari_fus_ulm.io import read_one
     from napari_fus_ulm.metrics.fidelity import fidelity
-    from napari_fus_ulm.pairs.intensity import fus_to_grey, ulm_to_grey
+    from napari_fus_ulm.pairs.intensity import count_unit, fus_to_grey, ulm_to_grey
     from napari_fus_ulm.pairs.reference import reference_on_grid
 
     scan = read_one(image).squeeze(drop=True)
@@ -101,7 +105,7 @@ def _one(image: Path, reference: Path) -> Fidelity:
     elif scan.attrs.get("modality") == "fus":
         grey = fus_to_grey(scan.values, values)
     else:
-        grey = ulm_to_grey(scan.values)
+        grey = ulm_to_grey(scan.values, count_unit(scan.values))
     return fidelity(grey, truth)
 
 

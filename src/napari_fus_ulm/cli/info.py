@@ -15,7 +15,7 @@ PACKAGES = ("napari", "numpy", "torch", "torchvision", "lpips", "xarray", "sciki
 def command(
     json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """Show what is installed."""
+    """Show versions, device and weights."""
     with failing_politely(json):
         found = collect()
         if json:

@@ -15,11 +15,11 @@ NAME = "simulate"
 def command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the pairs.")],
     n: Annotated[int, typer.Option("-n", help="Number of animals.", min=1)] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of the first; the others follow.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the first; the others follow.", min=0)] = 0,
     suffix: Annotated[str, typer.Option(help=".ome.tif, .nii.gz or .npy.")] = ".ome.tif",
     json: Annotated[bool, typer.Option("--json", help="Files for machines.")] = False,
 ) -> None:
-    """Simulate pairs."""
+    """Simulate fUS/ULM pairs."""
     with failing_politely(json):
         from napari_fus_ulm.io import write
         from napari_fus_ulm.phantom import simulate_pair

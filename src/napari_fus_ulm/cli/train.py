@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_fus_ulm.cli.console import failing_politely, progress, say
+from napari_fus_ulm.cli.console import checking_usage, failing_politely, progress, say
 from napari_fus_ulm.training.settings import TrainSettings
 
 NAME = "train"
@@ -35,27 +35,28 @@ def command(
         float, typer.Option(help="Between checkpoints.")
     ] = DEFAULT.checkpoint_minutes,
 ) -> None:
-    """Train."""
+    """Train a generator on phantoms or pairs."""
     with failing_politely():
         from napari_fus_ulm.training.data import PairReady
         from napari_fus_ulm.training.loop import WEIGHTS, Saved, StepDone, train_events
 
-        settings = TrainSettings(
-            generator=generator,
-            pairs=str(pairs) if pairs else None,
-            phantoms=phantoms,
-            seed=seed,
-            steps=steps,
-            batch=batch,
-            patch=patch,
-            pixel_um=pixel_um,
-            learning_rate=learning_rate,
-            flip=pairs is None,
-            checkpoint_minutes=checkpoint_minutes,
-            init=str(init) if init else None,
-            precision=precision,
-            workers=workers,
-        )
+        with checking_usage():
+            settings = TrainSettings(
+                generator=generator,
+                pairs=str(pairs) if pairs else None,
+                phantoms=phantoms,
+                seed=seed,
+                steps=steps,
+                batch=batch,
+                patch=patch,
+                pixel_um=pixel_um,
+                learning_rate=learning_rate,
+                flip=pairs is None,
+                checkpoint_minutes=checkpoint_minutes,
+                init=str(init) if init else None,
+                precision=precision,
+                workers=workers,
+            )
         with progress() as bar:
             preparing = bar.add_task("Preparing pairs")
             training = bar.add_task("Training")

@@ -92,7 +92,9 @@ def read_card(weights: Path) -> Card:
         raise CheckpointError(
             f"{weights.name} has no card: {path.name} must lie beside it in the same folder."
         ) from error
-    except (KeyError, ValueError) as error:
+    except KeyError as error:
+        raise CheckpointError(f"The card {path} lacks the entry {error}.") from error
+    except (TypeError, ValueError) as error:
         raise CheckpointError(f"The card {path} cannot be read: {error}.") from error
 
 
@@ -139,12 +141,25 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors to a temporary name, then rename: an interrupted write leaves the old file."""
+    """Write tensors to a temporary name, then rename: an interrupted write leaves the old file.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written, for instance because the disk is full.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+    except SafetensorError as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"{path} could not be written ({error}). Is the disk full? What was there is kept."
+        ) from error
     partial.chmod(0o644)  # safetensors keeps its files to their owner; a laboratory shares them
     os.replace(partial, path)
 

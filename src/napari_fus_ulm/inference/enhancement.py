@@ -50,18 +50,13 @@ class Enhancement:
         import base64
         import io
 
-        import numpy as np
-        from skimage.io import imsave
+        from PIL import Image
+
+        from napari_fus_ulm.figures import hot
 
         plane = self.image.values.reshape(-1, *self.image.shape[-2:])[0]
         buffer = io.BytesIO()
-        imsave(
-            buffer,
-            (np.clip(plane, 0, 1) * 255).astype(np.uint8),
-            plugin="imageio",
-            extension=".png",
-            check_contrast=False,
-        )
+        Image.fromarray(hot(plane)).save(buffer, format="PNG")
         data = base64.b64encode(buffer.getvalue()).decode("ascii")
         trained = " · phantom-trained" if self.provenance.get("phantom_trained") else ""
         return (

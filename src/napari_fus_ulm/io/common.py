@@ -134,11 +134,13 @@ def refuse_unknown(path: Path, known: Sequence[str]) -> NoReturn:
 
 def unreadable(path: Path, error: Exception) -> ScanError:
     """Turn a library's exception into one sentence that names the file."""
-    kind = path.name.lower().rsplit(".", 1)[-1]
+    from napari_fus_ulm.io import suffix_of
+
+    kind = suffix_of(path) or path.suffix
     why = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else ""
     reason = f" ({type(error).__name__}: {why})" if why else f" ({type(error).__name__})"
     return ScanError(
-        f"“{path.name}” could not be read; a complete .{kind} file was expected, this one is "
+        f"“{path.name}” could not be read; a complete {kind} file was expected, this one is "
         f"damaged, cut short, or something else{reason}."
     )
 

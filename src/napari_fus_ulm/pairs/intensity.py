@@ -75,24 +75,32 @@ def fus_to_grey(image: npt.NDArray[np.floating], values: str = "linear") -> Arra
     return to_grey(logged, fus_range(logged))
 
 
-def ulm_to_grey(counts: npt.NDArray[np.floating]) -> Array:
-    """Grey levels in [0, 1] of a ULM density map: log(1 + n), 1 at the 99.9th percentile.
+def count_unit(ulm: npt.NDArray[np.floating]) -> float:
+    """What stands for one bubble in a ULM map as it was recorded (not resampled).
 
-    The unit of n is one bubble: a map whose smallest positive values are below one (densities,
-    normalised maps) is first scaled so that they become one. A map without any count is black.
+    1 for counts; for densities and normalised maps, whose smallest positive values are below one,
+    the 1st percentile of the positive values.
+    """
+    positive = ulm[ulm > 0]
+    return min(1.0, float(np.percentile(positive, 1.0))) if positive.size else 1.0
+
+
+def ulm_to_grey(counts: npt.NDArray[np.floating], unit: float = 1.0) -> Array:
+    """Grey levels in [0, 1] of a ULM map: log(1 + n), 1 at the 99.9th percentile of n > 0.
+
+    A map without any count is black.
 
     Parameters
     ----------
     counts : array
         Bubble counts already binned to the wanted pixel, ≥ 0.
+    unit : float
+        See :func:`count_unit`; n is ``counts / unit``.
     """
-    counts = np.maximum(np.asarray(counts, dtype=np.float32), 0.0)
+    counts = np.maximum(np.asarray(counts, dtype=np.float32) / np.float32(unit), 0.0)
     positive = counts[counts > 0]
     if positive.size == 0:
         return counts
-    one = float(np.percentile(positive, 1.0))
-    if one < 1.0:
-        counts, positive = counts / one, positive / one
     top = np.log1p(np.percentile(positive, ULM_HIGH))
     return np.asarray(np.clip(np.log1p(counts) / top, 0.0, 1.0), dtype=np.float32)
 

@@ -9,7 +9,14 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.pairs.grid import Shape, area_mean, bin_counts, grid_shape, resample
-from napari_fus_ulm.pairs.intensity import FusRange, fus_range, log_power, to_grey, ulm_to_grey
+from napari_fus_ulm.pairs.intensity import (
+    FusRange,
+    count_unit,
+    fus_range,
+    log_power,
+    to_grey,
+    ulm_to_grey,
+)
 from napari_fus_ulm.scan import extent_of, spacing_of
 
 Array = npt.NDArray[np.float32]
@@ -69,7 +76,7 @@ def condition_grey(
 def reference_grey(ulm: npt.NDArray[np.floating], shape: Shape) -> Array:
     """Grey ULM on a grid over the same extent: bin the counts first, then take the logarithm."""
     counts = bin_counts(ulm, shape) if shape[0] <= ulm.shape[0] else resample(ulm, shape)
-    return ulm_to_grey(counts)
+    return ulm_to_grey(counts, count_unit(ulm))
 
 
 def prepare_pair(fus: xr.DataArray, ulm: xr.DataArray, pixel_um: float) -> PreparedPair:
@@ -89,12 +96,15 @@ def prepare_pair(fus: xr.DataArray, ulm: xr.DataArray, pixel_um: float) -> Prepa
 
 
 def check_same_extent(fus: xr.DataArray, ulm: xr.DataArray) -> None:
-    """Raise ValueError where two images do not cover the same field of view."""
+    """Raise ValueError where two images do not cover the same field of view.
+
+    Half a fUS pixel is forgiven, also where ``fus`` has been brought to finer pixels.
+    """
     a, b = extent_of(fus), extent_of(ulm)
-    slack = [0.5 * step for step in spacing_of(fus)]
+    slack = [0.5 * max(step, NATIVE_UM / 1000.0) for step in spacing_of(fus)]
     if any(abs(one - two) > s for one, two, s in zip(a, b, slack, strict=True)):
         raise ValueError(
-            f"The fUS image covers {a[1]:.2f} × {a[0]:.2f} mm and the ULM image "
-            f"{b[1]:.2f} × {b[0]:.2f} mm (width × height). Crop or register them to the same field "
+            f"The fUS image covers {a[1]:.3f} × {a[0]:.3f} mm and the ULM image "
+            f"{b[1]:.3f} × {b[0]:.3f} mm (width × height). Crop or register them to the same field "
             "of view, or correct the pixel size of the one that is wrong."
         )

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.pairs.grid import area_mean, resample
+from napari_fus_ulm.pairs.grid import resample
 from napari_fus_ulm.pairs.prepare import check_same_extent, reference_grey
 
 
@@ -39,8 +39,7 @@ def reference_on_grid(ulm: xr.DataArray, like: xr.DataArray) -> npt.NDArray[np.f
     values = np.asarray(ulm.values, dtype=np.float32)
     if str(ulm.attrs.get("values", "linear")) in ("linear", "unknown"):
         return reference_grey(values, (rows, columns))
-    finer = rows <= values.shape[0] and columns <= values.shape[1]
-    grey = area_mean(values, (rows, columns)) if finer else resample(values, (rows, columns))
+    grey = resample(values, (rows, columns))
     low, high = float(values.min()), float(np.percentile(values, 99.9))
     scaled = np.clip((grey - low) / max(high - low, 1e-9), 0.0, 1.0)
     return np.asarray(scaled, dtype=np.float32)

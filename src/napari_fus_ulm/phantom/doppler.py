@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_fus_ulm.phantom.params import PhantomParams
+from napari_fus_ulm.phantom.tissue import Tissue
 from napari_fus_ulm.phantom.vessels import Anatomy, Vessels, anatomy_of, smooth_displacement
 
 GRID = 25.0
@@ -20,7 +21,7 @@ Array = npt.NDArray[np.float64]
 
 
 def power_doppler(
-    rng: np.random.Generator, vessels: Vessels, params: PhantomParams
+    rng: np.random.Generator, vessels: Vessels, params: PhantomParams, tissue: Tissue
 ) -> npt.NDArray[np.float32]:
     """Render linear power Doppler on a grid of ``params.fus_pixel_um``.
 
@@ -33,7 +34,7 @@ def power_doppler(
     fine = (round(params.depth_mm * 1000 / GRID), round(params.width_mm * 1000 / GRID))
     y, x = (np.asarray((np.arange(n) + 0.5) * GRID, dtype=np.float64) for n in fine)
     volume = _blood_volume(rng, vessels, params, fine)
-    bed = _capillary_bed(rng, anatomy, x, y)
+    bed = _capillary_bed(rng, anatomy, tissue, x, y)
     blurred = _blur_with_depth(volume, params, y)
     signal = blurred + _bed_level(blurred, bed, params.background) * bed
     loss = 10 ** (-0.1 * params.attenuation_db_mm * np.clip(y - anatomy.top, 0, None) / 1000.0)
@@ -81,15 +82,17 @@ def _blood_volume(
     return total.reshape(shape)
 
 
-def _capillary_bed(rng: np.random.Generator, a: Anatomy, x: Array, y: Array) -> Array:
+def _capillary_bed(
+    rng: np.random.Generator, a: Anatomy, tissue: Tissue, x: Array, y: Array
+) -> Array:
     """Relative density of capillaries: smooth texture, more in cortex, less in white matter."""
     xx, yy = np.meshgrid(x, y)
     below = a.below(xx, yy) / (1000.0 * a.scale)
     density = np.where(below > 0, 1.0, 0.04)
     density *= 1.0 + rng.uniform(0.1, 0.7) * np.exp(-(((below - 0.7) / 0.7) ** 2))
     density *= np.where(a.in_callosum(xx, yy), rng.uniform(0.35, 0.7), 1.0)
-    texture = np.zeros_like(density)
-    for scale, strength in ((100.0, 0.12), (300.0, 0.16), (900.0, 0.2)):
+    texture = 0.7 * np.log(tissue.density(xx, yy))
+    for scale, strength in ((100.0, 0.12), (300.0, 0.12), (900.0, 0.12)):
         field = gaussian_filter(rng.normal(size=density.shape), scale / GRID, mode="wrap")
         texture += strength * field / field.std()
     return gaussian_filter(density, 60.0 / GRID) * np.exp(texture)

@@ -11,6 +11,7 @@ import xarray as xr
 from napari_fus_ulm.phantom.bubbles import ULM_PIXEL, bubble_counts
 from napari_fus_ulm.phantom.doppler import power_doppler
 from napari_fus_ulm.phantom.params import PhantomParams
+from napari_fus_ulm.phantom.tissue import draw_tissue
 from napari_fus_ulm.phantom.vessels import Vessels, grow_vessels
 from napari_fus_ulm.scan import make_scan
 
@@ -49,9 +50,10 @@ def simulate_pair(
     seed : int
         Everything follows from it; the same seed gives the same pair.
     params : PhantomParams, optional
-        Centre of the population; a typical rat by default.
+        A typical rat by default.
     vary : bool
-        Draw this animal's parameters about ``params`` (default), or use them as they are.
+        Draw this animal's parameters (default; see :meth:`PhantomParams.draw` for what it keeps
+        of ``params``), or use them as they are.
 
     Returns
     -------
@@ -60,9 +62,10 @@ def simulate_pair(
     rng = np.random.default_rng(seed)
     centre = params or PhantomParams()
     animal = centre.draw(rng) if vary else centre
-    vessels = grow_vessels(rng, animal)
+    tissue = draw_tissue(rng)
+    vessels = grow_vessels(rng, animal, tissue)
     counts = bubble_counts(rng, vessels, animal)
-    power = power_doppler(rng, vessels, animal)
+    power = power_doppler(rng, vessels, animal, tissue)
     # The extent is what counts: pixel sizes follow from it exactly.
     extent = (counts.shape[0] * ULM_PIXEL / 1000.0, counts.shape[1] * ULM_PIXEL / 1000.0)
     record = {"simulated": True, "seed": seed, "phantom": dataclasses.asdict(animal)}

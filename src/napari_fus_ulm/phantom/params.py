@@ -13,7 +13,7 @@ class PhantomParams:
     """Parameters of one simulated coronal section.
 
     Lengths are in µm unless the name says otherwise. The defaults are a typical rat;
-    :meth:`draw` varies them, so that a population is not one template.
+    :meth:`draw` makes a population of it, so that not every section is one template.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class PhantomParams:
     fus_pixel_um : tuple of float
         Axial and lateral pixel size of the power Doppler image.
     psf_um : tuple of float
-        Axial and lateral full width at half maximum at the surface.
+        Axial and lateral full width at half maximum at the top of the image.
     psf_growth_per_mm : float
         Relative widening of the point spread function per mm of depth.
     background : float
@@ -58,7 +58,7 @@ class PhantomParams:
     effective_frames : float
         Independent frames averaged: speckle has a coefficient of variation of 1/√n.
     noise_db : float
-        Noise floor at the surface below the mean signal.
+        Noise floor at the top of the image below the mean signal.
     noise_db_mm : float
         Growth of the noise floor with depth.
     haze, shadow : float
@@ -80,7 +80,7 @@ class PhantomParams:
     curvature: float = 1.0
     front_to_back: float = 0.6
     penetrator_spacing_um: float = 165.0
-    arbors_per_mm2: float = 2.0
+    arbors_per_mm2: float = 1.6
     bubbles: float = 30.0
     localisation_um: float = 6.0
     ulm_slice_um: float = 500.0
@@ -102,7 +102,12 @@ class PhantomParams:
     out_of_plane_um: float = 60.0
 
     def draw(self, rng: np.random.Generator) -> PhantomParams:
-        """Return the parameters of another animal, drawn about these."""
+        """Return the parameters of another animal.
+
+        ``scale``, ``arbors_per_mm2``, ``bubbles`` and ``effective_frames`` vary about these;
+        ``slab_um`` and ``psf_growth_per_mm`` are kept; all others come from the ranges of the
+        population, whatever they are here.
+        """
 
         def around(value: float, sd: float) -> float:
             return float(value * np.exp(rng.normal(0.0, sd)))

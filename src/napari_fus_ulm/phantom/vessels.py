@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fus_ulm.phantom.params import PhantomParams
+from napari_fus_ulm.phantom.tissue import Tissue
 
 Array = npt.NDArray[np.float64]
 STEP = 10.0
@@ -144,7 +145,6 @@ def grow(
     *,
     wander: float = 0.06,
     pull: float = 0.02,
-    towards: Array | None = None,
 ) -> Generation:
     """Grow vessels as smooth random walks, all at once.
 
@@ -155,13 +155,10 @@ def grow(
     wander : float
         Change of direction per 10 µm step (radians, root mean square of a smooth process).
     pull : float
-        How strongly the direction returns to the preferred one per step.
-    towards : (n, 3) array, optional
-        Preferred directions; the starting directions by default.
+        How strongly the direction returns to the starting one per step.
     """
     n = len(starts)
     steps = max(2, int(np.ceil(lengths.max(initial=2 * STEP) / STEP)))
-    goal = directions if towards is None else towards
     bend = rng.normal(size=(n, steps, 3)) * [1.0, 1.0, 0.5]
     # An autoregressive bend gives curvature that changes over ~100 µm, not a jagged path.
     memory = 0.9
@@ -171,7 +168,7 @@ def grow(
     position, heading = starts.copy(), directions.copy()
     for t in range(steps):
         points[:, t] = position
-        heading = heading + wander * bend[:, t] + pull * (goal - heading)
+        heading = heading + wander * bend[:, t] + pull * (directions - heading)
         heading = _unit(heading)
         position = position + STEP * heading
     counts = np.clip(np.ceil(lengths / STEP), 2, steps).astype(np.int64)
@@ -315,7 +312,7 @@ def _cortex(rng: np.random.Generator, a: Anatomy, p: PhantomParams) -> list[Gene
     starts = np.column_stack([x, a.surface(x) + rng.uniform(0, 60, n), _elevations(rng, n, p)])
     trunk = grow(rng, starts, _directions(direction, rng), lengths, radii, wander=0.03, pull=0.06)
     trunk, twigs = branch(
-        rng, trunk, 3.0, share=(0.1, 0.4), angle=(0.3, 1.3), length=(80, 400), wander=0.07
+        rng, trunk, 2.4, share=(0.1, 0.4), angle=(0.3, 1.1), length=(120, 450), wander=0.055
     )
     return [*made, trunk, twigs]
 
@@ -414,23 +411,28 @@ def _deep(rng: np.random.Generator, a: Anatomy, p: PhantomParams) -> list[Genera
     return made
 
 
-def _arbors(rng: np.random.Generator, a: Anatomy, p: PhantomParams) -> list[Generation]:
-    """Small trees everywhere in the tissue, with the local direction changing smoothly."""
+def _arbors(
+    rng: np.random.Generator, a: Anatomy, p: PhantomParams, tissue: Tissue
+) -> list[Generation]:
+    """Small trees where the tissue is dense, with the local direction changing smoothly."""
     area = a.width * a.depth / 1e6
-    n = round(p.arbors_per_mm2 * area * p.slab_um / 500.0)
+    n = round(2.5 * p.arbors_per_mm2 * area * p.slab_um / 500.0)
     xy = np.column_stack([rng.uniform(0, a.width, n), rng.uniform(0, a.depth, n)])
-    below = a.below(xy[:, 0], xy[:, 1])
-    keep = (below > 1300.0 * a.scale) | (rng.random(n) < 0.25)
-    xy, n = xy[keep], int(keep.sum())
+    in_cortex = a.below(xy[:, 0], xy[:, 1]) < 1300.0 * a.scale
+    chance = 0.4 * tissue.density(xy[:, 0], xy[:, 1]) ** 1.5 * np.where(in_cortex, 0.25, 1.0)
+    xy = xy[rng.random(n) < chance]
+    n = len(xy)
     flow = smooth_displacement(rng, xy, max(a.width, a.depth), 1.0, 2500.0)
     turn = np.arctan2(flow[:, 1], flow[:, 0]) + rng.normal(0.0, 0.35, n)
     direction = _directions(np.column_stack([np.cos(turn), np.sin(turn)]), rng, 0.4)
     starts = np.column_stack([xy, _elevations(rng, n, p)])
-    lengths = np.clip(np.exp(rng.normal(np.log(650), 0.5, n)), 150, 2000)
-    radii = np.clip(np.exp(rng.normal(np.log(9.5), 0.4, n)), 5.0, 25.0)
-    trunk = grow(rng, starts, direction, lengths, radii, wander=0.05, pull=0.015)
-    trunk, first = branch(rng, trunk, 4.0, share=(0.15, 0.5), length=(120, 700), wander=0.06)
-    first, second = branch(rng, first, 3.0, share=(0.2, 0.5), length=(80, 350), wander=0.08)
+    lengths = np.clip(np.exp(rng.normal(np.log(800), 0.5, n)), 200, 2200)
+    radii = np.clip(np.exp(rng.normal(np.log(9.5), 0.45, n)), 5.0, 28.0)
+    trunk = grow(rng, starts, direction, lengths, radii, wander=0.035, pull=0.01)
+    trunk, first = branch(
+        rng, trunk, 3.0, share=(0.15, 0.5), angle=(0.4, 1.1), length=(150, 800), wander=0.045
+    )
+    first, second = branch(rng, first, 2.0, share=(0.2, 0.5), length=(120, 400), wander=0.06)
     return [trunk, first, second]
 
 
@@ -494,13 +496,15 @@ def smooth_displacement(
     return np.asarray(total * rms / np.sqrt(waves / 2))
 
 
-def grow_vessels(rng: np.random.Generator, params: PhantomParams) -> Vessels:
+def grow_vessels(rng: np.random.Generator, params: PhantomParams, tissue: Tissue) -> Vessels:
     """Grow all vessels of one slab.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     params : PhantomParams
+    tissue : Tissue
+        Density of the small vessels.
 
     Returns
     -------
@@ -512,7 +516,7 @@ def grow_vessels(rng: np.random.Generator, params: PhantomParams) -> Vessels:
     made = [
         *(_cut(a, one) for one in _cortex(rng, a, params)),
         *(_cut(a, one) for one in _deep(rng, a, params)),
-        *(_cut(a, one) for one in _arbors(rng, a, params)),
+        *(_cut(a, one) for one in _arbors(rng, a, params, tissue)),
         _crossing(rng, a, params),
     ]
     points, radii, speed, first = _flatten(rng, made)

@@ -12,13 +12,6 @@ import numpy as np
 
 from napari_fus_ulm.pairs.prepare import PreparedPair, prepare_pair
 
-SEED_BLOCK = 1_000_000
-"""Phantom seeds of run seed s are s * SEED_BLOCK onwards, so that runs share no animal."""
-VALIDATION_SEED = 900_000_000
-"""First of the seeds that no training run uses: validation."""
-TEST_SEED = 910_000_000
-"""First of the seeds kept for the numbers that are reported."""
-
 
 @dataclass(frozen=True, slots=True)
 class PairReady:
@@ -81,14 +74,16 @@ def load_phantoms(seeds: range, folder: Path) -> list[PreparedPair]:
 def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
     """Prepare all pairs ``fus/NAME.*`` and ``ulm/NAME.*`` of a folder.
 
+    Files of other kinds, such as the JSON beside an image, are passed over.
+
     Raises
     ------
     ValueError
-        If there is no pair, or a file has no partner.
+        If there is no pair, a file has no partner, or two files share a name.
     """
     from napari_fus_ulm.io import read_one
 
-    fus, ulm = ({_stem(p): p for p in (folder / kind).glob("[!.]*")} for kind in ("fus", "ulm"))
+    fus, ulm = _by_name(folder / "fus"), _by_name(folder / "ulm")
     alone = sorted(set(fus) ^ set(ulm))
     if alone or not fus:
         raise ValueError(
@@ -105,5 +100,18 @@ def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
     ]
 
 
-def _stem(path: Path) -> str:
-    return path.name.split(".")[0]
+def _by_name(folder: Path) -> dict[str, Path]:
+    """Images of a folder by their name without suffix."""
+    from napari_fus_ulm.io import SUFFIXES_READ
+    from napari_fus_ulm.io.common import stem_of
+
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("[!.]*")):
+        if not path.name.lower().endswith(SUFFIXES_READ):
+            continue
+        other = found.setdefault(stem_of(path), path)
+        if other != path:
+            raise ValueError(
+                f"{folder} holds {other.name} and {path.name}; keep one file of a name."
+            )
+    return found

@@ -12,7 +12,7 @@ from napari_fus_ulm.inference.settings import EnhanceSettings, Mode
 from napari_fus_ulm.metrics.fidelity import Fidelity, fidelity
 from napari_fus_ulm.pairs.reference import reference_on_grid
 from napari_fus_ulm.phantom import simulate_pair
-from napari_fus_ulm.training.data import TEST_SEED
+from napari_fus_ulm.training.settings import TEST_SEED
 
 MODES: tuple[Mode, ...] = ("accurate", "balanced", "detailed")
 BASELINE = "input (bicubic, mapped)"

@@ -34,7 +34,7 @@ from napari_fus_ulm.pairs.patches import draw_patches
 from napari_fus_ulm.pairs.prepare import PreparedPair
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.errors import TrainingError
-from napari_fus_ulm.training.settings import TrainSettings
+from napari_fus_ulm.training.settings import SEED_BLOCK, TrainSettings
 
 WARM_UP = 200
 FALL = 0.2
@@ -92,7 +92,7 @@ def train_events(
     _check_folder(settings, folder, resume)
     pairs: list[PreparedPair]
     if settings.pairs is None:
-        first = settings.seed * data.SEED_BLOCK
+        first = settings.seed * SEED_BLOCK
         seeds = range(first, first + settings.phantoms)
         yield from data.prepare_phantoms(
             seeds, settings.pixel_um, folder / "phantoms", settings.workers

@@ -6,6 +6,15 @@ import dataclasses
 import json
 from dataclasses import dataclass
 
+from napari_fus_ulm.generators import names
+
+SEED_BLOCK = 1_000_000
+"""Phantom seeds of run seed s are s * SEED_BLOCK onwards, so that runs share no animal."""
+VALIDATION_SEED = 900_000_000
+"""First of the seeds that no training run uses: validation."""
+TEST_SEED = 910_000_000
+"""First of the seeds kept for the numbers that are reported."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
@@ -20,7 +29,7 @@ class TrainSettings:
     phantoms : int
         Simulated sections, seeds ``seed * 1_000_000`` onwards.
     seed : int
-        Of everything: weights, patches, noise, phantoms.
+        Of everything: weights, patches, noise, phantoms. 0 to 899.
     steps, batch, patch : int
         Optimiser steps, patches a step, patch side in pixels.
     pixel_um : float
@@ -39,6 +48,11 @@ class TrainSettings:
         Of the network's arithmetic; weights stay float32.
     workers : int
         Processes that simulate phantoms.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range; the sentence names the setting.
     """
 
     generator: str = "diffusion"
@@ -58,9 +72,23 @@ class TrainSettings:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        for name, low in (("phantoms", 1), ("steps", 1), ("batch", 1), ("patch", 32)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {low}.")
+        if self.generator not in names():
+            raise ValueError(
+                f"There is no generator called {self.generator!r}; there is: {', '.join(names())}."
+            )
+        # Beyond these a run would train on the phantoms that are kept for validation and test.
+        most_seeds = VALIDATION_SEED // SEED_BLOCK - 1
+        for name, low, high in (
+            ("seed", 0, most_seeds),
+            ("phantoms", 1, SEED_BLOCK),
+            ("steps", 1, 10**9),
+            ("batch", 1, 4096),
+            ("patch", 32, 4096),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; it must lie between {low} and {high}."
+                )
         if self.patch % 8:
             raise ValueError(f"patch is {self.patch}; it must be a multiple of 8 pixels.")
         if self.precision not in ("bfloat16", "float32"):

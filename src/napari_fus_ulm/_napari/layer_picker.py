@@ -1,0 +1,378 @@
+"""Choose an image layer, see in one line what of it will be used, and correct that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import xarray as xr
+from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from napari_fus_ulm._napari.controls import CalmComboBox, wrapped
+from napari_fus_ulm._napari.correction_form import CorrectionForm
+from napari_fus_ulm._napari.layers import LayerScan, layer_to_scan
+from napari_fus_ulm._napari.placing import Placement, placement_of
+from napari_fus_ulm._napari.replay import Source
+from napari_fus_ulm._napari.result_layers import OURS
+from napari_fus_ulm._napari.selection import Corrections, Selection, describe, resolve
+from napari_fus_ulm._napari.worker import Signal
+from napari_fus_ulm.scan import ScanError, step_of
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What a run takes from a layer.
+
+    Parameters
+    ----------
+    scan : xarray.DataArray
+        The part that is used.
+    placement : Placement
+        Where the layer lies.
+    source : Source
+        Where it came from.
+    """
+
+    scan: xr.DataArray
+    placement: Placement
+    source: Source
+
+
+class LayerPicker(QWidget):
+    """A combo box of image layers, *Load…*, and the line below.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    modality : {"fus", "ulm"}
+        What is wanted; the newest layer that looks like fUS is preselected, a ULM never is.
+
+    Signals
+    -------
+    changed()
+        Another layer, or another part of it.
+    load_asked(bool)
+        The user wants to load one; True for a folder.
+    """
+
+    changed = Signal()
+    load_asked = Signal(bool)
+
+    def __init__(self, viewer: ViewerModel, modality: Literal["fus", "ulm"]) -> None:
+        super().__init__()
+        self._viewer, self._modality = viewer, modality
+        self._by_hand = False
+        self._corrections: dict[int, Corrections] = {}
+        self._found: LayerScan | None = None
+        self._problem = ""
+        self._read_key: tuple[Any, ...] = ()
+        word = "fUS" if modality == "fus" else "ULM"
+        self.combo = CalmComboBox()
+        self.combo.setAccessibleName(f"{word} layer")
+        tips = {
+            "fus": "The power Doppler layer to enhance; a larger image takes longer.",
+            "ulm": "A ULM of the same section to compare with; it does not change the result.",
+        }
+        self.combo.setToolTip(tips[modality])
+        self.load = QToolButton()
+        self.load.setText("Load…")
+        self.load.setToolTip(f"Opens a file or a folder as a {word} layer.")
+        self.load.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = _menu(self.load)
+        menu.addAction("File…").triggered.connect(self._ask_file)
+        menu.addAction("Folder (a stack)…").triggered.connect(self._ask_folder)
+        self.load.setMenu(menu)
+        self.line = wrapped()
+        self.line.setToolTip("What will be used: width × height, pixel width × depth, slice, time.")
+        self.edit = QPushButton("✎")
+        self.edit.setCheckable(True)
+        self.edit.setFixedWidth(26)
+        self.edit.setToolTip("Corrects the pixel size, and chooses the slice and the time.")
+        self.edit.setAccessibleName(f"Correct the {word} layer")
+        self.form = CorrectionForm(shown=True)
+        self.form.hide()
+        self._lay_out(word)
+        self._line_soon = QTimer(self)
+        self._line_soon.setSingleShot(True)
+        self._line_soon.setInterval(50)
+        self._line_soon.timeout.connect(self._on_slider_rest)
+        self.edit.toggled.connect(self.form.setVisible)
+        self.form.changed.connect(self._on_corrected)
+        self.combo.activated.connect(self._on_activated)
+        self.combo.currentIndexChanged.connect(self._read_if_new)
+        events = viewer.layers.events
+        self._connections = [
+            (events.inserted, self._on_inserted),
+            (events.removed, self._on_layers),
+            (events.reordered, self._on_layers),
+            (viewer.dims.events.current_step, self._on_step),
+        ]
+        if hasattr(events, "renamed"):  # napari 0.6.2
+            self._connections.append((events.renamed, self._on_layers))
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        self._fill()
+        if modality == "fus":
+            self._choose_newest()
+        self.read()
+
+    def close_connections(self) -> None:
+        """Stop following the viewer; the widget is about to go."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._connections.clear()
+        self._line_soon.stop()
+
+    # ------------------------------------------------------------ what is chosen
+
+    @property
+    def layer(self) -> Image | None:
+        """The chosen layer."""
+        return self.combo.currentData()
+
+    @property
+    def problem(self) -> str:
+        """Why the chosen layer cannot be used, or nothing."""
+        return self._problem
+
+    @property
+    def layer_scan(self) -> LayerScan | None:
+        """The chosen layer as a scan, with its open questions."""
+        return self._found
+
+    def choose(self, layer: Image) -> None:
+        """Choose a layer as the user would."""
+        self.combo.choose(layer)
+        self._by_hand = True
+        self.read()
+
+    def picked(self) -> Picked | None:
+        """Return what a run takes, or None without a usable layer."""
+        layer, found = self.layer, self._found
+        if layer is None or found is None:
+            return None
+        selection = self._selection(found.scan)
+        corrections = self._own_corrections()
+        record = found.scan.attrs.get("provenance")
+        simulated = record.get("seed") if isinstance(record, dict) else None
+        if not (isinstance(record, dict) and record.get("simulated")):
+            simulated = None
+        return Picked(
+            selection.of(found.scan),
+            placement_of(layer, found.scan, selection),
+            Source(
+                layer=layer.name,
+                path=_path(layer, found.scan),
+                spacing=corrections.spacing,
+                leading="time" if corrections.leading == "time" else None,
+                simulated=simulated,
+                slice=selection.slices,
+                time=selection.times,
+            ),
+        )
+
+    def open_form(self) -> None:
+        """Show the corrections."""
+        self.edit.setChecked(True)
+        self.form.depth_um.setFocus()
+
+    # ------------------------------------------------------------ following the viewer
+
+    def _on_inserted(self, event: Any) -> None:
+        self._fill()
+        if self._modality == "fus" and not self._by_hand:
+            self._choose_newest()
+        self._read_if_new()
+
+    def _on_layers(self, event: Any = None) -> None:
+        before = self.layer
+        self._fill()
+        if self.layer is not before:
+            self._by_hand = False
+            if self._modality == "fus":
+                self._choose_newest()
+        self._read_if_new()
+
+    def _on_step(self, event: Any = None) -> None:
+        self._line_soon.start()
+
+    def _on_slider_rest(self) -> None:
+        self._say()
+        self.changed.emit()
+
+    def _fill(self) -> None:
+        chosen = self.layer
+        from napari.layers import Image
+
+        images = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Image)]
+        with QSignalBlocker(self.combo):
+            self.combo.clear()
+            if self._modality == "ulm":
+                self.combo.addItem("none (no ground truth)", None)
+            for layer in images:
+                self.combo.addItem(layer.name, layer)
+            if not images and self._modality == "fus":
+                self.combo.addItem("no image open", None)
+        if chosen is None or not self.combo.choose(chosen):
+            with QSignalBlocker(self.combo):
+                self.combo.setCurrentIndex(0)
+        self.combo.setEnabled(bool(images))
+        alive = {id(layer) for layer in images}
+        self._corrections = {k: v for k, v in self._corrections.items() if k in alive}
+
+    def _choose_newest(self) -> None:
+        """Preselect the newest layer that looks like fUS; without one, the newest not our own."""
+        images = [self.combo.itemData(index) for index in range(self.combo.count())]
+        images = [layer for layer in images if layer is not None and OURS not in layer.metadata]
+        likely = [layer for layer in images if _modality(layer) == "fus"]
+        other = [layer for layer in images if _modality(layer) != "ulm"]
+        for layer in (*likely, *other, *images):
+            self.combo.choose(layer)
+            return
+
+    # ------------------------------------------------------------ reading the layer
+
+    def _read_if_new(self, _: Any = None) -> None:
+        """Read the chosen layer unless nothing about it has changed (a film takes a while)."""
+        if self._key() != self._read_key:
+            self.read()
+
+    def _key(self) -> tuple[Any, ...]:
+        layer = self.layer
+        if layer is None:
+            return ()
+        where = (tuple(layer.scale), tuple(layer.translate), tuple(map(str, layer.units)))
+        return (id(layer), layer.name, *where, self._own_corrections())
+
+    def read(self) -> None:
+        """Read the chosen layer again."""
+        layer = self.layer
+        self._read_key = self._key()
+        self._found, self._problem = None, ""
+        if layer is not None:
+            try:
+                self._found = layer_to_scan(layer, **self._answers(layer))
+                # A slice or time out of range shows itself here and not after the click.
+                self._selection(self._found.scan).of(self._found.scan)
+            except (ScanError, ValueError) as error:
+                self._found, self._problem = None, str(error)
+        self._say()
+        self.changed.emit()
+
+    def _answers(self, layer: Image) -> dict[str, Any]:
+        corrections = self._own_corrections()
+        answers = corrections.answers()
+        if self._modality == "ulm" and answers["modality"] is None:
+            answers["modality"] = "ulm"
+        if corrections.slice_mm is not None and corrections.spacing is None:
+            scan = layer_to_scan(layer, leading=corrections.leading).scan
+            answers["spacing"] = (
+                corrections.slice_mm,
+                step_of(scan, "j"),
+                step_of(scan, "i"),
+            )
+        return answers
+
+    def _own_corrections(self) -> Corrections:
+        return self._corrections.get(id(self.layer), Corrections())
+
+    def _selection(self, scan: xr.DataArray) -> Selection:
+        layer = self.layer
+        shown: dict[str, int] = {}
+        if layer is not None and layer.ndim > 2:
+            dims = placement_of(layer, scan, Selection()).dims
+            point = layer.world_to_data(self._viewer.dims.point)
+            shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+            for dim, size, at in zip(dims[:-2], shape, point, strict=False):
+                number = min(max(round(float(at)), 0), size - 1)
+                flipped = dim == "k" and layer.scale[dims.index("k")] < 0
+                shown[dim] = size - 1 - number if flipped else number
+        return resolve(self._own_corrections(), scan, shown)
+
+    def _say(self) -> None:
+        found = self._found
+        usable = found is not None
+        self.edit.setVisible(usable)
+        if not usable:
+            self.edit.setChecked(False)
+        self.line.setText(self._problem)
+        self.line.setVisible(bool(self._problem) or usable)
+        if found is None:
+            return
+        corrections = self._own_corrections()
+        selection = self._selection(found.scan)
+        shown = corrections.slices == "shown"
+        self.line.setText(describe(found.scan, selection, shown=shown))
+        ambiguous = corrections.leading is not None or any(
+            question.kind == "leading" for question in found.questions
+        )
+        self.form.show_scan(found.scan, corrections, ambiguous=ambiguous)
+
+    # ------------------------------------------------------------ the user
+
+    def _on_activated(self, _: int) -> None:
+        self._by_hand = True
+
+    def _on_corrected(self) -> None:
+        if self.layer is not None:
+            self._corrections[id(self.layer)] = self.form.corrections()
+            self.read()
+
+    def _ask_file(self) -> None:
+        self.load_asked.emit(False)
+
+    def _ask_folder(self) -> None:
+        self.load_asked.emit(True)
+
+    def _lay_out(self, word: str) -> None:
+        label = QLabel(word)
+        label.setFixedWidth(64)
+        label.setBuddy(self.combo)
+        label.setToolTip(self.combo.toolTip())
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(label)
+        top.addWidget(self.combo, 1)
+        top.addWidget(self.load)
+        below = QHBoxLayout()
+        below.setSpacing(4)
+        below.addSpacing(68)
+        below.addWidget(self.line, 1)
+        below.addWidget(self.edit)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(top)
+        layout.addLayout(below)
+        layout.addWidget(self.form)
+
+
+def _menu(parent: QWidget) -> Any:
+    from qtpy.QtWidgets import QMenu
+
+    return QMenu(parent)
+
+
+def _modality(layer: Image) -> str:
+    """What a layer is, by its metadata and its name alone (its pixels stay untouched)."""
+    from pathlib import Path
+
+    from napari_fus_ulm.io.common import modality_of
+
+    carried = layer.metadata.get("xarray")
+    told = getattr(carried, "attrs", {}).get("modality", "unknown")
+    return str(told) if told != "unknown" else modality_of(Path(layer.name or "image"))
+
+
+def _path(layer: Image, scan: xr.DataArray) -> str:
+    from pathlib import Path
+
+    for candidate in (scan.attrs.get("source"), layer.source.path):
+        if candidate and Path(str(candidate)).exists():
+            return str(candidate)
+    return ""

@@ -1,0 +1,130 @@
+"""Which part of a layer is used: slice, time, and corrections of what the layer says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import xarray as xr
+
+from napari_fus_ulm.scan import ScanError, mean_over_time, spacing_of, step_of
+
+Pick = int | Literal["all", "mean", "shown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrections:
+    """What the user says about an image, in place of what it says about itself.
+
+    Parameters
+    ----------
+    spacing : tuple of float or None
+        In-plane pixel size (dy, dx) in mm.
+    slice_mm : float or None
+        Distance of slices in mm.
+    leading : {"slice", "time"} or None
+        What the first of three axes is.
+    slices : int, "all" or "shown"
+        The slices to use, along the elevation axis.
+    times : int, "all", "mean" or "shown"
+        The frames to use, along the time axis.
+    modality : {"fus", "ulm"} or None
+        What was imaged.
+    """
+
+    spacing: tuple[float, float] | None = None
+    slice_mm: float | None = None
+    leading: Literal["slice", "time"] | None = None
+    slices: Pick = "shown"
+    times: Pick = "mean"
+    modality: Literal["fus", "ulm"] | None = None
+
+    def answers(self, slice_mm: float | None = None) -> dict[str, Any]:
+        """Return what `layer_to_scan` takes; ``slice_mm`` is the distance where none was given."""
+        spacing: tuple[float, ...] | None = self.spacing
+        distance = self.slice_mm or slice_mm
+        if spacing is not None and distance is not None:
+            spacing = (distance, *spacing)
+        return {"spacing": spacing, "leading": self.leading, "modality": self.modality}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Corrections with every "shown" replaced by a number; None is all, "mean" the mean of all."""
+
+    slices: int | None = None
+    times: int | Literal["mean"] | None = None
+
+    def of(self, scan: xr.DataArray) -> xr.DataArray:
+        """Return the part of a scan. A chosen slice or time leaves its axis out."""
+        if "time" in scan.dims:
+            if self.times == "mean":
+                scan = mean_over_time(scan)
+            elif self.times is not None:
+                _check(self.times, scan.sizes["time"], "time", scan)
+                scan = scan.isel(time=self.times, drop=True)
+        if "k" in scan.dims and self.slices is not None:
+            _check(self.slices, scan.sizes["k"], "slice", scan)
+            scan = scan.isel(k=self.slices)
+        return scan
+
+    def as_dict(self) -> dict[str, int | str | None]:
+        """Return what a record of the run keeps."""
+        return {"slice": self.slices, "time": self.times}
+
+
+def resolve(corrections: Corrections, scan: xr.DataArray, shown: Mapping[str, int]) -> Selection:
+    """Turn "shown" into the number that the viewer shows.
+
+    Parameters
+    ----------
+    corrections : Corrections
+    scan : xarray.DataArray
+        The whole layer.
+    shown : mapping of str to int
+        Number shown of each leading dim.
+    """
+    slices = shown.get("k", 0) if corrections.slices == "shown" else corrections.slices
+    times = shown.get("time", 0) if corrections.times == "shown" else corrections.times
+    return Selection(
+        slices=slices if isinstance(slices, int) and "k" in scan.dims else None,
+        times=(None if times == "all" else times) if "time" in scan.dims else None,
+    )
+
+
+def describe(scan: xr.DataArray, selection: Selection, *, shown: bool = False) -> str:
+    """Say in one line what will be used: pixels, pixel size, slice, time.
+
+    Parameters
+    ----------
+    scan : xarray.DataArray
+        The whole layer.
+    selection : Selection
+        The part of it.
+    shown : bool
+        The slice is the one the viewer shows.
+    """
+    rows, columns = scan.shape[-2:]
+    dy, dx = (1000.0 * step for step in spacing_of(scan))
+    parts = [f"{columns} × {rows} px", f"{dx:.4g} × {dy:.4g} µm"]
+    slices = scan.sizes.get("k", 1)
+    if slices > 1 and selection.slices is None:
+        parts.append(f"all {slices} slices, {1000 * step_of(scan, 'k'):.4g} µm apart")
+    elif slices > 1 and selection.slices is not None:
+        parts.append(f"slice {selection.slices + 1} of {slices}" + (" (shown)" if shown else ""))
+    if scan.sizes.get("pose", 1) > 1:
+        parts.append(f"all {scan.sizes['pose']} poses")
+    times = scan.sizes.get("time", 1)
+    if times > 1 and selection.times == "mean":
+        parts.append(f"mean of {times} times")
+    elif times > 1 and selection.times is None:
+        parts.append(f"all {times} times")
+    elif times > 1 and isinstance(selection.times, int):
+        parts.append(f"time {selection.times + 1} of {times}")
+    return " · ".join(parts)
+
+
+def _check(number: int, size: int, what: str, scan: xr.DataArray) -> None:
+    if not 0 <= number < size:
+        raise ScanError(f"“{scan.name}” has {size} {what}s; there is no {what} {number + 1}.")

@@ -1,0 +1,159 @@
+"""Long work in a thread: an iterator of events becomes Qt signals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+DONE, CANCELLED, FAILED = "done", "cancelled", "failed"
+
+
+class RunError(Exception):
+    """A run failed; the message is a sentence for the user.
+
+    Not a RuntimeError: Qt's generator workers swallow those (torch's out-of-memory error is one),
+    and the run would seem to go on for ever.
+    """
+
+
+class EventRunner(QObject):
+    """Runs one iterator of events at a time in napari's thread pool.
+
+    Cancelling stops the iteration after the present event. napari's own question "a task is
+    running, close anyway?" cancels through the worker's ``quit``, which comes to the same.
+
+    Signals
+    -------
+    event(object)
+        An event of the iterator, in the thread of this object.
+    ended(str, str)
+        "done", "cancelled" or "failed", and a sentence when it failed.
+    """
+
+    event = Signal(object)
+    ended = Signal(str, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._worker: Any = None
+        self._events: list[Iterator[Any]] = []
+        self._error = ""
+        self._complete = False
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is on, be it that it is being cancelled."""
+        return self._worker is not None
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether a run has been asked to stop and has not ended yet."""
+        return self._worker is not None and bool(self._worker.abort_requested)
+
+    def start(self, make_events: Callable[[], Iterator[Any]]) -> None:
+        """Run an iterator; ``make_events`` is called in the thread.
+
+        Raises
+        ------
+        RuntimeError
+            If a run is on.
+        """
+        from napari.qt.threading import create_worker
+        from superqt.utils import GeneratorWorker
+
+        if self.running:
+            raise RuntimeError("A run is on already.")
+        self._error, self._complete = "", False
+        # Not napari's worker class: it would show every error in a pop-up too.
+        worker: Any = create_worker(
+            run_events,
+            make_events,
+            self._events,
+            _start_thread=False,
+            _worker_class=GeneratorWorker,
+            _ignore_errors=True,
+        )
+        worker.yielded.connect(self._on_event)
+        worker.errored.connect(self._on_error)
+        worker.returned.connect(self._on_return)
+        worker.finished.connect(self._on_finished)
+        self._worker = worker
+        worker.start()
+
+    def cancel(self) -> None:
+        """Ask the run to stop; `ended` says when it has."""
+        if self._worker is not None:
+            self._worker.quit()
+
+    def _on_event(self, event: Any) -> None:
+        self.event.emit(event)
+
+    def _on_error(self, error: BaseException) -> None:
+        self._error = str(error) or type(error).__name__
+
+    def _on_return(self, _: Any) -> None:
+        self._complete = True
+
+    def _on_finished(self) -> None:
+        # napari keeps the worker (as the way to cancel a task) for as long as its window lives:
+        # close the iterator, or its `finally` never runs and the model's memory stays held.
+        self._worker = None
+        for events in self._events:
+            close = getattr(events, "close", None)
+            if close is not None:
+                close()
+        self._events.clear()
+        state = FAILED if self._error else DONE if self._complete else CANCELLED
+        self.ended.emit(state, self._error)
+
+
+def run_events(
+    make_events: Callable[[], Iterator[Any]], held: list[Iterator[Any]]
+) -> Iterator[Any]:
+    """Iterate, turning whatever goes wrong into a `RunError`.
+
+    Parameters
+    ----------
+    make_events : callable
+        Makes the iterator.
+    held : list
+        The iterator is put in here, so that its owner can close it.
+
+    Raises
+    ------
+    RunError
+        For every exception; `explain` words it.
+    """
+    try:
+        events = make_events()
+        held.append(events)
+        yield from events
+    except Exception as error:
+        raise RunError(explain(error)) from error
+
+
+def explain(error: BaseException) -> str:
+    """Word an exception for the user.
+
+    The package's own errors are sentences already; anything else is a fault, which is named
+    so that it can be reported.
+    """
+    import sys
+
+    if isinstance(error, MemoryError):
+        return "Memory ran out. Close other programs, or choose a coarser result pixel."
+    own = type(error).__module__.startswith("napari_fus_ulm")
+    text = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    if text and (own or (type(error) is ValueError and text.endswith("."))):
+        return str(error).strip()
+    if "torch" in sys.modules:
+        from napari_fus_ulm.inference.device import is_out_of_memory
+
+        if is_out_of_memory(error):
+            return explain(MemoryError())
+    return (
+        f"The run stopped with an error nobody foresaw ({type(error).__name__}: "
+        f"{text or 'no details'}). Nothing was lost; please report it if it comes again."
+    )

@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from napari_fus_ulm.inference import device
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_auto_prefers_cuda_then_mps(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert device.choose_device("auto").type == expected
+
+
+def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="'cuda:1' is not available"):
+        device.choose_device("cuda:1")
+    with pytest.raises(ValueError, match="no device called 'toaster'"):
+        device.choose_device("toaster")
+
+
+@pytest.mark.parametrize(
+    ("kind", "bf16", "expected"),
+    [
+        ("cpu", True, "bfloat16"),
+        ("cpu", False, "float32"),
+        ("cuda", True, "float32"),
+        ("mps", True, "float32"),
+    ],
+)
+def test_bfloat16_only_where_it_was_measured(kind: str, bf16: bool, expected: str) -> None:
+    assert device.choose_precision("auto", torch.device(kind), lambda: bf16) == expected
+    assert device.choose_precision("float32", torch.device(kind), lambda: bf16) == "float32"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("MPS backend out of memory"), True),
+        (RuntimeError("shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_out_of_memory_is_recognised(error: Exception, expected: bool) -> None:
+    assert device.is_out_of_memory(error) is expected
