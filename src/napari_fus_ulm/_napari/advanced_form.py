@@ -8,8 +8,7 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton, QWidget
 
-from napari_fus_ulm._napari.controls import CalmComboBox, CalmSpinBox, add_row, form, row
-from napari_fus_ulm._napari.worker import Signal
+from napari_fus_ulm._napari.controls import CalmComboBox, CalmSpinBox, Signal, add_row, form, row
 from napari_fus_ulm.inference.settings import EnhanceSettings
 
 
@@ -69,9 +68,9 @@ class AdvancedForm(QWidget):
         browse = QPushButton("…")
         browse.setFixedWidth(26)
         browse.clicked.connect(self._browse)
-        add_row(layout, "Weights", row(self._weights, browse, stretch=0),
-                "A .safetensors file that you trained; empty takes the weights of the plugin.")  # fmt: skip
-        self._weights.setToolTip("A .safetensors file; empty takes the weights of the plugin.")
+        tip = "A .safetensors file that you trained; empty takes the plugin's weights."
+        add_row(layout, "Weights", row(self._weights, browse, stretch=0), tip)
+        self._weights.setToolTip(tip)
         browse.setToolTip("Chooses a weights file.")
         self.reset = QPushButton("Defaults")
         self.reset.setToolTip("Puts every advanced setting back to its default.")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.controls import CalmComboBox, add_row, form, wrapped
+from napari_fus_ulm._napari.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.result_layers import COLOURS, LEGENDS
-from napari_fus_ulm._napari.worker import Signal
 
 CAUTION = "Agreement is self-consistency, not truth."
 

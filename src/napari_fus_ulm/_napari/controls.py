@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import Signal as Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -12,7 +14,9 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QSpinBox,
+    QToolButton,
     QWidget,
 )
 from superqt import QCollapsible
@@ -27,7 +31,7 @@ class CalmSpinBox(QSpinBox):
         self.setSingleStep(step)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
-    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: D102
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
         _wheel(self, event, super().wheelEvent)
 
 
@@ -41,7 +45,7 @@ class CalmDoubleSpinBox(QDoubleSpinBox):
         self.setSuffix(suffix)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
-    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: D102
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
         _wheel(self, event, super().wheelEvent)
 
 
@@ -56,7 +60,7 @@ class CalmComboBox(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
 
-    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: D102
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
         _wheel(self, event, super().wheelEvent)
 
     def choose(self, data: Any) -> bool:
@@ -115,8 +119,10 @@ def folded(title: str, content: QWidget) -> QCollapsible:
     """Fold a part of the dock away under a title."""
     section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
     section.setDuration(0)  # no animation: a dock answers at once
-    section.layout().setContentsMargins(0, 0, 0, 0)
-    section.content().layout().setContentsMargins(12, 2, 0, 4)
+    outer, inner = section.layout(), section.content().layout()
+    if outer is not None and inner is not None:
+        outer.setContentsMargins(0, 0, 0, 0)
+        inner.setContentsMargins(12, 2, 0, 4)
     section.addWidget(content)
     section.toggleButton().setToolTip(f"Shows or hides “{title}”.")
     return section
@@ -128,3 +134,14 @@ def wrapped(text: str = "") -> QLabel:
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+def menu_on(button: QToolButton, entries: Mapping[str, Callable[[], None]]) -> None:
+    """Give a button a menu that opens at once."""
+    menu = QMenu(button)
+    for text, slot in entries.items():
+        action = menu.addAction(text)
+        if action is not None:
+            action.triggered.connect(slot)
+    button.setMenu(menu)
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

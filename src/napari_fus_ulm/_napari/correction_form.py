@@ -13,12 +13,12 @@ from napari_fus_ulm._napari.controls import (
     CalmComboBox,
     CalmDoubleSpinBox,
     CalmSpinBox,
+    Signal,
     add_row,
     form,
     row,
 )
 from napari_fus_ulm._napari.selection import Corrections, Pick
-from napari_fus_ulm._napari.worker import Signal
 from napari_fus_ulm.scan import spacing_of, step_of
 
 

@@ -9,14 +9,13 @@ import xarray as xr
 from qtpy.QtCore import QSignalBlocker, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.controls import CalmComboBox, wrapped
+from napari_fus_ulm._napari.controls import CalmComboBox, Signal, menu_on, wrapped
 from napari_fus_ulm._napari.correction_form import CorrectionForm
 from napari_fus_ulm._napari.layers import LayerScan, layer_to_scan
 from napari_fus_ulm._napari.placing import Placement, placement_of
 from napari_fus_ulm._napari.replay import Source
 from napari_fus_ulm._napari.result_layers import OURS
 from napari_fus_ulm._napari.selection import Corrections, Selection, describe, resolve
-from napari_fus_ulm._napari.worker import Signal
 from napari_fus_ulm.scan import ScanError, step_of
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class LayerPicker(QWidget):
 
     def __init__(self, viewer: ViewerModel, modality: Literal["fus", "ulm"]) -> None:
         super().__init__()
-        self._viewer, self._modality = viewer, modality
+        self._viewer, self.modality = viewer, modality
         self._by_hand = False
         self._corrections: dict[int, Corrections] = {}
         self._found: LayerScan | None = None
@@ -82,11 +81,7 @@ class LayerPicker(QWidget):
         self.load = QToolButton()
         self.load.setText("Load…")
         self.load.setToolTip(f"Opens a file or a folder as a {word} layer.")
-        self.load.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = _menu(self.load)
-        menu.addAction("File…").triggered.connect(self._ask_file)
-        menu.addAction("Folder (a stack)…").triggered.connect(self._ask_folder)
-        self.load.setMenu(menu)
+        menu_on(self.load, {"File…": self._ask_file, "Folder (a stack)…": self._ask_folder})
         self.line = wrapped()
         self.line.setToolTip("What will be used: width × height, pixel width × depth, slice, time.")
         self.edit = QPushButton("✎")
@@ -162,18 +157,22 @@ class LayerPicker(QWidget):
         simulated = record.get("seed") if isinstance(record, dict) else None
         if not (isinstance(record, dict) and record.get("simulated")):
             simulated = None
+        source = {
+            "layer": layer.name,
+            "path": _path(layer, found.scan),
+            "spacing": corrections.spacing,
+            "leading": "time" if corrections.leading == "time" else None,
+            "simulated": simulated,
+            "slice": selection.slices if found.scan.sizes.get("k", 1) > 1 else None,
+            "time": selection.times,
+        }
+        # What was chosen when the file was loaded holds where nothing was chosen here.
+        loaded = found.scan.attrs.get("loaded", {})
+        source |= {key: value for key, value in loaded.items() if source.get(key) is None}
         return Picked(
             selection.of(found.scan),
             placement_of(layer, found.scan, selection),
-            Source(
-                layer=layer.name,
-                path=_path(layer, found.scan),
-                spacing=corrections.spacing,
-                leading="time" if corrections.leading == "time" else None,
-                simulated=simulated,
-                slice=selection.slices,
-                time=selection.times,
-            ),
+            Source.from_mapping(source),
         )
 
     def open_form(self) -> None:
@@ -185,7 +184,7 @@ class LayerPicker(QWidget):
 
     def _on_inserted(self, event: Any) -> None:
         self._fill()
-        if self._modality == "fus" and not self._by_hand:
+        if self.modality == "fus" and not self._by_hand:
             self._choose_newest()
         self._read_if_new()
 
@@ -194,7 +193,7 @@ class LayerPicker(QWidget):
         self._fill()
         if self.layer is not before:
             self._by_hand = False
-            if self._modality == "fus":
+            if self.modality == "fus":
                 self._choose_newest()
         self._read_if_new()
 
@@ -212,11 +211,11 @@ class LayerPicker(QWidget):
         images = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Image)]
         with QSignalBlocker(self.combo):
             self.combo.clear()
-            if self._modality == "ulm":
+            if self.modality == "ulm":
                 self.combo.addItem("none (no ground truth)", None)
             for layer in images:
                 self.combo.addItem(layer.name, layer)
-            if not images and self._modality == "fus":
+            if not images and self.modality == "fus":
                 self.combo.addItem("no image open", None)
         if chosen is None or not self.combo.choose(chosen):
             with QSignalBlocker(self.combo):
@@ -267,7 +266,7 @@ class LayerPicker(QWidget):
     def _answers(self, layer: Image) -> dict[str, Any]:
         corrections = self._own_corrections()
         answers = corrections.answers()
-        if self._modality == "ulm" and answers["modality"] is None:
+        if self.modality == "ulm" and answers["modality"] is None:
             answers["modality"] = "ulm"
         if corrections.slice_mm is not None and corrections.spacing is None:
             scan = layer_to_scan(layer, leading=corrections.leading).scan
@@ -350,12 +349,6 @@ class LayerPicker(QWidget):
         layout.addLayout(top)
         layout.addLayout(below)
         layout.addWidget(self.form)
-
-
-def _menu(parent: QWidget) -> Any:
-    from qtpy.QtWidgets import QMenu
-
-    return QMenu(parent)
 
 
 def _modality(layer: Image) -> str:

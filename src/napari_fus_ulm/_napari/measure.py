@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm._napari.libraries import load_triton_apart
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.scan import extent_of, planes, spacing_of
@@ -67,6 +68,7 @@ def measured(
     """Put `Measured` behind every preview and before the result."""
     from napari_fus_ulm.metrics.fidelity import fidelity, mean_and_sd
 
+    load_triton_apart()
     judge = _Judge(fus, ulm, settings)
     before: list[Fidelity] = []
     for event in events:
@@ -167,3 +169,20 @@ def mismatch(fus: xr.DataArray, ulm: xr.DataArray) -> str:
 
 def _leading(scan: xr.DataArray) -> dict[str, int]:
     return {str(dim): scan.sizes[dim] for dim in scan.dims[:-2]}
+
+
+def coherence_run(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Any]:
+    """Everything that happens after a click on *Show patch coherence*; for a thread too.
+
+    Parameters
+    ----------
+    fus : xarray.DataArray
+        One plane; axes of length 1 are left out.
+    settings : EnhanceSettings
+    """
+    if "torch" not in sys.modules:
+        yield Progress(0, 0, LOADING)
+    from napari_fus_ulm.inference.coherence import coherence_events
+
+    single = {str(dim): 0 for dim in fus.dims[:-2] if fus.sizes[dim] == 1}
+    yield from coherence_events(fus.isel(single), settings)

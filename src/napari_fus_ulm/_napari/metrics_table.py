@@ -6,9 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QSize, Qt
-from qtpy.QtGui import QGuiApplication, QPainter, QPaintEvent, QPalette, QPen
-from qtpy.QtWidgets import QGridLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QGuiApplication, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
+from qtpy.QtWidgets import QGridLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from napari_fus_ulm._napari.controls import menu_on
 from napari_fus_ulm._napari.measure import Measured
 
 if TYPE_CHECKING:
@@ -64,11 +65,7 @@ class MetricsTable(QWidget):
         self.copy = QToolButton()
         self.copy.setText("Copy table")
         self.copy.setToolTip("Copies the table for a spreadsheet (CSV) or a text (Markdown).")
-        self.copy.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self.copy)
-        menu.addAction("as CSV").triggered.connect(self._copy_csv)
-        menu.addAction("as Markdown").triggered.connect(self._copy_markdown)
-        self.copy.setMenu(menu)
+        menu_on(self.copy, {"as CSV": self._copy_csv, "as Markdown": self._copy_markdown})
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(self._grid)
@@ -161,10 +158,10 @@ class Sparkline(QWidget):
         self._values.clear()
         self.update()
 
-    def sizeHint(self) -> QSize:  # noqa: D102
+    def sizeHint(self) -> QSize:
         return QSize(48, 18)
 
-    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: D102
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         if len(self._values) < 2:
             return
         low, high = min(self._values), max(self._values)
@@ -179,7 +176,7 @@ class Sparkline(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(self.palette().color(QPalette.ColorRole.WindowText), 1.2))
-        painter.drawPolyline(points)
+        painter.drawPolyline(QPolygonF(points))
         painter.setBrush(self.palette().color(QPalette.ColorRole.WindowText))
         painter.drawEllipse(points[-1], 2.0, 2.0)
         painter.end()

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.controls import wrapped
-from napari_fus_ulm._napari.worker import Signal
+from napari_fus_ulm._napari.controls import Signal, wrapped
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import xarray as xr
 
-from napari_fus_ulm.scan import ScanError, mean_over_time, spacing_of, step_of
+from napari_fus_ulm.scan import AXIS_OF, ScanError, mean_over_time, spacing_of, step_of
 
 Pick = int | Literal["all", "mean", "shown"]
 
@@ -128,3 +129,54 @@ def describe(scan: xr.DataArray, selection: Selection, *, shown: bool = False) -
 def _check(number: int, size: int, what: str, scan: xr.DataArray) -> None:
     if not 0 <= number < size:
         raise ScanError(f"“{scan.name}” has {size} {what}s; there is no {what} {number + 1}.")
+
+
+def corrected(scan: xr.DataArray, corrections: Corrections) -> xr.DataArray:
+    """Return an image as the user says it is, and the part of it that he wants.
+
+    What was said is kept under the attribute ``loaded``, so that a script can do the same.
+
+    Parameters
+    ----------
+    scan : xarray.DataArray
+        The image of a file; "shown" counts as the first slice or time.
+    corrections : Corrections
+
+    Raises
+    ------
+    ScanError
+        If there is no such slice or time.
+    """
+    said: dict[str, Any] = {}
+    if corrections.leading == "time" and "k" in scan.dims and "time" not in scan.dims:
+        scan = scan.drop_vars("z", errors="ignore").rename(k="time")
+        scan = scan.assign_coords(
+            time=("time", np.arange(scan.sizes["time"], dtype=float), {"units": "s"})
+        )
+        scan = scan.assign_attrs(time_known=False, leading_axis_known=True)
+        said["leading"] = "time"
+    elif corrections.leading == "slice":
+        scan = scan.assign_attrs(leading_axis_known=True)
+    steps: dict[str, float] = {}
+    if corrections.spacing is not None:
+        steps = dict(zip("ji", corrections.spacing, strict=True))
+        scan = scan.assign_attrs(spacing_known=True)
+        said["spacing"] = list(corrections.spacing)
+    if corrections.slice_mm is not None and "k" in scan.dims:
+        steps["k"] = corrections.slice_mm
+        scan = scan.assign_attrs(slice_spacing_known=True)
+    for dim, step in steps.items():
+        name = AXIS_OF[dim]
+        ratio = step / step_of(scan, dim)
+        centres = np.asarray(scan[name].values, dtype=float) * ratio
+        attrs = {"units": "mm", "spacing": step}
+        scan = scan.assign_coords({name: (dim, centres, attrs)})
+    selection = resolve(corrections, scan, {})
+    whole = scan
+    scan = selection.of(scan)
+    said |= {
+        word: pick
+        for (word, pick), dim in zip(selection.as_dict().items(), ("k", "time"), strict=True)
+        if pick is not None and whole.sizes.get(dim, 1) > 1
+    }
+    return scan.assign_attrs(loaded=said) if said else scan

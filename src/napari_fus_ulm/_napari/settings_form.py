@@ -9,8 +9,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QButtonGroup, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.advanced_form import AdvancedForm
-from napari_fus_ulm._napari.controls import CalmComboBox, add_row, folded, form, row
-from napari_fus_ulm._napari.worker import Signal
+from napari_fus_ulm._napari.controls import CalmComboBox, Signal, add_row, folded, form, row
 from napari_fus_ulm.generators import names
 from napari_fus_ulm.inference.settings import EnhanceSettings
 

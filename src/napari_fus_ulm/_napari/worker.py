@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject
+from superqt.utils import GeneratorWorker
+
+from napari_fus_ulm._napari.controls import Signal
 
 DONE, CANCELLED, FAILED = "done", "cancelled", "failed"
 
@@ -16,6 +19,30 @@ class RunError(Exception):
     Not a RuntimeError: Qt's generator workers swallow those (torch's out-of-memory error is one),
     and the run would seem to go on for ever.
     """
+
+
+class EventWorker(GeneratorWorker[Any, Any, Any]):
+    """A generator worker that closes its iterator when it ends, however it ends.
+
+    napari keeps every worker (as the way to cancel a task) for as long as its window lives, and
+    an iterator that was left in the middle with it: its ``finally`` would never run and the
+    model's memory stay held.
+    """
+
+    def __init__(self, func: Any, make_events: Any, held: list[Iterator[Any]]) -> None:
+        super().__init__(func, make_events, held)
+        self._held = held
+
+    def work(self) -> Any:
+        """Iterate until the end or until asked to stop."""
+        try:
+            return super().work()
+        finally:
+            for events in self._held:
+                close = getattr(events, "close", None)
+                if close is not None:
+                    close()
+            self._held.clear()
 
 
 class EventRunner(QObject):
@@ -38,7 +65,6 @@ class EventRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._worker: Any = None
-        self._events: list[Iterator[Any]] = []
         self._error = ""
         self._complete = False
 
@@ -61,7 +87,6 @@ class EventRunner(QObject):
             If a run is on.
         """
         from napari.qt.threading import create_worker
-        from superqt.utils import GeneratorWorker
 
         if self.running:
             raise RuntimeError("A run is on already.")
@@ -70,9 +95,9 @@ class EventRunner(QObject):
         worker: Any = create_worker(
             run_events,
             make_events,
-            self._events,
+            [],
             _start_thread=False,
-            _worker_class=GeneratorWorker,
+            _worker_class=EventWorker,
             _ignore_errors=True,
         )
         worker.yielded.connect(self._on_event)
@@ -88,7 +113,8 @@ class EventRunner(QObject):
             self._worker.quit()
 
     def _on_event(self, event: Any) -> None:
-        self.event.emit(event)
+        if not self.cancelling:  # the viewer may be closing: nothing is shown any more
+            self.event.emit(event)
 
     def _on_error(self, error: BaseException) -> None:
         self._error = str(error) or type(error).__name__
@@ -97,14 +123,7 @@ class EventRunner(QObject):
         self._complete = True
 
     def _on_finished(self) -> None:
-        # napari keeps the worker (as the way to cancel a task) for as long as its window lives:
-        # close the iterator, or its `finally` never runs and the model's memory stays held.
         self._worker = None
-        for events in self._events:
-            close = getattr(events, "close", None)
-            if close is not None:
-                close()
-        self._events.clear()
         state = FAILED if self._error else DONE if self._complete else CANCELLED
         self.ended.emit(state, self._error)
 

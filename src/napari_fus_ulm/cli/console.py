@@ -32,7 +32,7 @@ def failing_politely(as_json: bool = False) -> Iterator[None]:
     except (ValueError, OSError, MemoryError, EnhanceError, TrainingError) as error:
         sentence = str(error) or type(error).__name__
         if as_json:
-            print(json.dumps({"error": sentence}))
+            print_json({"error": sentence})
         # Not wrapped: a path that is broken over two lines can be neither found nor copied.
         stderr.print(f"[bold red]Failed:[/] {_plain(sentence)}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

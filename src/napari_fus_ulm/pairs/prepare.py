@@ -103,8 +103,9 @@ def check_same_extent(fus: xr.DataArray, ulm: xr.DataArray) -> None:
     a, b = extent_of(fus), extent_of(ulm)
     slack = [0.5 * max(step, NATIVE_UM / 1000.0) for step in spacing_of(fus)]
     if any(abs(one - two) > s for one, two, s in zip(a, b, slack, strict=True)):
+        what = "result" if fus.attrs.get("generated") else "fUS image"
         raise ValueError(
-            f"The fUS image covers {a[1]:.3f} × {a[0]:.3f} mm and the ULM image "
+            f"The {what} covers {a[1]:.3f} × {a[0]:.3f} mm and the ULM image "
             f"{b[1]:.3f} × {b[0]:.3f} mm (width × height). Crop or register them to the same field "
             "of view, or correct the pixel size of the one that is wrong."
         )

@@ -37,6 +37,6 @@ class Tissue:
 def draw_tissue(rng: np.random.Generator, waves: int = 24) -> Tissue:
     """Draw one animal's field."""
     angle = rng.uniform(0, 2 * np.pi, waves)
-    length = np.exp(rng.uniform(*np.log(WAVELENGTHS), waves))
+    length = np.exp(rng.uniform(np.log(WAVELENGTHS[0]), np.log(WAVELENGTHS[1]), waves))
     vectors = 2 * np.pi / length[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return Tissue(vectors, rng.uniform(0, 2 * np.pi, waves))

@@ -1,0 +1,59 @@
+"""Asking for files to open and to save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_fus_ulm import io
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+SAVE_AS = {
+    "OME-TIFF (*.ome.tif)": ".ome.tif",
+    "NIfTI (*.nii.gz)": ".nii.gz",
+    "NumPy (*.npy)": ".npy",
+}
+
+
+def ask_open(parent: QWidget, *, folder: bool) -> Path | None:
+    """Let the user choose a file or a folder to open."""
+    if folder:
+        path = QFileDialog.getExistingDirectory(parent, "A folder of images")
+    else:
+        kinds = " ".join(f"*{suffix}" for suffix in io.SUFFIXES_READ)
+        path, _ = QFileDialog.getOpenFileName(parent, "An image", "", f"Images ({kinds})")
+    return Path(path) if path else None
+
+
+def ask_and_save(parent: QWidget, layer: Image) -> str:
+    """Let the user choose where a result goes, and write it.
+
+    Parameters
+    ----------
+    parent : QWidget
+    layer : napari.layers.Image
+        With the result as ``metadata["xarray"]``.
+
+    Returns
+    -------
+    str
+        What was done, in a sentence; empty when the user thought better of it.
+
+    Raises
+    ------
+    ScanError
+        If it cannot be written.
+    """
+    kept = "".join(c if c.isalnum() or c in "-_×" else " " for c in layer.name)
+    path, kind = QFileDialog.getSaveFileName(
+        parent, "Save the result", "_".join(kept.split()) + ".ome.tif", ";;".join(SAVE_AS)
+    )
+    if not path:
+        return ""
+    if io.suffix_of(path, io.SUFFIXES_WRITE) is None:
+        path += SAVE_AS.get(kind, ".ome.tif")
+    return f"Saved as {io.write(path, layer.metadata['xarray']).name}."

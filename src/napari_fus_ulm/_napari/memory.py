@@ -1,0 +1,34 @@
+"""Settings that outlive a session."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from qtpy.QtCore import QSettings
+
+from napari_fus_ulm.inference.settings import EnhanceSettings
+
+KEY = "enhance/settings"
+
+
+def _store() -> QSettings:
+    return QSettings(
+        QSettings.Format.IniFormat, QSettings.Scope.UserScope, "napari-fus-ulm", "docks"
+    )
+
+
+def save(settings: EnhanceSettings) -> None:
+    """Keep settings; what the values are belongs to each input and is left out."""
+    _store().setValue(KEY, dataclasses.replace(settings, values="auto").to_json())
+
+
+def load() -> EnhanceSettings:
+    """Return the settings of the last session; the defaults where there are none that fit."""
+    kept = _store().value(KEY)
+    if isinstance(kept, str):
+        try:
+            return EnhanceSettings.from_mapping(json.loads(kept))
+        except (TypeError, ValueError):
+            pass  # written by another version
+    return EnhanceSettings()
