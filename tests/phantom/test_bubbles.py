@@ -122,3 +122,10 @@ def test_the_recording_time_decides_how_full_small_vessels_are() -> None:
     ]  # fmt: skip
     assert filled[0] < 0.7 * filled[1]
     assert filled[1] < filled[2]
+
+
+def test_bubbles_pass_every_part_of_a_vessel_alike() -> None:
+    rows = list(np.linspace(100.0, 1900.0, 30))
+    counts = bubble_counts(np.random.default_rng(0), lines(rows, 10.0), PARAMS)
+    thirds = counts.reshape(200, 3, 100).sum(axis=(0, 2))
+    assert thirds / thirds.mean() == pytest.approx(np.ones(3), abs=0.15)

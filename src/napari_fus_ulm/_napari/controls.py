@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtCore import Signal as Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtGui import QIcon, QWheelEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QMenu,
+    QPushButton,
+    QScrollArea,
     QSpinBox,
-    QToolButton,
     QWidget,
 )
 from superqt import QCollapsible
@@ -38,11 +40,10 @@ class CalmSpinBox(QSpinBox):
 class CalmDoubleSpinBox(QDoubleSpinBox):
     """The same for numbers with decimals."""
 
-    def __init__(self, low: float, high: float, decimals: int = 1, suffix: str = "") -> None:
+    def __init__(self, low: float, high: float, decimals: int) -> None:
         super().__init__()
         self.setRange(low, high)
         self.setDecimals(decimals)
-        self.setSuffix(suffix)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
@@ -82,13 +83,36 @@ def _wheel(widget: QWidget, event: QWheelEvent | None, act: Any) -> None:
         event.ignore()
 
 
+LABEL_WIDTH = 68
+NARROWEST = 320
+
+
+class TallScroll(QScrollArea):
+    """Scrolls up and down only: it is never narrower than what it holds."""
+
+    def __init__(self, body: QWidget) -> None:
+        super().__init__()
+        self.setWidget(body)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def minimumSizeHint(self) -> QSize:
+        body, bar = self.widget(), self.verticalScrollBar()
+        hint = super().minimumSizeHint()
+        if body is None or bar is None:
+            return hint
+        width = body.minimumSizeHint().width() + bar.sizeHint().width()
+        return QSize(max(width, hint.width(), NARROWEST), hint.height())
+
+
 def form() -> QFormLayout:
     """A narrow form: labels on the left, fields that fill the rest."""
     layout = QFormLayout()
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    layout.setHorizontalSpacing(8)
+    layout.setHorizontalSpacing(4)
     layout.setVerticalSpacing(4)
     return layout
 
@@ -97,6 +121,7 @@ def add_row(layout: QFormLayout, text: str, field: QWidget, tip: str) -> QLabel:
     """Add a labelled field; the tooltip goes to both."""
     label = QLabel(text)
     label.setToolTip(tip)
+    label.setMinimumWidth(LABEL_WIDTH)
     label.setBuddy(field)
     field.setToolTip(tip)
     field.setAccessibleName(text)
@@ -104,28 +129,40 @@ def add_row(layout: QFormLayout, text: str, field: QWidget, tip: str) -> QLabel:
     return label
 
 
-def row(*widgets: QWidget, stretch: int = -1) -> QWidget:
+def row(*widgets: QWidget, stretch: int = -1, spacing: int = 4) -> QWidget:
     """Put widgets beside each other; the one numbered ``stretch`` takes the room."""
     holder = QWidget()
     layout = QHBoxLayout(holder)
     layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
+    layout.setSpacing(spacing)
     for number, widget in enumerate(widgets):
         layout.addWidget(widget, 1 if number == stretch else 0)
     return holder
 
 
-def folded(title: str, content: QWidget) -> QCollapsible:
-    """Fold a part of the dock away under a title."""
-    section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
-    section.setDuration(0)  # no animation: a dock answers at once
-    outer, inner = section.layout(), section.content().layout()
-    if outer is not None and inner is not None:
-        outer.setContentsMargins(0, 0, 0, 0)
-        inner.setContentsMargins(12, 2, 0, 4)
-    section.addWidget(content)
-    section.toggleButton().setToolTip(f"Shows or hides “{title}”.")
-    return section
+class Section(QCollapsible):
+    """A part of the dock folded away under a title."""
+
+    def __init__(self, title: str, content: QWidget) -> None:
+        # No icons: superqt paints them once, in the colours of the theme of that moment.
+        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        self._title = title
+        self.setDuration(0)  # no animation: a dock answers at once
+        outer, inner = self.layout(), self.content().layout()
+        if outer is not None and inner is not None:
+            outer.setContentsMargins(0, 0, 0, 0)
+            inner.setContentsMargins(12, 2, 0, 4)
+        self.addWidget(content)
+        # napari paints a checked button in its accent colour; a heading is no switch.
+        self.toggleButton().setStyleSheet(
+            "text-align: left; border: none; outline: none; background-color: transparent;"
+        )
+        self.toggleButton().setToolTip(f"Shows or hides “{title}”.")
+        self.toggled.connect(self._say)
+        self._say(False)
+
+    def _say(self, expanded: bool) -> None:
+        self.setText(f"{'▾' if expanded else '▸'} {self._title}")
 
 
 def wrapped(text: str = "") -> QLabel:
@@ -136,7 +173,7 @@ def wrapped(text: str = "") -> QLabel:
     return label
 
 
-def menu_on(button: QToolButton, entries: Mapping[str, Callable[[], None]]) -> None:
+def menu_on(button: QPushButton, entries: Mapping[str, Callable[[], None]]) -> None:
     """Give a button a menu that opens at once."""
     menu = QMenu(button)
     for text, slot in entries.items():
@@ -144,4 +181,3 @@ def menu_on(button: QToolButton, entries: Mapping[str, Callable[[], None]]) -> N
         if action is not None:
             action.triggered.connect(slot)
     button.setMenu(menu)
-    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

@@ -100,22 +100,22 @@ class CorrectionForm(QWidget):
         ways = ("shown",) if shown else ()
         self._layout = form()
         self.setLayout(self._layout)
-        self.width_um = CalmDoubleSpinBox(0.5, 5000.0, 2, " µm")
-        self.depth_um = CalmDoubleSpinBox(0.5, 5000.0, 2, " µm")
-        self.slice_um = CalmDoubleSpinBox(1.0, 50000.0, 1, " µm")
+        self.width_um = CalmDoubleSpinBox(0.5, 5000.0, 2)
+        self.depth_um = CalmDoubleSpinBox(0.5, 5000.0, 2)
+        self.slice_um = CalmDoubleSpinBox(1.0, 50000.0, 1)
         self.leading = CalmComboBox((("slices", "slice"), ("times", "time")))
         self.slices = AxisChoice("slice", (*ways, "all", "one"))
         self.times = AxisChoice("time", ("mean", *ways, "all", "one"))
         size = row(self.width_um, self.depth_um)
         add_row(
             self._layout,
-            "Pixel",
+            "Pixel, µm",
             size,
             "Width and depth of a pixel; a larger pixel means a larger field of view.",
         )
         add_row(
             self._layout,
-            "Distance",
+            "Gap, µm",
             self.slice_um,
             "Distance of neighbouring slices; a larger one moves them apart.",
         )

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QAction, QGuiApplication, QKeySequence  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QAction, QKeySequence  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
-    QFrame,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_fus_ulm._napari import memory
 from napari_fus_ulm._napari.coherence_panel import CoherencePanel
-from napari_fus_ulm._napari.controls import folded, menu_on, row, wrapped
-from napari_fus_ulm._napari.files import ask_and_save, ask_open
-from napari_fus_ulm._napari.layer_picker import LayerPicker, Picked
+from napari_fus_ulm._napari.controls import Section, TallScroll, wrapped
+from napari_fus_ulm._napari.files import ask_open
+from napari_fus_ulm._napari.layer_picker import LayerPicker
 from napari_fus_ulm._napari.layers import scan_to_layer
 from napari_fus_ulm._napari.load_dialog import LoadDialog
 from napari_fus_ulm._napari.measure import Measured, coherence_run, enhance_run, mismatch
 from napari_fus_ulm._napari.metrics_table import MetricsTable
 from napari_fus_ulm._napari.model_card import card_dialog
 from napari_fus_ulm._napari.notices import NoticeArea, Warned
-from napari_fus_ulm._napari.replay import Source, copy_as_command, copy_as_python
-from napari_fus_ulm._napari.result_layers import OURS, RunLayers, coherence_layers
+from napari_fus_ulm._napari.picked import Picked
+from napari_fus_ulm._napari.result_actions import ResultActions
+from napari_fus_ulm._napari.result_layers import RunLayers, coherence_layers
 from napari_fus_ulm._napari.run_panel import CANCELLING, EMPTY, READY, RUNNING, RunPanel
 from napari_fus_ulm._napari.settings_form import SettingsForm
-from napari_fus_ulm._napari.worker import CANCELLED, FAILED, EventRunner
+from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner
 from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 
@@ -60,7 +56,6 @@ class EnhanceWidget(QWidget):
         self._viewer = napari_viewer
         self._docked = False
         self._layers: RunLayers | None = None
-        self._result: Image | None = None
         self._running: Picked | None = None
         self._last_fus: Image | None = None
         self._done = ""
@@ -72,9 +67,9 @@ class EnhanceWidget(QWidget):
         self.run = RunPanel()
         self.table = MetricsTable()
         self.coherence = CoherencePanel()
+        self.section = Section("Patch coherence", self.coherence)
         self.sample = QPushButton("Open sample pair")
-        self.save = QPushButton("Save…")
-        self.copy = QToolButton()
+        self.result = ResultActions(napari_viewer)
         self._lay_out()
         self._wire()
         self.settings.set_settings(memory.load())
@@ -103,19 +98,22 @@ class EnhanceWidget(QWidget):
                     warnings.append(Warned(asked[kind].text, "fus"))
         else:
             self.settings.describe_input(None, None, certain=False)
-        ground, picked = self.ulm.layer_scan, self.fus.picked()
-        if ground is not None:
-            for question in ground.questions:
-                if question.kind == "spacing":
-                    warnings.append(Warned(question.text, "ulm"))
-            truth = self.ulm.picked()
-            problem = mismatch(picked.scan, truth.scan) if picked and truth else ""
-            if problem:
-                warnings.append(Warned(problem, "ulm"))
+        warnings += self._about_truth()
         self.notices.set_standing(warnings)
-        self.coherence.button.setEnabled(picked is not None and not self.runner.running)
-        if not self.runner.running and self.run.state in (EMPTY, READY):
-            self.run.set_state(READY if picked else EMPTY, self.run.status.text() if picked else "")
+        self.coherence.button.setEnabled(found is not None)
+        if not self.runner.running:
+            ready = found is not None
+            self.run.set_state(READY if ready else EMPTY, self.run.status.text() if ready else "")
+
+    def _about_truth(self) -> list[Warned]:
+        """What is open about the ground truth, and why it cannot be compared."""
+        ground = self.ulm.layer_scan
+        if ground is None:
+            return []
+        found = [Warned(q.text, "ulm") for q in ground.questions if q.kind == "spacing"]
+        fus, truth = self.fus.picked(), self.ulm.picked()
+        problem = mismatch(fus.scan, truth.scan) if fus and truth else ""
+        return [*found, Warned(problem, "ulm")] if problem else found
 
     def _on_fus(self) -> None:
         layer = self.fus.layer
@@ -177,54 +175,6 @@ class EnhanceWidget(QWidget):
 
         data, kwargs, _ = scan_to_layer(scan)
         return self._viewer.add_layer(Image(data, **kwargs))
-
-    def _on_save(self) -> None:
-        layer = self.chosen_result()
-        if layer is None:
-            self.notices.set_error("The result is no longer among the layers; run again.")
-            return
-        try:
-            said = ask_and_save(self, layer)
-        except (ValueError, OSError) as error:
-            self.notices.set_error(str(error))
-        else:
-            self.notices.set_error("")
-            self.run.set_state(self.run.state, said or self.run.status.text())
-
-    # ------------------------------------------------------------ a result
-
-    def chosen_result(self) -> Image | None:
-        """The selected layer if it is a result, otherwise the newest result."""
-        active = self._viewer.layers.selection.active
-        for layer in (active, self._result):
-            if layer is not None and layer in self._viewer.layers:
-                record = layer.metadata.get(OURS, {})
-                if "provenance" in record and "xarray" in layer.metadata:
-                    return layer
-        return None
-
-    def replay(self) -> tuple[EnhanceSettings, Source] | None:
-        """What made the chosen result; the values as they were taken then."""
-        layer = self.chosen_result()
-        if layer is None:
-            return None
-        record = layer.metadata[OURS]
-        settings = EnhanceSettings.from_mapping(record["settings"])
-        settings = dataclasses.replace(settings, values=record["provenance"]["values"])
-        return settings, Source.from_mapping(record["source"])
-
-    def _copy_python(self) -> None:
-        self._copy(copy_as_python)
-
-    def _copy_command(self) -> None:
-        self._copy(copy_as_command)
-
-    def _copy(self, form: Callable[[EnhanceSettings, Source], str]) -> None:
-        made = self.replay()
-        clipboard = QGuiApplication.clipboard()
-        if made is not None and clipboard is not None:
-            clipboard.setText(form(*made))
-            self.run.set_state(self.run.state, "Copied.")
 
     # ------------------------------------------------------------ a run
 
@@ -306,7 +256,7 @@ class EnhanceWidget(QWidget):
 
     def _on_finished(self, enhancement: Enhancement) -> None:
         if self._layers is not None:
-            self._result = self._layers.finish(enhancement)
+            self.result.set_newest(self._layers.finish(enhancement))
             self._layers = None
             self._done = f"Done in {enhancement.seconds:.1f} s."
 
@@ -317,16 +267,15 @@ class EnhanceWidget(QWidget):
             CANCELLED: "Cancelled. The preview stays until the next run.",
             FAILED: "The run failed. Your layers are as they were.",
         }.get(state, self._done)
-        if self._layers is not None:
-            self._layers.stop("cancelled" if state == CANCELLED else "failed")
+        if self._layers is not None and state != DONE:
+            self._layers.stop(state)
         self.notices.set_error(error)
         self.run.set_state(READY if self.fus.layer_scan is not None else EMPTY, said)
-        self._offer_result()
         self._refresh()
 
-    def _offer_result(self) -> None:
-        for widget in (self.save, self.copy):
-            widget.setEnabled(self.chosen_result() is not None)
+    def _on_said(self, sentence: str) -> None:
+        self.notices.set_error("")
+        self.run.set_state(self.run.state, sentence)
 
     def _show_card(self) -> None:
         try:
@@ -360,7 +309,8 @@ class EnhanceWidget(QWidget):
         self.run.cancel_asked.connect(self.cancel)
         self.coherence.asked.connect(self.start_coherence)
         self.sample.clicked.connect(self.open_sample)
-        self.save.clicked.connect(self._on_save)
+        self.result.said.connect(self._on_said)
+        self.result.failed.connect(self.notices.set_error)
         self.runner.event.connect(self._on_event)
         self.runner.ended.connect(self._on_ended)
         run = QAction("Enhance", self)
@@ -374,15 +324,9 @@ class EnhanceWidget(QWidget):
             "try the simulated pair."
         )
         self.sample.setToolTip("Simulates power Doppler and ULM of one rat section.")
-        self.save.setToolTip("Saves the result with its pixel size and how it was made.")
-        self.copy.setText("Copy as Python")
-        self.copy.setToolTip("Copies the run that made the result, to make it again elsewhere.")
-        menu_on(
-            self.copy, {"Copy as Python": self._copy_python, "Copy as command": self._copy_command}
-        )
         body = QWidget()
         column = QVBoxLayout(body)
-        column.setContentsMargins(8, 8, 8, 8)
+        column.setContentsMargins(6, 6, 6, 6)
         column.setSpacing(8)
         for widget in (
             self._welcome,
@@ -393,19 +337,12 @@ class EnhanceWidget(QWidget):
             self.notices,
             self.run,
             self.table,
-            folded("Patch coherence", self.coherence),
-            row(self.save, self.copy, stretch=-1),
+            self.section,
+            self.result,
         ):
             column.addWidget(widget)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(body)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
-        self.setMinimumWidth(320)
+        layout.addWidget(TallScroll(body))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self._offer_result()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import xarray as xr
 from qtpy.QtCore import QSignalBlocker, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.controls import CalmComboBox, Signal, menu_on, wrapped
+from napari_fus_ulm._napari.controls import LABEL_WIDTH, CalmComboBox, Signal, menu_on, wrapped
 from napari_fus_ulm._napari.correction_form import CorrectionForm
 from napari_fus_ulm._napari.layers import LayerScan, layer_to_scan
-from napari_fus_ulm._napari.placing import Placement, placement_of
-from napari_fus_ulm._napari.replay import Source
+from napari_fus_ulm._napari.picked import Picked, likely_modality, pick, shown_numbers
 from napari_fus_ulm._napari.result_layers import OURS
 from napari_fus_ulm._napari.selection import Corrections, Selection, describe, resolve
 from napari_fus_ulm.scan import ScanError, step_of
@@ -21,25 +19,6 @@ from napari_fus_ulm.scan import ScanError, step_of
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
-
-
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """What a run takes from a layer.
-
-    Parameters
-    ----------
-    scan : xarray.DataArray
-        The part that is used.
-    placement : Placement
-        Where the layer lies.
-    source : Source
-        Where it came from.
-    """
-
-    scan: xr.DataArray
-    placement: Placement
-    source: Source
 
 
 class LayerPicker(QWidget):
@@ -78,8 +57,7 @@ class LayerPicker(QWidget):
             "ulm": "A ULM of the same section to compare with; it does not change the result.",
         }
         self.combo.setToolTip(tips[modality])
-        self.load = QToolButton()
-        self.load.setText("Load…")
+        self.load = QPushButton("Load…")
         self.load.setToolTip(f"Opens a file or a folder as a {word} layer.")
         menu_on(self.load, {"File…": self._ask_file, "Folder (a stack)…": self._ask_folder})
         self.line = wrapped()
@@ -151,29 +129,7 @@ class LayerPicker(QWidget):
         layer, found = self.layer, self._found
         if layer is None or found is None:
             return None
-        selection = self._selection(found.scan)
-        corrections = self._own_corrections()
-        record = found.scan.attrs.get("provenance")
-        simulated = record.get("seed") if isinstance(record, dict) else None
-        if not (isinstance(record, dict) and record.get("simulated")):
-            simulated = None
-        source = {
-            "layer": layer.name,
-            "path": _path(layer, found.scan),
-            "spacing": corrections.spacing,
-            "leading": "time" if corrections.leading == "time" else None,
-            "simulated": simulated,
-            "slice": selection.slices if found.scan.sizes.get("k", 1) > 1 else None,
-            "time": selection.times,
-        }
-        # What was chosen when the file was loaded holds where nothing was chosen here.
-        loaded = found.scan.attrs.get("loaded", {})
-        source |= {key: value for key, value in loaded.items() if source.get(key) is None}
-        return Picked(
-            selection.of(found.scan),
-            placement_of(layer, found.scan, selection),
-            Source.from_mapping(source),
-        )
+        return pick(layer, found.scan, self._own_corrections(), self._selection(found.scan))
 
     def open_form(self) -> None:
         """Show the corrections."""
@@ -228,8 +184,8 @@ class LayerPicker(QWidget):
         """Preselect the newest layer that looks like fUS; without one, the newest not our own."""
         images = [self.combo.itemData(index) for index in range(self.combo.count())]
         images = [layer for layer in images if layer is not None and OURS not in layer.metadata]
-        likely = [layer for layer in images if _modality(layer) == "fus"]
-        other = [layer for layer in images if _modality(layer) != "ulm"]
+        likely = [layer for layer in images if likely_modality(layer) == "fus"]
+        other = [layer for layer in images if likely_modality(layer) != "ulm"]
         for layer in (*likely, *other, *images):
             self.combo.choose(layer)
             return
@@ -282,15 +238,7 @@ class LayerPicker(QWidget):
 
     def _selection(self, scan: xr.DataArray) -> Selection:
         layer = self.layer
-        shown: dict[str, int] = {}
-        if layer is not None and layer.ndim > 2:
-            dims = placement_of(layer, scan, Selection()).dims
-            point = layer.world_to_data(self._viewer.dims.point)
-            shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-            for dim, size, at in zip(dims[:-2], shape, point, strict=False):
-                number = min(max(round(float(at)), 0), size - 1)
-                flipped = dim == "k" and layer.scale[dims.index("k")] < 0
-                shown[dim] = size - 1 - number if flipped else number
+        shown = {} if layer is None else shown_numbers(self._viewer, layer, scan)
         return resolve(self._own_corrections(), scan, shown)
 
     def _say(self) -> None:
@@ -330,7 +278,7 @@ class LayerPicker(QWidget):
 
     def _lay_out(self, word: str) -> None:
         label = QLabel(word)
-        label.setFixedWidth(64)
+        label.setMinimumWidth(LABEL_WIDTH)
         label.setBuddy(self.combo)
         label.setToolTip(self.combo.toolTip())
         top = QHBoxLayout()
@@ -340,7 +288,7 @@ class LayerPicker(QWidget):
         top.addWidget(self.load)
         below = QHBoxLayout()
         below.setSpacing(4)
-        below.addSpacing(68)
+        below.addSpacing(LABEL_WIDTH + 4)
         below.addWidget(self.line, 1)
         below.addWidget(self.edit)
         layout = QVBoxLayout(self)
@@ -349,23 +297,3 @@ class LayerPicker(QWidget):
         layout.addLayout(top)
         layout.addLayout(below)
         layout.addWidget(self.form)
-
-
-def _modality(layer: Image) -> str:
-    """What a layer is, by its metadata and its name alone (its pixels stay untouched)."""
-    from pathlib import Path
-
-    from napari_fus_ulm.io.common import modality_of
-
-    carried = layer.metadata.get("xarray")
-    told = getattr(carried, "attrs", {}).get("modality", "unknown")
-    return str(told) if told != "unknown" else modality_of(Path(layer.name or "image"))
-
-
-def _path(layer: Image, scan: xr.DataArray) -> str:
-    from pathlib import Path
-
-    for candidate in (scan.attrs.get("source"), layer.source.path):
-        if candidate and Path(str(candidate)).exists():
-            return str(candidate)
-    return ""

@@ -47,7 +47,7 @@ class LoadDialog(QDialog):
         word = "fUS" if modality == "fus" else "ULM"
         self.setWindowTitle(f"Load {word}: {path.name}")
         self.setMinimumWidth(420)
-        self._modality = modality
+        self._modality, self._path = modality, path
         self._scans: list[xr.DataArray] = []
         self._corrections = Corrections(slices="all", times="all")
         self.message = wrapped(f"Reading “{path.name}”…")
@@ -135,7 +135,10 @@ class LoadDialog(QDialog):
             return
         if self.values.currentData() != scan.attrs["values"]:
             scan = scan.assign_attrs(values=self.values.currentData(), values_guessed=False)
-        self.loaded.emit(scan.assign_attrs(modality=self._modality))
+        loaded = {**scan.attrs.get("loaded", {}), "path": str(self._path)}
+        if len(self._scans) > 1:
+            loaded["image"] = max(self.images.currentIndex(), 0)
+        self.loaded.emit(scan.assign_attrs(modality=self._modality, loaded=loaded))
         self.accept()
 
     def _show_contents(self, visible: bool) -> None:

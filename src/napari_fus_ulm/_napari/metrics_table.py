@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QSize, Qt
 from qtpy.QtGui import QGuiApplication, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
-from qtpy.QtWidgets import QGridLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.controls import menu_on
 from napari_fus_ulm._napari.measure import Measured
@@ -62,8 +62,7 @@ class MetricsTable(QWidget):
         self._steps = QLabel("steps")
         self._steps.setToolTip("How each measure went from step to step.")
         self._grid.addWidget(self._steps, len(ROWS) + 1, 0)
-        self.copy = QToolButton()
-        self.copy.setText("Copy table")
+        self.copy = QPushButton("Copy table")
         self.copy.setToolTip("Copies the table for a spreadsheet (CSV) or a text (Markdown).")
         menu_on(self.copy, {"as CSV": self._copy_csv, "as Markdown": self._copy_markdown})
         layout = QVBoxLayout(self)

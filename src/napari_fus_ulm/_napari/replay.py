@@ -28,8 +28,12 @@ class Source:
         Pixel size in mm (dy, dx), where it is not the file's.
     leading : str or None
         What the first of three axes was taken for, where the file leaves it open.
-    slice, time : int, "mean" or None
-        Slice and frame (from 0); None is all.
+    slice : int or None
+        The slice (from 0); None is all.
+    time : int, "mean", "all" or None
+        The frame (from 0); None where there is no time.
+    image : int or None
+        Which image of the file, where it has several.
     simulated : int or None
         Seed of the phantom it is.
     """
@@ -40,6 +44,7 @@ class Source:
     leading: str | None = None
     slice: int | None = None
     time: int | str | None = None
+    image: int | None = None
     simulated: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -62,12 +67,14 @@ def copy_as_python(settings: EnhanceSettings, source: Source) -> str:
         imports.append("from napari_fus_ulm.phantom import simulate_pair")
         lines.append(f"fus = simulate_pair({source.simulated}).fus")
     else:
-        needed.insert(0, "read_one")
+        reader = "read" if source.image else "read_one"
+        needed.insert(0, reader)
         spacing = "" if source.spacing is None else f", spacing={_rounded(source.spacing)}"
         path = source.path or f"{_stem(source)}.ome.tif"
         if not source.path:
             lines.append(f"# The layer “{source.layer}” came from no file: save it first.")
-        lines.append(f"fus = read_one({path!r}, modality='fus'{spacing})")
+        which = f"[{source.image}]" if source.image else ""
+        lines.append(f"fus = {reader}({path!r}, modality='fus'{spacing}){which}")
         if source.leading == "time":
             lines.append("# The images of this file are times:")
             lines.append("if 'k' in fus.dims:")
@@ -76,7 +83,7 @@ def copy_as_python(settings: EnhanceSettings, source: Source) -> str:
             lines.append("if 'time' in fus.dims:")
             lines.append("    fus = mean_over_time(fus)")
             imports.append("from napari_fus_ulm.scan import mean_over_time")
-        elif source.time is not None:
+        elif isinstance(source.time, int):
             lines.append(f"fus = fus.isel(time={source.time}, drop=True)")
         if source.slice is not None:
             lines.append(f"fus = fus.isel(k={source.slice})")
@@ -103,14 +110,21 @@ def copy_as_command(settings: EnhanceSettings, source: Source) -> str:
     words = ["napari-fus-ulm", "enhance", path]
     if source.spacing is not None:
         words += ["--spacing", ",".join(f"{side:.6g}" for side in source.spacing[-2:])]
-    if source.time is None and source.simulated is None:
+    if source.time == "all":
         words += ["--time", "all"]
+    if source.image:
+        lines.append(f"# Image {source.image + 1} of the file was used; the command takes the 1st.")
+    if source.leading == "time":
+        lines.append("# The images of the file are times; the command takes them for slices.")
     if isinstance(source.time, int):
         lines.append(f"# Only time {source.time + 1} was used; Copy as Python says so exactly.")
     if source.slice is not None:
         lines.append(f"# Only slice {source.slice + 1} was used; the command does all of them.")
     for name, value in _written(settings).items():
-        words += [f"--{name.replace('_', '-')}", f"{value:g}" if name == "pixel_um" else str(value)]
+        words += [
+            f"--{name.replace('_', '-')}",
+            f"{value:.10g}" if name == "pixel_um" else str(value),
+        ]
     words += ["-o", f"{_stem(source)}_enhanced.ome.tif"]
     lines.append(shlex.join(words))
     return "\n".join(lines) + "\n"

@@ -62,8 +62,8 @@ class RunLayers:
             if self._shown:
                 return  # the user has deleted it
             volume = np.zeros((*self._placement.leading(), *plane.shape), np.float32)
-            self._preview = self._add(volume, self._name, display_of(event.image))
-            self._preview.metadata[OURS] = {"preview": True}
+            metadata = {OURS: {"preview": True}}
+            self._preview = self._add(volume, self._name, display_of(event.image), metadata)
             self._limits, self._shown = tuple(self._preview.contrast_limits), True
         if not self._present():
             return
@@ -87,7 +87,7 @@ class RunLayers:
             layer.name = enhancement.title
             self._follow_limits(display_of(image)["contrast_limits"])
         else:
-            layer = self._add(volume, enhancement.title, display_of(image))
+            layer = self._add(volume, enhancement.title, display_of(image), metadata)
         layer.metadata = metadata
         self._preview = None
         if enhancement.spread is not None:
@@ -111,17 +111,20 @@ class RunLayers:
         image = self._placement.full_dims(spread)
         high = max(float(np.percentile(image.values, 99.9)), 1e-6)
         look = {"contrast_limits": (0.0, high), "colormap": "magma", "visible": False}
-        layer = self._add(self._placement.volume(image), f"{title} · spread", look)
-        layer.metadata = {"xarray": image, OURS: record}
+        metadata = {"xarray": image, OURS: record}
+        layer = self._add(self._placement.volume(image), f"{title} · spread", look, metadata)
         layers = self._viewer.layers
         layers.move(layers.index(layer), layers.index(below))
         layers.selection.active = below
 
-    def _add(self, data: Any, name: str, look: Mapping[str, Any]) -> Image:
+    def _add(
+        self, data: Any, name: str, look: Mapping[str, Any], metadata: Mapping[str, Any]
+    ) -> Image:
         from napari.layers import Image
 
         where = self._placement.layer_kwargs(data.shape[-2:])
-        layer = Image(data, name=name, **where, **look)
+        # The metadata come first: whoever hears of the new layer must see that it is ours.
+        layer = Image(data, name=name, metadata=dict(metadata), **where, **look)
         self._viewer.add_layer(layer)
         return layer
 

@@ -62,7 +62,7 @@ class RunPanel(QWidget):
         }
         self.button.setText(texts.get(state, "Enhance"))
         self.button.setToolTip(
-            tips.get(state, "Makes the enhanced layer; your image stays as it is (Ctrl+Return).")
+            tips.get(state, "Makes the enhanced layer; your image stays as it is. Ctrl/Cmd+Return.")
         )
         self.button.setEnabled(state in (READY, RUNNING))
         self.bar.setVisible(busy)

@@ -6,10 +6,10 @@ import dataclasses
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QButtonGroup, QPushButton, QRadioButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.advanced_form import AdvancedForm
-from napari_fus_ulm._napari.controls import CalmComboBox, Signal, add_row, folded, form, row
+from napari_fus_ulm._napari.controls import CalmComboBox, Section, Signal, add_row, form, row
 from napari_fus_ulm.generators import names
 from napari_fus_ulm.inference.settings import EnhanceSettings
 
@@ -48,7 +48,7 @@ class SettingsForm(QWidget):
         super().__init__()
         self._finest_um = EnhanceSettings().pixel_um
         self.generator = CalmComboBox(tuple((TITLES.get(n, n), n) for n in names()))
-        self.card = QPushButton("ⓘ")
+        self.card = QPushButton("i")
         self.card.setFixedWidth(26)
         self.card.setToolTip("Shows what the generator was trained on and where it fails.")
         self.card.setAccessibleName("Model card")
@@ -63,7 +63,7 @@ class SettingsForm(QWidget):
             self.modes[name] = button
         self.modes["detailed"].setChecked(True)
         self.advanced = AdvancedForm()
-        self.section = folded("Advanced", self.advanced)
+        self.section = Section("Advanced", self.advanced)
         self._lay_out()
         self.describe_input(None, None, certain=False)
         self.card.clicked.connect(self.card_asked)
@@ -167,7 +167,7 @@ class SettingsForm(QWidget):
             self.values,
             "What the numbers of the fUS image are; a wrong answer shifts contrast and background.",
         )
-        add_row(rows, "Result", row(*self.modes.values()), "How the result is made.")
+        rows.addRow(row(QLabel("Result"), *self.modes.values(), spacing=8))
         add_row(
             rows,
             "Pixel",
@@ -178,11 +178,6 @@ class SettingsForm(QWidget):
             self.modes[name].setToolTip(tip)
             self.modes[name].setAccessibleName(title)
         self.card.setToolTip("Shows what the generator was trained on and where it fails.")
-        for index in range(rows.rowCount()):
-            item = rows.itemAt(index, rows.ItemRole.LabelRole)
-            label = None if item is None else item.widget()
-            if label is not None:
-                label.setFixedWidth(64)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

@@ -60,7 +60,8 @@ def command(
             "seconds": {name: round(one.seconds, 2) for name, one in results.items()},
             "provenance": results["detailed"].provenance,
         }
-        (out / "metrics.json").write_text(json_.dumps(found, indent=2, ensure_ascii=False))
+        text = json_.dumps(found, indent=2, ensure_ascii=False)
+        (out / "metrics.json").write_text(text + "\n", encoding="utf-8")
         if json:
             print_json(found)
         else:

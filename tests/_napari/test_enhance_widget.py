@@ -1,0 +1,538 @@
+"""The dock as a user meets it: a real viewer, the real button."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+
+from napari_fus_ulm._napari import layers as layers_module
+from napari_fus_ulm._napari.layers import scan_to_layer
+from napari_fus_ulm._napari.result_layers import OURS
+from napari_fus_ulm.generators.checkpoint import BUNDLED
+from napari_fus_ulm.scan import make_scan
+
+
+def add(viewer, scan, **kwargs):
+    data, meta, _ = scan_to_layer(scan)
+    return viewer.add_image(data, **(meta | kwargs))
+
+
+def edges(layer):
+    """Outer edges of a layer in world units: (2, ndim)."""
+    half = np.abs(np.asarray(layer.scale)) / 2
+    low, high = np.asarray(layer.extent.world)
+    return np.stack([low - half, high + half])
+
+
+def assert_same_extent(result, source):
+    pixel = np.abs(np.asarray(result.scale))
+    assert result.ndim == source.ndim
+    assert (np.abs(edges(result) - edges(source)) < 0.01 * pixel).all()
+    assert tuple(map(str, result.units)) == tuple(map(str, source.units))
+
+
+def result_of(viewer):
+    return next(layer for layer in viewer.layers if layer.name.endswith("(generated)"))
+
+
+def test_sample_pair_is_enhanced_and_measured(open_dock, click, qtbot):
+    viewer, dock = open_dock()
+    assert dock.fus.layer is None
+    assert not dock.sample.isHidden()
+    assert not dock.run.button.isEnabled()
+    qtbot.mouseClick(dock.sample, Qt.MouseButton.LeftButton)
+    fus = viewer.layers["phantom power Doppler"]
+    assert dock.fus.layer is fus
+    assert dock.ulm.layer is viewer.layers["phantom ULM"]
+    before = fus.data.copy()
+    viewer.camera.center, viewer.camera.zoom = (0.0, 3.0, 4.0), 50.0
+    camera = viewer.camera.model_dump()
+
+    click(dock)
+
+    result = result_of(viewer)
+    assert result.name == "phantom power Doppler · Diffusion Detailed ×5.1 (generated)"
+    assert_same_extent(result, fus)
+    assert np.isfinite(result.data).all()
+    assert 0 <= result.data.min() <= result.data.max() <= 1
+    assert result.contrast_limits == pytest.approx([0, np.percentile(result.data, 99.9)], abs=1e-5)
+    assert viewer.camera.model_dump() == camera
+    np.testing.assert_array_equal(fus.data, before)
+    assert fus.visible
+    assert [layer for layer in viewer.layers if "preview" in layer.name] == []
+
+    record = result.metadata[OURS]
+    assert record["settings"]["steps"] == 2
+    assert record["provenance"]["generated"] is True
+    assert record["provenance"]["weights_sha256"]
+    np.testing.assert_array_equal(result.metadata["xarray"].values, result.data)
+
+    rows = dock.table.rows()
+    assert list(rows) == ["input", "result"]
+    from napari_fus_ulm.metrics.fidelity import fidelity
+    from napari_fus_ulm.pairs.reference import reference_on_grid
+
+    truth = reference_on_grid(dock.ulm.picked().scan, result.metadata["xarray"])
+    assert rows["result"] == fidelity(result.data, truth)
+    assert dock.notices.texts() == []
+    assert dock.run.state == "ready"
+    assert dock.run.status.text().startswith("Done in")
+
+
+def test_copied_script_makes_the_same_image(open_dock, click, tmp_path, monkeypatch):
+    viewer, dock = open_dock()
+    dock.open_sample()
+    click(dock)
+    dock.result.copy_python()
+    script = QGuiApplication.clipboard().text()
+    monkeypatch.chdir(tmp_path)
+    scope = {}
+    exec(compile(script, "copied", "exec"), scope)
+    np.testing.assert_array_equal(scope["result"].image.values, result_of(viewer).data)
+    dock.result.copy_command()
+    command = QGuiApplication.clipboard().text()
+    assert "napari-fus-ulm enhance phantom/fus/phantom-020260.ome.tif" in command
+    assert "--mode detailed --pixel-um 20 --values linear --seed 0" in command.replace(
+        "--steps 2 ", ""
+    )
+
+
+@pytest.mark.skipif(
+    not (BUNDLED / "diffusion.safetensors").exists(), reason="the package has no weights yet"
+)
+def test_bundled_weights_beat_the_input_on_the_sample_pair(open_dock, click):
+    viewer, dock = open_dock(weights=None, mode="accurate", precision="auto")
+    dock.open_sample()
+    click(dock)
+    assert dock.notices.error == ""
+    rows = dock.table.rows()
+    assert rows["result"].mse < rows["input"].mse
+    assert rows["result"].ssim > rows["input"].ssim
+    assert_same_extent(result_of(viewer), dock.fus.layer)
+
+
+def test_real_power_doppler(open_dock, click, real_data):
+    viewer, dock = open_dock()
+    [layer] = viewer.open(real_data("rat_power_doppler.png"), plugin="napari-fus-ulm")
+    assert dock.fus.layer is layer
+    assert any("pixel size" in text for text in dock.notices.texts())
+    dock.fus.form.width_um.setValue(46.0)
+    dock.fus.form.depth_um.setValue(46.0)
+    assert dock.fus.picked().source.spacing == pytest.approx((0.046, 0.046))
+    click(dock)
+    assert dock.notices.error == ""
+    result = result_of(viewer)
+    assert_same_extent(result, layer)
+    assert np.isfinite(result.data).all()
+    image = result.metadata["xarray"]
+    assert float(image["x"][1] - image["x"][0]) == pytest.approx(0.02, rel=0.01)
+    assert any("finer than fUS can resolve" in text for text in dock.notices.texts())
+
+
+def test_balanced_adds_a_hidden_spread(open_dock, click, small_pair):
+    viewer, dock = open_dock(mode="balanced", samples=2)
+    layer = add(viewer, small_pair[0])
+    click(dock)
+    result = result_of(viewer)
+    spread = viewer.layers[f"{result.name} · spread"]
+    assert not spread.visible
+    assert spread.colormap.name == "magma"
+    assert_same_extent(spread, layer)
+    assert viewer.layers.selection.active is result
+
+
+def test_cancel_half_way_keeps_the_dock_alive(open_dock, click, small_pair, qtbot):
+    viewer, dock = open_dock(steps=100)
+    add(viewer, small_pair[0])
+    qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
+    assert dock.run.button.text() == "Cancel"
+    qtbot.waitUntil(lambda: any("preview" in x.name for x in viewer.layers), timeout=60_000)
+    begun = time.monotonic()
+    with qtbot.waitSignal(dock.runner.ended, timeout=10_000):
+        qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
+        assert dock.run.button.text() == "Cancelling…"
+        assert not dock.run.button.isEnabled()
+    assert time.monotonic() - begun < 1.0
+    assert dock.run.button.text() == "Enhance"
+    assert dock.run.status.text().startswith("Cancelled")
+    left = [layer.name for layer in viewer.layers]
+    assert any(name.endswith("preview (cancelled)") for name in left)
+
+    dock.settings.advanced.set_values({"steps": 1})
+    click(dock)
+    names = [layer.name for layer in viewer.layers]
+    assert not any("preview" in name for name in names)
+    assert len(names) == 2
+
+
+def test_a_rerun_keeps_earlier_results(open_dock, click, small_pair):
+    viewer, dock = open_dock()
+    add(viewer, small_pair[0])
+    click(dock)
+    first = result_of(viewer)
+    kept = first.data.copy()
+    dock.settings.advanced.set_values({"seed": 5})
+    click(dock)
+    assert len(viewer.layers) == 3
+    np.testing.assert_array_equal(first.data, kept)
+    assert dock.fus.layer is viewer.layers[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "mat1 and mat2"),
+        (RuntimeError("CUDA out of memory"), "Memory ran out"),
+        (MemoryError(), "Memory ran out"),
+    ],
+)
+def test_an_error_of_the_model_is_shown_and_the_dock_lives(
+    open_dock, click, small_pair, monkeypatch, error, said
+):
+    from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
+
+    def fail(*args):
+        raise error
+
+    viewer, dock = open_dock()
+    add(viewer, small_pair[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(ConditionalDiffusion, "predict", fail)
+        click(dock)
+    assert said in dock.notices.error
+    assert dock.run.button.text() == "Enhance"
+    assert dock.run.button.isEnabled()
+    assert len(viewer.layers) == 1
+    click(dock)
+    assert dock.notices.error == ""
+    assert len(viewer.layers) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda image: np.where(image > np.median(image), np.nan, image), "NaN"),
+        (lambda image: np.full_like(image, 3.0), "everywhere"),
+        (lambda image: image[:6, :6], "at least 8"),
+    ],
+)
+def test_an_image_that_cannot_be_enhanced(open_dock, click, small_pair, change, said):
+    viewer, dock = open_dock()
+    viewer.add_image(
+        np.asarray(change(small_pair[0].values)), name="odd pwd", scale=(0.1, 0.1), units="mm"
+    )
+    click(dock)
+    assert said in dock.notices.error
+    assert "odd pwd" in dock.notices.error
+    assert len(viewer.layers) == 1
+    assert dock.run.button.isEnabled()
+
+
+def test_wrong_weights(open_dock, click, small_pair, tmp_path):
+    wrong = tmp_path / "model.pt"
+    wrong.write_bytes(b"not safetensors")
+    viewer, dock = open_dock(weights=str(wrong))
+    add(viewer, small_pair[0])
+    click(dock)
+    assert "safetensors" in dock.notices.error
+    dock._show_card()
+    assert "model.pt" in dock.notices.error
+
+
+@pytest.mark.parametrize("which", ["input", "preview", "everything"])
+def test_deleting_layers_during_a_run(open_dock, small_pair, qtbot, which):
+    viewer, dock = open_dock(steps=20)
+    layer = add(viewer, small_pair[0])
+    source = edges(layer)
+    qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: any("preview" in x.name for x in viewer.layers), timeout=60_000)
+    with qtbot.waitSignal(dock.runner.ended, timeout=60_000):
+        if which == "everything":
+            viewer.layers.clear()
+        else:
+            gone = layer if which == "input" else viewer.layers[-1]
+            viewer.layers.remove(gone)
+    assert dock.notices.error == ""
+    result = result_of(viewer)
+    np.testing.assert_allclose(edges(result), source, atol=1e-4)
+    assert not any("preview" in x.name for x in viewer.layers)
+
+
+def test_closing_the_viewer_during_a_run(open_dock, small_pair, qtbot):
+    from superqt.utils import WorkerBase
+
+    viewer, dock = open_dock(steps=100)
+    add(viewer, small_pair[0])
+    qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: any("preview" in x.name for x in viewer.layers), timeout=60_000)
+    viewer.close()
+    qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=10_000)
+
+
+def test_closing_the_dock_during_a_run(open_dock, small_pair, qtbot):
+    from superqt.utils import WorkerBase
+
+    viewer, dock = open_dock(steps=100)
+    add(viewer, small_pair[0])
+    qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: any("preview" in x.name for x in viewer.layers), timeout=60_000)
+    dock.parent().destroyOnClose()
+    qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=10_000)
+    viewer.add_image(np.random.default_rng(0).random((20, 20)))
+    assert dock.fus.combo.count() == 2  # it no longer follows the viewer
+    dock.deleteLater()
+
+
+def test_ulm_of_another_extent(open_dock, click, small_pair):
+    viewer, dock = open_dock()
+    fus, ulm = small_pair
+    truth = add(viewer, ulm.isel(i=slice(0, 250)), name="half ULM")
+    add(viewer, fus)
+    dock.ulm.choose(truth)
+    [said] = [text for text in dock.notices.texts() if "cannot be compared" in text]
+    assert "half ULM" in said
+    assert str(fus.name) in said
+    click(dock)
+    assert dock.notices.error == ""
+    assert result_of(viewer)
+    assert dock.table.rows() == {}
+
+
+def test_colour_screenshot(open_dock, click, small_pair):
+    grey = small_pair[0].values
+    picture = np.repeat((255 * (grey / grey.max()) ** 0.3).astype(np.uint8)[..., None], 3, axis=2)
+    viewer, dock = open_dock()
+    layer = viewer.add_image(picture, rgb=True, name="screenshot")
+    assert "8-bit display (guessed)" in dock.settings.values.currentText()
+    click(dock)
+    assert dock.notices.error == ""
+    result = result_of(viewer)
+    np.testing.assert_allclose(edges(result), edges(layer), atol=1e-3)
+    assert result.metadata[OURS]["provenance"]["values"] == "display"
+
+
+def test_film_is_averaged_and_lies_under_all_its_times(open_dock, click, small_pair):
+    fus = small_pair[0]
+    rng = np.random.default_rng(0)
+    frames = fus.values * rng.gamma(5.0, 0.2, (7, 1, *fus.shape)).astype(np.float32)
+    film = make_scan(
+        frames, spacing=(0.4, 0.1, 0.1), modality="fus", values_kind="linear", name="film",
+        time=np.arange(7) * 0.5,
+    )  # fmt: skip
+    viewer, dock = open_dock()
+    layer = add(viewer, film)
+    assert layer.ndim == 4
+    assert "mean of 7 times" in dock.fus.line.text()
+    step = viewer.dims.current_step
+    click(dock)
+    assert dock.notices.error == ""
+    result = result_of(viewer)
+    assert result.data.shape[:2] == (1, 1)
+    assert_same_extent(result, layer)
+    assert viewer.dims.current_step[:2] == step[:2]
+    for time_ in (0, 6):
+        viewer.dims.set_current_step(0, time_)
+        assert np.asarray(result._slice.image.raw).max() > 0
+    again = layers_module.layer_to_scan(result)
+    assert again.scan.attrs["generated"] is True
+
+
+def test_stack_uses_the_slice_shown_or_all(open_dock, click, small_pair):
+    fus = small_pair[0]
+    stack = make_scan(
+        np.stack([fus.values * (n + 1) for n in range(3)]),
+        spacing=(0.5, 0.1, 0.1), modality="fus", values_kind="linear", name="stack",
+    )  # fmt: skip
+    viewer, dock = open_dock(steps=1)
+    layer = add(viewer, stack)
+    viewer.dims.set_current_step(0, 2)
+    assert dock.fus.picked().source.slice == 2
+    click(dock)
+    one = result_of(viewer)
+    assert one.data.shape[0] == 1
+    np.testing.assert_allclose(edges(one)[:, 0], [0.75, 1.25], atol=1e-6)
+    np.testing.assert_allclose(edges(one)[:, 1:], edges(layer)[:, 1:], atol=1e-4)
+    viewer.layers.remove(one)
+
+    dock.fus.form.slices._ways.setCurrentIndex(1)
+    assert "all 3 slices" in dock.fus.line.text()
+    click(dock)
+    every = result_of(viewer)
+    assert_same_extent(every, layer)
+    assert every.data.shape[0] == 3
+
+
+def test_stack_with_a_stack_of_ulm_is_measured_plane_by_plane(open_dock, click, small_pair):
+    fus, ulm = small_pair
+    viewer, dock = open_dock(steps=1)
+    truth = make_scan(
+        np.stack([ulm.values] * 2), spacing=(0.5, 0.01, 0.01), modality="ulm",
+        values_kind="linear", name="ulm stack",
+    )  # fmt: skip
+    dy, dx = (float(c[1] - c[0]) for c in (fus["y"], fus["x"]))
+    stack = make_scan(
+        np.stack([fus.values, fus.values[::-1]]), spacing=(0.5, dy, dx), modality="fus",
+        values_kind="linear", name="fus stack",
+    )  # fmt: skip
+    chosen = add(viewer, truth)
+    add(viewer, stack)
+    dock.ulm.choose(chosen)
+    for picker in (dock.fus, dock.ulm):
+        picker.form.slices._ways.setCurrentIndex(1)
+    assert dock.notices.texts() == []
+    click(dock)
+    assert dock.notices.error == ""
+    assert list(dock.table.rows()) == ["input", "result"]
+
+
+def test_layer_in_micrometres_rotated_and_mirrored(open_dock, click, small_pair):
+    viewer, dock = open_dock(steps=1)
+    layer = viewer.add_image(
+        small_pair[0].values, name="turned pwd", scale=(-100.0, 110.0), translate=(5000.0, 200.0),
+        rotate=30, units="um",
+    )  # fmt: skip
+    click(dock)
+    assert dock.notices.error == ""
+    result = result_of(viewer)
+    rows, columns = layer.data.shape
+    corner = layer.data_to_world((rows - 0.5, -0.5))  # mirrored: the last row comes first
+    np.testing.assert_allclose(result.data_to_world((-0.5, -0.5)), corner, atol=0.1)
+    far = layer.data_to_world((-0.5, columns - 0.5))
+    n, m = result.data.shape
+    np.testing.assert_allclose(result.data_to_world((n - 0.5, m - 0.5)), far, atol=0.1)
+
+
+def test_settings_outlive_the_session(open_dock, small_pair):
+    _, dock = open_dock(mode="balanced", seed=7, fusion="at-end")
+    settings = dock.settings.settings()
+    assert (settings.mode, settings.seed, settings.fusion) == ("balanced", 7, "at-end")
+    dock.settings.advanced._fields["seed"].setValue(11)
+    from napari_fus_ulm._napari import memory
+
+    assert memory.load().seed == 11
+
+
+def test_coherence_layers(open_dock, small_pair, qtbot):
+    viewer, dock = open_dock(steps=1)
+    layer = add(viewer, small_pair[0])
+    dock.section.expand(animate=False)
+    with qtbot.waitSignal(dock.runner.ended, timeout=60_000):
+        qtbot.mouseClick(dock.coherence.button, Qt.MouseButton.LeftButton)
+    assert dock.notices.error == ""
+    left = viewer.layers[f"{layer.name} · left patches"]
+    right = viewer.layers[f"{layer.name} · right patches"]
+    grid = viewer.layers[f"{layer.name} · patch grid"]
+    assert (left.colormap.name, right.colormap.name) == ("red", "green")
+    assert right.blending == "additive"
+    for found in (left, right):
+        assert_same_extent(found, layer)
+    low, high = grid.extent.world
+    np.testing.assert_allclose(low, edges(layer)[0], atol=0.03)
+    np.testing.assert_allclose(high, edges(layer)[1], atol=0.03)
+    assert "not truth" in dock.coherence._legend.text()
+    assert dock.fus.layer is layer
+
+
+def test_saving_keeps_pixel_size_and_provenance(
+    open_dock, click, small_pair, tmp_path, monkeypatch
+):
+    from qtpy.QtWidgets import QFileDialog
+
+    from napari_fus_ulm.io import read_one
+
+    target = tmp_path / "result.ome.tif"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(target), ""))
+    viewer, dock = open_dock(steps=1)
+    add(viewer, small_pair[0])
+    click(dock)
+    dock.result.save.click()
+    assert dock.notices.error == ""
+    assert dock.run.status.text() == "Saved as result.ome.tif."
+    back = read_one(target)
+    np.testing.assert_allclose(back.values, result_of(viewer).data, atol=1e-6)
+    assert back.attrs["generated"] is True
+    assert back.attrs["provenance"]["weights_sha256"]
+
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *args: (str(tmp_path / "no" / "x.npy"), "")
+    )
+    dock.result.save.click()
+    assert "x.npy" in dock.notices.error or "no" in dock.notices.error
+
+
+def test_dock_opens_without_torch_and_lpips_beside_opengl_does_not_crash(tmp_path):
+    """In a process of its own: this one has imported torch and drawn already."""
+    code = """
+import sys, time
+import napari
+import numpy as np
+from qtpy.QtWidgets import QApplication
+viewer = napari.Viewer(show=True)
+begun = time.monotonic()
+_, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Enhance")
+print("opened", time.monotonic() - begun, "torch" in sys.modules)
+viewer.add_image(np.random.default_rng(0).random((64, 64)))
+for _ in range(30):
+    QApplication.processEvents(); time.sleep(0.01)
+from napari_fus_ulm._napari.libraries import load_triton_apart
+load_triton_apart()
+from napari_fus_ulm.metrics.fidelity import fidelity
+image = np.random.default_rng(0).random((64, 64))
+print("lpips", fidelity(image, image).lpips)
+viewer.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    opened, torch = done.stdout.split("opened ")[1].split()[:2]
+    assert torch == "False"
+    assert float(opened) < 3.0  # under a second on an idle machine; this one may be busy
+    assert "lpips 0.0" in done.stdout
+
+
+def test_xarray_of_confusius_kind(open_dock, click, small_pair):
+    """A layer as ConfUSIus makes it: 4-D, with the array in its metadata."""
+    fus = small_pair[0]
+    da = xr.DataArray(
+        np.stack([fus.values, 2 * fus.values])[:, None],
+        dims=("time", "z", "y", "x"),
+        coords={
+            "time": [0.0, 1.0],
+            "z": [1.0],
+            "y": ("y", fus["y"].values, {"units": "mm"}),
+            "x": ("x", fus["x"].values, {"units": "mm"}),
+        },
+    )
+    dy, dx = (float(c[1] - c[0]) for c in (fus["y"], fus["x"]))
+    viewer, dock = open_dock(steps=1)
+    layer = viewer.add_image(
+        da.values, name="cf", metadata={"xarray": da}, scale=(1.0, 0.4, dy, dx),
+        translate=(0.0, 1.0, float(fus["y"][0]), float(fus["x"][0])),
+        units=("s", "mm", "mm", "mm"), axis_labels=("time", "z", "y", "x"),
+    )  # fmt: skip
+    assert "mean of 2 times" in dock.fus.line.text()
+    click(dock)
+    assert dock.notices.error == ""
+    assert_same_extent(result_of(viewer), layer)
+
+
+def test_width_and_tooltips(open_dock):
+    from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox
+
+    _, dock = open_dock()
+    dock.settings.section.expand(animate=False)
+    dock.section.expand(animate=False)
+    assert 320 <= max(dock.minimumSizeHint().width(), 320) <= 420
+    bare = [
+        type(widget).__name__ + " " + getattr(widget, "text", lambda: "")()
+        for kind in (QAbstractButton, QAbstractSpinBox, QComboBox)
+        for widget in dock.findChildren(kind)
+        if not widget.toolTip() and not (widget.parent() and widget.parent().toolTip())
+    ]
+    assert bare == []

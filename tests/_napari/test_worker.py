@@ -1,0 +1,120 @@
+"""The worker: nothing that happens in it may vanish."""
+
+import threading
+
+import pytest
+
+from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner, RunError, explain
+from napari_fus_ulm.scan import ScanError
+
+
+@pytest.fixture
+def runner(qapp):
+    made = EventRunner()
+    yield made
+    made.cancel()
+
+
+def ended(qtbot, runner, make):
+    with qtbot.waitSignal(runner.ended, timeout=10_000) as end:
+        runner.start(make)
+    return tuple(end.args)
+
+
+def test_events_arrive_in_order(qtbot, runner):
+    got = []
+    runner.event.connect(got.append)
+    assert ended(qtbot, runner, lambda: iter(range(5))) == (DONE, "")
+    assert got == list(range(5))
+    assert not runner.running
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("no kernel"), ValueError("odd"), KeyError("x"), StopIteration("early")]
+)
+def test_every_error_ends_the_run(qtbot, runner, error):
+    def fail():
+        yield 1
+        raise error
+
+    state, said = ended(qtbot, runner, fail)
+    assert state == FAILED
+    # Python turns a StopIteration inside a generator into a RuntimeError of its own.
+    assert type(error).__name__ in said or "StopIteration" in said
+    assert not runner.running
+    assert ended(qtbot, runner, lambda: iter([1])) == (DONE, "")
+
+
+def test_an_error_before_the_first_event(qtbot, runner):
+    def fail():
+        raise RuntimeError("at once")
+
+    state, said = ended(qtbot, runner, fail)
+    assert state == FAILED
+    assert "at once" in said
+
+
+def test_cancel_closes_the_iterator(qtbot, runner):
+    closed = threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.set()
+
+    with qtbot.waitSignal(runner.event, timeout=10_000):
+        runner.start(endless)
+    with qtbot.waitSignal(runner.ended, timeout=10_000) as end:
+        runner.cancel()
+        assert runner.cancelling
+    assert end.args == [CANCELLED, ""]
+    assert closed.is_set()
+
+
+def test_nothing_is_shown_after_a_cancel(qtbot, runner):
+    go_on = threading.Event()
+    got = []
+
+    def slow():
+        yield "first"
+        go_on.wait(10)
+        yield "second"
+
+    runner.event.connect(got.append)
+    with qtbot.waitSignal(runner.event, timeout=10_000):
+        runner.start(slow)
+    with qtbot.waitSignal(runner.ended, timeout=10_000):
+        runner.cancel()
+        go_on.set()
+    assert got == ["first"]
+
+
+def test_two_runs_at_once_are_refused(qtbot, runner):
+    go_on = threading.Event()
+
+    def wait():
+        yield 1
+        go_on.wait(10)
+
+    with qtbot.waitSignal(runner.event, timeout=10_000):
+        runner.start(wait)
+    with pytest.raises(RuntimeError, match="on already"):
+        runner.start(wait)
+    with qtbot.waitSignal(runner.ended, timeout=10_000):
+        go_on.set()
+
+
+def test_our_error_is_no_runtime_error():
+    assert not issubclass(RunError, RuntimeError)
+
+
+def test_explanations():
+    import torch
+
+    assert explain(ScanError("The image is empty.")) == "The image is empty."
+    assert explain(ValueError("Choose 20 µm or more.")) == "Choose 20 µm or more."
+    assert "Memory ran out" in explain(MemoryError())
+    assert "Memory ran out" in explain(torch.OutOfMemoryError("CUDA out of memory. Tried"))
+    assert "KeyError" in explain(KeyError("x"))

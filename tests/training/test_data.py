@@ -1,0 +1,86 @@
+"""Where the pairs come from: simulated on several processes, or a laboratory's folder."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_fus_ulm.io import read_one, write
+from napari_fus_ulm.pairs.prepare import prepare_pair
+from napari_fus_ulm.phantom import simulate_pair
+from napari_fus_ulm.training.data import (
+    PairReady,
+    load_folder,
+    load_phantoms,
+    phantom_file,
+    prepare_phantoms,
+)
+
+
+def test_missing_phantoms_are_simulated_in_processes_of_their_own(tmp_path: Path) -> None:
+    seeds = range(3, 5)
+    there = phantom_file(tmp_path, 3)
+    np.save(there, np.zeros((2, 9, 9), np.float16))
+    written = there.stat().st_mtime_ns
+    assert list(prepare_phantoms(seeds, 100.0, tmp_path, workers=2)) == [
+        PairReady(1, 2),
+        PairReady(2, 2),
+    ]
+    pair = simulate_pair(4)
+    expected = prepare_pair(pair.fus, pair.ulm, 100.0)
+    made = load_phantoms(seeds, tmp_path)[1]
+    assert np.array_equal(made.fus, expected.fus.astype(np.float16))
+    assert np.array_equal(made.ulm, expected.ulm.astype(np.float16))
+    assert there.stat().st_mtime_ns == written
+    assert [p.name for p in sorted(tmp_path.iterdir())] == [
+        "phantom_000000003.npy",
+        "phantom_000000004.npy",
+    ]
+
+
+def test_a_folder_of_pairs_is_matched_by_name(pairs_folder: Path) -> None:
+    """Names may hold dots, and the JSON beside an array is not an image."""
+    assert (pairs_folder / "fus" / "rat.1.npy.json").exists()
+    pairs = load_folder(pairs_folder, 20.0)
+    assert [pair.fus.shape for pair in pairs] == [(100, 120), (100, 120)]
+    for number, pair in zip((1, 2), pairs, strict=True):
+        expected = prepare_pair(
+            read_one(pairs_folder / "fus" / f"rat.{number}.npy"),
+            read_one(pairs_folder / "ulm" / f"rat.{number}.npy"),
+            20.0,
+        )
+        assert np.array_equal(pair.fus, expected.fus)
+        assert np.array_equal(pair.ulm, expected.ulm)
+    assert not np.array_equal(pairs[0].ulm, pairs[1].ulm)
+
+
+def test_the_two_images_of_a_pair_may_have_different_formats(
+    pairs_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pairs_folder, tmp_path / "mixed")
+    path = tmp_path / "mixed" / "ulm" / "rat.2.npy"
+    write(path.with_name("rat.2.ome.tif"), read_one(path))
+    path.unlink()
+    pairs = load_folder(tmp_path / "mixed", 20.0)
+    assert np.array_equal(pairs[1].ulm, load_folder(pairs_folder, 20.0)[1].ulm)
+
+
+def test_files_without_a_partner_are_named(pairs_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(pairs_folder, tmp_path / "pairs")
+    (tmp_path / "pairs" / "ulm" / "rat.2.npy").unlink()
+    with pytest.raises(ValueError, match=r"without a partner: rat\.2\."):
+        load_folder(tmp_path / "pairs", 20.0)
+
+
+def test_two_files_of_one_name_are_refused(pairs_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(pairs_folder, tmp_path / "pairs")
+    path = tmp_path / "pairs" / "fus" / "rat.1.npy"
+    write(path.with_name("rat.1.ome.tif"), read_one(path))
+    with pytest.raises(ValueError, match=r"holds rat\.1\.npy and rat\.1\.ome\.tif; keep one"):
+        load_folder(tmp_path / "pairs", 20.0)
+
+
+def test_a_folder_without_pairs_says_what_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"must hold fus/ and ulm/ .* no file was found there"):
+        load_folder(tmp_path, 20.0)

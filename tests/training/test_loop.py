@@ -1,0 +1,250 @@
+"""The loop: resumed bit-exactly, stopped safely, and refused where it would mix two runs."""
+
+import csv
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_fus_ulm.generators.checkpoint import load_generator, read_card, read_tensors
+from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
+from napari_fus_ulm.training.data import PairReady
+from napari_fus_ulm.training.errors import TrainingError
+from napari_fus_ulm.training.loop import (
+    CHECKPOINT,
+    WARM_UP,
+    WEIGHTS,
+    Saved,
+    StepDone,
+    rate,
+    train_events,
+)
+from napari_fus_ulm.training.settings import TrainSettings
+
+pytestmark = pytest.mark.usefixtures("tiny_network")
+
+
+def stop_after(events: Iterator[object], step: int) -> None:
+    """Consume events up to the checkpoint of a step, then stop as a user who cancels does."""
+    for event in events:
+        if isinstance(event, Saved) and event.step == step:
+            return
+    raise AssertionError(f"no checkpoint at step {step}")
+
+
+def state(folder: Path) -> dict[str, torch.Tensor]:
+    tensors = read_tensors(folder / CHECKPOINT)
+    del tensors["seconds"]
+    return tensors
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_resumed_run_is_the_uninterrupted_one_to_the_last_bit(
+    settings: TrainSettings, tmp_path: Path, precision: str
+) -> None:
+    settings = dataclasses.replace(settings, precision=precision)
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    list(train_events(settings, whole))
+    stop_after(train_events(settings, halves), 2)
+    torch.manual_seed(987)  # a new process knows nothing of the old one's random state
+    np.random.seed(987)  # noqa: NPY002
+    list(train_events(settings, halves, resume=True))
+    one, other = state(whole), state(halves)
+    assert one.keys() == other.keys()
+    assert {name.split(".")[0] for name in one} == {"step", "model", "average", "optimiser"}
+    different = [name for name in one if not torch.equal(one[name], other[name])]
+    assert different == []
+    assert (whole / WEIGHTS).read_bytes() == (halves / WEIGHTS).read_bytes()
+    assert int(one["step"]) == 4
+
+
+def test_every_step_changes_the_weights(settings: TrainSettings, tmp_path: Path) -> None:
+    """Without this the test above would pass on a loop that does nothing."""
+    events = train_events(settings, tmp_path / "run")
+    stop_after(events, 2)
+    before = state(tmp_path / "run")
+    stop_after(events, 3)
+    after = state(tmp_path / "run")
+    for part in ("model.", "average.", "optimiser."):
+        assert any(
+            not torch.equal(before[name], after[name]) for name in before if name.startswith(part)
+        )
+
+
+def test_another_seed_is_another_run(settings: TrainSettings, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        one = dataclasses.replace(settings, seed=seed, steps=1)
+        list(train_events(one, tmp_path / str(seed)))
+    assert (tmp_path / "0" / WEIGHTS).read_bytes() != (tmp_path / "1" / WEIGHTS).read_bytes()
+
+
+def test_a_run_tells_how_far_it_is(settings: TrainSettings, tmp_path: Path) -> None:
+    events = list(train_events(settings, tmp_path / "run"))
+    assert events[0] == PairReady(2, 2)
+    steps = [event for event in events if isinstance(event, StepDone)]
+    assert [(event.step, event.steps) for event in steps] == [(n, 4) for n in (1, 2, 3, 4)]
+    assert all(set(event.losses) == {"loss", "v", "edges"} for event in steps)
+    assert all(event.patches_per_second > 0 for event in steps)
+    assert events[-1] == Saved(4, tmp_path / "run")
+    with (tmp_path / "run" / "losses.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
+    assert float(rows[2]["loss"]) == pytest.approx(steps[2].losses["loss"], rel=1e-4)
+
+
+def test_checkpoints_wait_for_their_time_but_the_last_does_not(
+    settings: TrainSettings, tmp_path: Path
+) -> None:
+    rare = dataclasses.replace(settings, checkpoint_minutes=60.0)
+    saved = [e for e in train_events(rare, tmp_path / "run") if isinstance(e, Saved)]
+    assert [event.step for event in saved] == [4]
+
+
+def test_the_weights_are_used_as_they_are(settings: TrainSettings, tmp_path: Path) -> None:
+    list(train_events(settings, tmp_path / "run"))
+    model, card = load_generator(tmp_path / "run" / WEIGHTS)
+    assert model.config()["widths"] == [8, 8, 8]
+    average = state(tmp_path / "run")
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, average[f"average.{name}"].half().float())
+    training = card.training
+    assert training["steps"] == 4
+    assert training["patches"] == 8
+    assert training["phantom_trained"] is False
+    assert TrainSettings(**training["settings"]) == settings
+    assert training["field_mm"] == [[2.0, 2.0], [2.4, 2.4]]
+    assert (np.diff(training["input_map"]) >= 0).all()
+    assert card.pixel_um == settings.pixel_um
+    stored = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert TrainSettings(**stored) == settings
+
+
+def test_the_average_lags_behind_the_weights(settings: TrainSettings, tmp_path: Path) -> None:
+    list(train_events(settings, tmp_path / "run"))
+    tensors = state(tmp_path / "run")
+    name = "net.first.weight"
+    torch.manual_seed(settings.seed)
+    start = ConditionalDiffusion((8, 8, 8), (1, 1, 1)).state_dict()[name]
+    gone = (tensors[f"model.{name}"] - start).norm()
+    followed = (tensors[f"average.{name}"] - start).norm()
+    assert 0.0 < followed < gone
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
+    settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = ConditionalDiffusion.training_loss, []
+
+    def failing(self: ConditionalDiffusion, *args: object) -> dict[str, torch.Tensor]:
+        calls.append(1)
+        losses = real(self, *args)  # type: ignore[arg-type]
+        return {k: v * (np.nan if len(calls) == 3 else 1.0) for k, v in losses.items()}
+
+    monkeypatch.setattr(ConditionalDiffusion, "training_loss", failing)
+    with pytest.raises(TrainingError, match=r"loss became nan at step 2; .* Try a lower learning"):
+        list(train_events(settings, tmp_path / "run"))
+    kept = state(tmp_path / "run")
+    assert int(kept["step"]) == 2
+    assert all(torch.isfinite(value).all() for value in kept.values())
+    load_generator(tmp_path / "run" / WEIGHTS)
+    # The third call is over: the run can go on from where it was.
+    list(train_events(settings, tmp_path / "run", resume=True))
+    assert int(state(tmp_path / "run")["step"]) == 4
+
+
+def test_a_folder_with_a_run_is_not_overwritten(settings: TrainSettings, tmp_path: Path) -> None:
+    list(train_events(settings, tmp_path / "run"))
+    before = (tmp_path / "run" / CHECKPOINT).read_bytes()
+    with pytest.raises(TrainingError, match=r"already holds a run\. Resume it"):
+        list(train_events(settings, tmp_path / "run"))
+    assert (tmp_path / "run" / CHECKPOINT).read_bytes() == before
+
+
+def test_other_settings_are_refused_by_name(settings: TrainSettings, tmp_path: Path) -> None:
+    list(train_events(dataclasses.replace(settings, steps=1), tmp_path / "run"))
+    changed = dataclasses.replace(settings, learning_rate=0.1, batch=4)
+    with pytest.raises(TrainingError, match=r"other settings: batch, learning_rate\."):
+        list(train_events(changed, tmp_path / "run", resume=True))
+    # More steps, another rhythm and other workers are the same run.
+    more = dataclasses.replace(settings, steps=2, checkpoint_minutes=9.0, workers=1)
+    list(train_events(more, tmp_path / "run", resume=True))
+    assert int(state(tmp_path / "run")["step"]) == 2
+
+
+def test_there_must_be_something_to_resume(settings: TrainSettings, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no run to resume"):
+        list(train_events(settings, tmp_path / "run", resume=True))
+    (tmp_path / "run" / "settings.json").write_text(settings.to_json())
+    with pytest.raises(TrainingError, match="Nothing to resume"):
+        list(train_events(settings, tmp_path / "run", resume=True))
+
+
+def test_a_damaged_checkpoint_is_named(settings: TrainSettings, tmp_path: Path) -> None:
+    list(train_events(settings, tmp_path / "run"))
+    path = tmp_path / "run" / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(TrainingError, match=r"checkpoint\.safetensors is not a complete"):
+        list(train_events(settings, tmp_path / "run", resume=True))
+
+
+def test_fine_tuning_starts_from_given_weights(settings: TrainSettings, tmp_path: Path) -> None:
+    list(train_events(settings, tmp_path / "first"))
+    start = load_generator(tmp_path / "first" / WEIGHTS)[0].state_dict()
+    tuned = dataclasses.replace(
+        settings, init=str(tmp_path / "first" / WEIGHTS), learning_rate=1e-9, steps=1
+    )
+    list(train_events(tuned, tmp_path / "second"))
+    model = state(tmp_path / "second")
+    for name, value in start.items():
+        assert torch.allclose(model[f"model.{name}"], value, atol=1e-6)
+
+
+def test_the_loss_falls(settings: TrainSettings, tmp_path: Path) -> None:
+    longer = dataclasses.replace(settings, steps=60, checkpoint_minutes=60.0, batch=4)
+    losses = [
+        event.losses["v"]
+        for event in train_events(longer, tmp_path / "run")
+        if isinstance(event, StepDone)
+    ]
+    assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:10])
+
+
+def test_the_learning_rate_warms_up_stays_and_falls() -> None:
+    steps = 6000
+    rates = np.array([rate(step, steps) for step in range(steps)])
+    assert rates[0] == 1 / WARM_UP
+    assert (np.diff(rates[:WARM_UP]) > 0).all()
+    assert (rates[WARM_UP : int(0.8 * steps)] == 1.0).all()
+    last = rates[int(0.8 * steps) :]
+    assert (np.diff(last[1:]) < 0).all()
+    assert 0.0 < last[-1] < 0.002
+    assert last[len(last) // 2] == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_run_on_phantoms_prepares_them_first(
+    settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_fus_ulm import phantom
+
+    real = phantom.simulate_pair
+    small = phantom.PhantomParams(width_mm=2.4, depth_mm=2.0)
+    drawn: list[int] = []
+
+    def quick(seed: int) -> phantom.PhantomPair:
+        drawn.append(seed)
+        return real(seed, small, vary=False)
+
+    monkeypatch.setattr(phantom, "simulate_pair", quick)
+    chosen = dataclasses.replace(settings, pairs=None, phantoms=2, seed=3, steps=1, workers=1)
+    events = list(train_events(chosen, tmp_path / "run"))
+    assert drawn == [3_000_000, 3_000_001]
+    assert events[:3] == [PairReady(n, 2) for n in (0, 1, 2)]
+    assert read_card(tmp_path / "run" / WEIGHTS).training["phantom_trained"] is True
+    more = dataclasses.replace(chosen, steps=2)
+    again = list(train_events(more, tmp_path / "run", resume=True))
+    assert drawn == [3_000_000, 3_000_001]  # not simulated again
+    assert again[0] == PairReady(2, 2)

@@ -1,0 +1,41 @@
+"""Settings that cannot be: refused before hours are spent on them."""
+
+import json
+
+import pytest
+
+from napari_fus_ulm.training.settings import (
+    SEED_BLOCK,
+    TEST_SEED,
+    VALIDATION_SEED,
+    TrainSettings,
+)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("phantoms", 0),
+        ("steps", 0),
+        ("batch", 0),
+        ("patch", 16),
+        ("patch", 100),
+        ("precision", "float16"),
+        ("generator", "gan"),
+        ("seed", -1),
+        ("seed", 900),
+    ],
+)
+def test_a_wrong_value_is_named(setting: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"{setting} (is|called) '?{value}"):
+        TrainSettings(**{setting: value})
+
+
+def test_no_run_trains_on_the_phantoms_kept_for_judging_it() -> None:
+    last = TrainSettings(seed=899, phantoms=SEED_BLOCK)
+    assert last.seed * SEED_BLOCK + last.phantoms <= VALIDATION_SEED < TEST_SEED
+
+
+def test_settings_survive_json() -> None:
+    settings = TrainSettings(steps=17, pairs="here", learning_rate=1e-3)
+    assert TrainSettings(**json.loads(settings.to_json())) == settings
