@@ -148,6 +148,18 @@ def test_two_results_never_take_the_same_name(pair: PhantomPair, tmp_path: Path)
     assert not (tmp_path / "out").exists()
 
 
+def test_one_bad_file_does_not_cost_the_others(pair: PhantomPair, tmp_path: Path) -> None:
+    night = tmp_path / "night"
+    night.mkdir()
+    (night / "a.nii.gz").write_bytes(b"cut short")
+    write(night / "b.npy", pair.fus)
+    result = run("enhance", night, "-o", tmp_path / "out", "--json", *QUICK, code=1)
+    broken, good = json.loads(result.stdout)
+    assert "a.nii.gz" in broken["error"]
+    assert Path(good["file"]).is_file()
+    assert "1 of 2 files failed" in result.stderr
+
+
 def test_a_time_series_is_averaged_unless_all_is_asked_for(
     pair: PhantomPair, tmp_path: Path
 ) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from napari_fus_ulm import generators
 from napari_fus_ulm.generators.checkpoint import load_generator, read_card, read_tensors
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
+from napari_fus_ulm.training import loop
 from napari_fus_ulm.training.data import PairReady
 from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.loop import (
@@ -201,6 +203,17 @@ def test_fine_tuning_starts_from_given_weights(settings: TrainSettings, tmp_path
     model = state(tmp_path / "second")
     for name, value in start.items():
         assert torch.allclose(model[f"model.{name}"], value, atol=1e-6)
+
+
+def test_a_fine_tuned_run_resumes_with_the_network_it_began_with(
+    settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(train_events(settings, tmp_path / "first"))
+    tuned = dataclasses.replace(settings, init=str(tmp_path / "first" / WEIGHTS), steps=1)
+    list(train_events(tuned, tmp_path / "second"))
+    monkeypatch.setattr(loop, "build", generators.build)  # whose default is far larger
+    list(train_events(dataclasses.replace(tuned, steps=2), tmp_path / "second", resume=True))
+    assert int(state(tmp_path / "second")["step"]) == 2
 
 
 def test_the_loss_falls(settings: TrainSettings, tmp_path: Path) -> None:

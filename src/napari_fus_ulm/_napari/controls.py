@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
 from qtpy.QtCore import Signal as Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QIcon, QWheelEvent
 from qtpy.QtWidgets import (
@@ -83,7 +83,7 @@ def _wheel(widget: QWidget, event: QWheelEvent | None, act: Any) -> None:
         event.ignore()
 
 
-LABEL_WIDTH = 68
+LABEL_WIDTH = 76
 NARROWEST = 320
 
 
@@ -96,6 +96,12 @@ class TallScroll(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        done = super().eventFilter(watched, event)
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # a theme's wider letters widen the dock, not clip it
+        return done
 
     def minimumSizeHint(self) -> QSize:
         body, bar = self.widget(), self.verticalScrollBar()

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import xarray as xr
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QAction, QKeySequence  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
@@ -21,7 +20,6 @@ from napari_fus_ulm._napari.coherence_panel import CoherencePanel
 from napari_fus_ulm._napari.controls import Section, TallScroll, wrapped
 from napari_fus_ulm._napari.files import ask_open
 from napari_fus_ulm._napari.layer_picker import LayerPicker
-from napari_fus_ulm._napari.layers import scan_to_layer
 from napari_fus_ulm._napari.load_dialog import LoadDialog
 from napari_fus_ulm._napari.measure import Measured, coherence_run, enhance_run, mismatch
 from napari_fus_ulm._napari.metrics_table import MetricsTable
@@ -58,6 +56,7 @@ class EnhanceWidget(QWidget):
         self._layers: RunLayers | None = None
         self._running: Picked | None = None
         self._last_fus: Image | None = None
+        self._pixel_warned = False
         self._done = ""
         self.runner = EventRunner(self)
         self.fus = LayerPicker(napari_viewer, "fus")
@@ -93,6 +92,7 @@ class EnhanceWidget(QWidget):
                 native_pixel_um(found.scan),
                 certain="values" not in asked,
             )
+            self._pixel_warned = "spacing" in asked
             for kind in ("spacing", "leading"):
                 if kind in asked:
                     warnings.append(Warned(asked[kind].text, "fus"))
@@ -144,7 +144,7 @@ class EnhanceWidget(QWidget):
         self.fus.choose(fus)
         self.ulm.choose(ulm)
 
-    # ------------------------------------------------------------ loading and saving
+    # ------------------------------------------------------------ loading
 
     def _load(self, picker: LayerPicker, folder: bool) -> None:
         path = ask_open(self, folder=folder)
@@ -160,21 +160,9 @@ class EnhanceWidget(QWidget):
     def open_load_dialog(self, path: Path, picker: LayerPicker) -> LoadDialog:
         """Show what is in a file before it is loaded."""
         dialog = LoadDialog(path, picker.modality, self)
-        dialog.loaded.connect(self._add_fus if picker is self.fus else self._add_ulm)
+        dialog.loaded.connect(picker.add)
         dialog.open()
         return dialog
-
-    def _add_fus(self, scan: xr.DataArray) -> None:
-        self.fus.choose(self._add(scan))
-
-    def _add_ulm(self, scan: xr.DataArray) -> None:
-        self.ulm.choose(self._add(scan))
-
-    def _add(self, scan: xr.DataArray) -> Image:
-        from napari.layers import Image
-
-        data, kwargs, _ = scan_to_layer(scan)
-        return self._viewer.add_layer(Image(data, **kwargs))
 
     # ------------------------------------------------------------ a run
 
@@ -238,7 +226,8 @@ class EnhanceWidget(QWidget):
         if isinstance(event, Progress):
             self.run.show_progress(event.done, event.total, event.what)
         elif isinstance(event, Notice):
-            self.notices.add(event.message)
+            if not (self._pixel_warned and event.message.startswith("Pixel size")):
+                self.notices.add(event.message)  # said with more words already otherwise
         elif isinstance(event, Preview) and self._layers is not None:
             self.run.show_step(event.step, event.steps)
             self._layers.show(event)
@@ -265,7 +254,7 @@ class EnhanceWidget(QWidget):
         self._lock(False)
         said = {
             CANCELLED: "Cancelled. The preview stays until the next run.",
-            FAILED: "The run failed. Your layers are as they were.",
+            FAILED: "The run failed; the message above says why.",
         }.get(state, self._done)
         if self._layers is not None and state != DONE:
             self._layers.stop(state)

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 
 from napari_fus_ulm._napari.controls import LABEL_WIDTH, CalmComboBox, Signal, menu_on, wrapped
 from napari_fus_ulm._napari.correction_form import CorrectionForm
-from napari_fus_ulm._napari.layers import LayerScan, layer_to_scan
+from napari_fus_ulm._napari.layers import LayerScan, layer_to_scan, scan_to_layer
 from napari_fus_ulm._napari.picked import Picked, likely_modality, pick, shown_numbers
 from napari_fus_ulm._napari.result_layers import OURS
 from napari_fus_ulm._napari.selection import Corrections, Selection, describe, resolve
@@ -123,6 +123,15 @@ class LayerPicker(QWidget):
         self.combo.choose(layer)
         self._by_hand = True
         self.read()
+
+    def add(self, scan: xr.DataArray) -> None:
+        """Add an image to the viewer and choose it."""
+        from napari.layers import Image
+
+        data, kwargs, _ = scan_to_layer(scan)
+        layer = Image(data, **kwargs)
+        self._viewer.add_layer(layer)
+        self.choose(layer)
 
     def picked(self) -> Picked | None:
         """Return what a run takes, or None without a usable layer."""

@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout,
 from napari_fus_ulm.generators.checkpoint import Card, bundled_weights, read_card
 from napari_fus_ulm.inference.settings import EnhanceSettings
 
+MEASURES = (("mse", "MSE ↓"), ("ssim", "SSIM ↑"), ("psnr", "PSNR ↑"), ("lpips", "LPIPS ↓"))
+
 
 def card_text(card: Card, weights: Path) -> str:
     """Return a card as Markdown.
@@ -20,34 +22,34 @@ def card_text(card: Card, weights: Path) -> str:
     weights : Path
         The file it belongs to.
     """
-    training = {k: v for k, v in card.training.items() if isinstance(v, str | int | float)}
     lines = [f"## {card.generator.capitalize()}", "", card.notes or "No notes.", ""]
-    if training.pop("phantom_trained", False):
-        lines += ["Trained on simulated vessels (phantoms), on no recording.", ""]
-    lines += ["### Trained on", ""]
-    lines += [f"- {name.replace('_', ' ')}: {value}" for name, value in training.items()]
-    lines += ["", "### Measured", ""]
-    lines += _metrics(card.metrics) or ["Nothing has been measured yet."]
-    lines += ["", f"Pixel: {card.pixel_um:g} µm. File: `{weights.name}`.", ""]
-    lines += ["A generated vessel is a claim, not a measurement."]
+    lines += ["A generated vessel is a claim, not a measurement.", "", "### Trained on", ""]
+    for name, value in card.training.items():
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            lines.append(f"- {name.replace('_', ' ')}: {value}")
+    lines += ["", "### Measured", "", *_metrics(card.metrics)]
+    lines += ["", f"Pixel: {card.pixel_um:g} µm. File: `{weights.name}`."]
     return "\n".join(lines)
 
 
 def _metrics(metrics: dict[str, Any]) -> list[str]:
-    lines = []
-    for name, value in metrics.items():
-        if isinstance(value, dict):
-            inner = ", ".join(f"{key} {_number(item)}" for key, item in value.items())
-            lines.append(f"- {name}: {inner}")
-        else:
-            lines.append(f"- {name}: {_number(value)}")
-    return lines
+    """What was measured: plain entries as a list, rows of measures as a table."""
+    rows = {name: value for name, value in metrics.items() if isinstance(value, dict)}
+    lines = [f"- {name}: {value}" for name, value in metrics.items() if name not in rows]
+    if rows:
+        lines += ["", "| | " + " | ".join(title for _, title in MEASURES) + " |"]
+        lines += ["| --- |" + " ---: |" * len(MEASURES)]
+        for name, row in rows.items():
+            cells = (_cell(row, measure) for measure, _ in MEASURES)
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines or ["Nothing has been measured yet."]
 
 
-def _number(value: Any) -> str:
-    if isinstance(value, list) and value and all(isinstance(n, int | float) for n in value):
-        return " ± ".join(f"{n:.4g}" for n in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _cell(row: dict[str, Any], measure: str) -> str:
+    mean, sd = row.get("mean", row).get(measure), row.get("sd", {}).get(measure)
+    if not isinstance(mean, int | float):
+        return "–"
+    return f"{mean:.3g}" if not isinstance(sd, int | float) else f"{mean:.3g} ± {sd:.2g}"
 
 
 def card_dialog(settings: EnhanceSettings, parent: QWidget) -> QDialog:
@@ -64,7 +66,7 @@ def card_dialog(settings: EnhanceSettings, parent: QWidget) -> QDialog:
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
     dialog = QDialog(parent)
     dialog.setWindowTitle("Model card")
-    dialog.resize(460, 460)
+    dialog.resize(520, 520)
     layout = QVBoxLayout(dialog)
     layout.addWidget(text)
     layout.addWidget(buttons)

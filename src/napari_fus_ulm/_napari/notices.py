@@ -38,6 +38,7 @@ class NoticeArea(QWidget):
         self._standing: tuple[Warned, ...] = ()
         self._notices: list[str] = []
         self._error = ""
+        self._shown: tuple[object, ...] | None = None
         self._show()
 
     def set_standing(self, warnings: Iterable[Warned]) -> None:
@@ -78,6 +79,10 @@ class NoticeArea(QWidget):
         return self._error
 
     def _show(self) -> None:
+        shown = (self._standing, tuple(self._notices), self._error)
+        if shown == self._shown:
+            return
+        self._shown = shown
         while self._layout.count():
             item = self._layout.takeAt(0)
             old = None if item is None else item.widget()

@@ -74,7 +74,9 @@ class RunPanel(QWidget):
         """Show ``done`` of ``total``; a total of 0 is an unknown one."""
         self.bar.setRange(0, total)
         self.bar.setValue(done)
-        parts = [part for part in (what, self._step) if part]
+        # Of several samples the number of the sample says enough.
+        step = "" if "sample" in what else self._step
+        parts = [part for part in (what, step) if part]
         left = self._seconds_left(done, total)
         if left is not None:
             parts.append(_time(left) + " left")

@@ -9,8 +9,8 @@ from napari_fus_ulm._napari.layers import LayerData, scan_to_layer
 if TYPE_CHECKING:
     import xarray as xr
 
-SEED = 20_260
-"""No phantom that the bundled weights were trained on has this seed."""
+SEED = 910_000_007
+"""One of the seeds that no training run uses; the section that ``napari-fus-ulm demo`` shows."""
 
 
 def phantom_pair() -> list[LayerData]:

@@ -15,6 +15,7 @@ from napari_fus_ulm.cli.console import (
     progress,
     say,
 )
+from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io import SUFFIXES_WRITE
 
@@ -91,18 +92,29 @@ def command(
                 )
         files = _files(inputs)
         targets = _targets(out, files, suffix)
-        made = []
+        made: list[dict[str, Any]] = []
+        failed = 0
         for path, target in zip(files, targets, strict=True):
-            scan = _read(path, step, time)
-            chosen = settings if gain is None else _with_gain(settings, scan, gain)
-            result = _run(scan, chosen, path.name)
-            made.append(_save(result, target))
-            say(f"{path.name} -> {target} ({result.seconds:.1f} s)")
+            # One bad file of a night's batch must not cost the others.
+            try:
+                scan = _read(path, step, time)
+                chosen = settings if gain is None else _with_gain(settings, scan, gain)
+                result = _run(scan, chosen, path.name)
+                made.append(_save(result, target))
+                say(f"{path.name} -> {target} ({result.seconds:.1f} s)")
+            except (ValueError, OSError, EnhanceError) as error:
+                if len(files) == 1:
+                    raise
+                failed += 1
+                made.append({"input": str(path), "error": str(error)})
+                say(f"Failed: {error}")
         if json:
             print_json(made)
         else:
-            for one in made:
-                print(one["file"])
+            print("\n".join(one["file"] for one in made if "file" in one))
+        if failed:
+            say(f"{failed} of {len(files)} files failed.")
+            raise typer.Exit(1)
 
 
 def _files(inputs: list[Path]) -> list[Path]:

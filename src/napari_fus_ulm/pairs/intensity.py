@@ -103,8 +103,3 @@ def ulm_to_grey(counts: npt.NDArray[np.floating], unit: float = 1.0) -> Array:
         return counts
     top = np.log1p(np.percentile(positive, ULM_HIGH))
     return np.asarray(np.clip(np.log1p(counts) / top, 0.0, 1.0), dtype=np.float32)
-
-
-def grey_to_counts(grey: Array, top: float) -> Array:
-    """Inverse of :func:`ulm_to_grey` for a map whose grey 1 is ``top`` counts."""
-    return np.asarray(np.expm1(np.asarray(grey) * np.log1p(top)), dtype=np.float32)

@@ -26,7 +26,7 @@ def bubble_counts(
 
     Tracks enter a vessel in proportion to its flow (r² v), at a radius drawn from the flux of a
     Poiseuille profile, are followed for an exponentially distributed length, and are seen where
-    the elevation profile lets them be seen. A track counts once in a pixel it crosses.
+    the elevation profile lets them be seen. A track counts once each time it enters a pixel.
 
     Returns
     -------

@@ -33,7 +33,8 @@ class PhantomParams:
         Mean distance of penetrating vessels along the cortex, as seen in a 500 µm slice
         (144 to 195 µm measured in rats).
     arbors_per_mm2 : float
-        Small trees (trunks of 5 to 20 µm radius) per mm² of section and 500 µm of slice.
+        Small trees (trunks of 5 to 28 µm radius) per mm² of section and 500 µm of slice, below
+        the cortex and where the tissue has its median density.
     bubbles : float
         Bubble tracks through a vessel of 10 µm radius and 5 mm/s during the recording.
     localisation_um : float

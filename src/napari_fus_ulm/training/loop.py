@@ -25,6 +25,7 @@ from napari_fus_ulm.generators.checkpoint import (
     CheckpointError,
     card_path,
     load_generator,
+    read_card,
     read_tensors,
     write_tensors,
     write_text,
@@ -90,6 +91,8 @@ def train_events(
     """
     folder.mkdir(parents=True, exist_ok=True)
     _check_folder(settings, folder, resume)
+    # Before the pairs are made, which takes long: what is missing is said at once.
+    run = _Run.resume(settings, folder) if resume else _Run.start(settings)
     pairs: list[PreparedPair]
     if settings.pairs is None:
         first = settings.seed * SEED_BLOCK
@@ -101,7 +104,6 @@ def train_events(
     else:
         pairs = data.load_folder(Path(settings.pairs), settings.pixel_um)
         yield data.PairReady(len(pairs), len(pairs))
-    run = _Run.resume(settings, folder) if resume else _Run.start(settings)
     write_text(folder / "settings.json", settings.to_json())
     yield from _steps(settings, folder, pairs, run)
 
@@ -140,7 +142,7 @@ class _Run:
             tensors = read_tensors(folder / CHECKPOINT)
         except CheckpointError as error:
             raise TrainingError(f"Nothing to resume in {folder}: {error}") from error
-        run = cls._around(build(settings.generator), settings)
+        run = cls._around(build(settings.generator, read_card(folder / WEIGHTS).config), settings)
         run.step, run.seconds = int(tensors["step"]), float(tensors["seconds"])
         run.model.load_state_dict(_part(tensors, "model."))
         run.average.load_state_dict(_part(tensors, "average."))
