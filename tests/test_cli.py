@@ -174,6 +174,23 @@ def test_a_time_series_is_averaged_unless_all_is_asked_for(
         assert read_one(out).shape == shape
 
 
+def test_one_slice_or_one_time_of_a_file(pair: PhantomPair, tmp_path: Path) -> None:
+    image = pair.fus.values
+    stack = make_scan(np.stack([image, 2 * image[::-1], image.T]), spacing=(0.5, 0.1, 0.1))
+    path = write(tmp_path / "stack.nii.gz", stack)
+    run("enhance", path, "-o", tmp_path / "slice.npy", "--slice", "2", *QUICK)
+    run("enhance", path, "-o", tmp_path / "time.npy", "--leading", "time", "--time", "2", *QUICK)
+    single = write(tmp_path / "one.npy", stack.isel(k=1, drop=True))
+    run("enhance", single, "-o", tmp_path / "alone.npy", *QUICK)
+    found = [read_one(tmp_path / f"{n}.npy").values.squeeze() for n in ("slice", "time", "alone")]
+    assert np.array_equal(found[0], found[2])
+    assert np.array_equal(found[1], found[2])
+    wrong = run("enhance", path, "-o", tmp_path / "no.npy", "--slice", "9", code=1)
+    assert "3 slices" in wrong.stderr
+    run("enhance", path, "-o", tmp_path / "no.npy", "--time", "0", code=2)
+    assert "no image 2" in run("enhance", path, "-o", tmp_path, "--image", "2", code=1).stderr
+
+
 def test_a_pixel_size_can_be_given(pair: PhantomPair, tmp_path: Path) -> None:
     np.save(tmp_path / "bare.npy", pair.fus.values)
     out = tmp_path / "x.npy"

@@ -9,9 +9,9 @@ import xarray as xr
 from qtpy.QtCore import QSettings
 
 from napari_fus_ulm._napari import memory
-from napari_fus_ulm._napari.libraries import load_triton_apart
 from napari_fus_ulm._napari.samples import from_corner
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.metrics.libraries import load_triton_apart
 
 # Before the first viewer draws, for every test of this process that uses LPIPS afterwards.
 load_triton_apart()

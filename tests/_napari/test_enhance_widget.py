@@ -503,8 +503,6 @@ print("opened", time.monotonic() - begun, "torch" in sys.modules)
 viewer.add_image(np.random.default_rng(0).random((64, 64)))
 for _ in range(30):
     QApplication.processEvents(); time.sleep(0.01)
-from napari_fus_ulm._napari.libraries import load_triton_apart
-load_triton_apart()
 from napari_fus_ulm.metrics.fidelity import fidelity
 image = np.random.default_rng(0).random((64, 64))
 print("lpips", fidelity(image, image).lpips)

@@ -8,14 +8,11 @@ from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Image, Points
 
-from napari_fus_ulm._napari.layers import (
-    LayerParts,
-    LayerScan,
-    layer_to_scan,
-    scan_of_parts,
-    scan_to_layer,
-)
+from napari_fus_ulm._napari.layer_scans import LayerParts, LayerScan, layer_to_scan, scan_of_parts
+from napari_fus_ulm._napari.layers import scan_to_layer
+from napari_fus_ulm._napari.placing import placement_of
 from napari_fus_ulm.scan import ScanError, extent_of, make_scan, spacing_of, step_of
+from napari_fus_ulm.selection import Selection
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -306,16 +303,6 @@ def test_a_layer_that_confusius_made():
 # ---------------------------------------------------------------- laying a result on its input
 
 
-def enlarged(scan: xr.DataArray, times: int) -> xr.DataArray:
-    """A result: same extent, ``times`` finer pixels."""
-    plane = scan.values.reshape(scan.shape[-2:])
-    dy, dx = (step / times for step in spacing_of(scan))
-    corner = [float(scan[a][0]) - step / 2 for a, step in zip("yx", spacing_of(scan), strict=True)]
-    fine = np.kron(plane, np.ones((times, times)))
-    origin = (corner[0] + dy / 2, corner[1] + dx / 2)
-    return make_scan(fine, spacing=(dy, dx), origin=origin, modality="ulm")
-
-
 @settings(max_examples=30, deadline=None)
 @given(
     unit=st.sampled_from(["mm", "um", "m", "pixel"]),
@@ -332,11 +319,9 @@ def test_a_result_lies_exactly_on_its_input(unit, sy, sx, ty, tx):
         translate=(ty * per, tx * per),
         units=(unit, unit),
     )
-    taken = layer_to_scan(layer)
-    data, kwargs, _ = taken.place(enlarged(taken.scan, 5), name="result")
-    result = Image(data, **kwargs)
+    placement = placement_of(layer, layer_to_scan(layer).scan, Selection())
+    result = Image(noise(100, 150), **placement.layer_kwargs((100, 150)))
     assert result.units == layer.units
-    assert result.name == "result"
     box, expected = world_box(result), world_box(layer)
     np.testing.assert_allclose(box, expected, atol=1e-6 * float(np.abs(expected).max()))
 
@@ -344,8 +329,8 @@ def test_a_result_lies_exactly_on_its_input(unit, sy, sx, ty, tx):
 def test_a_result_lies_on_an_input_without_scale_and_units():
     layer = Image(noise(20, 30), translate=(3, 4))
     for spacing in (None, 0.05, (0.05, 0.05)):
-        taken = layer_to_scan(layer, spacing=spacing)
-        data, kwargs, _ = taken.place(enlarged(taken.scan, 5))
-        result = Image(data, **kwargs)
+        scan = layer_to_scan(layer, spacing=spacing).scan
+        kwargs = placement_of(layer, scan, Selection()).layer_kwargs((100, 150))
+        result = Image(noise(100, 150), **kwargs)
         np.testing.assert_allclose(world_box(result), world_box(layer), atol=1e-4)
         assert result.units == layer.units

@@ -70,12 +70,10 @@ def test_command_is_understood_by_the_command_line(stack_file, small_weights, tm
     assert (tmp_path / "rat_01_pwd_enhanced.ome.tif").exists()
 
 
-def test_command_says_what_it_cannot():
-    text = copy_as_command(EnhanceSettings(), Source(layer="x y", slice=4, time=0))
-    comments = [line for line in text.splitlines() if line.startswith("#")]
-    assert len(comments) == 3
-    assert "slice 5" in text
-    assert "time 1" in text
+def test_command_says_which_part_of_a_file_was_used():
+    source = Source(layer="x y", slice=4, time=0, image=2, leading="time")
+    text = copy_as_command(EnhanceSettings(), source)
+    assert "--image 3 --leading time --time 1 --slice 5" in text
     assert "save it as x_y.ome.tif first" in text
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from napari_fus_ulm._napari.measure import mismatch, ulm_plane
-from napari_fus_ulm._napari.selection import Corrections, Selection, corrected, describe, resolve
+from napari_fus_ulm._napari.selection import Corrections, corrected, describe, resolve
 from napari_fus_ulm.scan import ScanError, make_scan, spacing_of, step_of
+from napari_fus_ulm.selection import Selection
 
 
 @pytest.fixture

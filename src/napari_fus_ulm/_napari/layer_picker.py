@@ -10,11 +10,13 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 
 from napari_fus_ulm._napari.controls import LABEL_WIDTH, CalmComboBox, Signal, menu_on, wrapped
 from napari_fus_ulm._napari.correction_form import CorrectionForm
-from napari_fus_ulm._napari.layers import LayerScan, layer_to_scan, scan_to_layer
+from napari_fus_ulm._napari.layer_scans import LayerScan, layer_to_scan
+from napari_fus_ulm._napari.layers import scan_to_layer
 from napari_fus_ulm._napari.picked import Picked, likely_modality, pick, shown_numbers
 from napari_fus_ulm._napari.result_layers import OURS
-from napari_fus_ulm._napari.selection import Corrections, Selection, describe, resolve
+from napari_fus_ulm._napari.selection import Corrections, describe, resolve
 from napari_fus_ulm.scan import ScanError, step_of
+from napari_fus_ulm.selection import Selection
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

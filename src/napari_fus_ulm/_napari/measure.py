@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm._napari.libraries import load_triton_apart
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.scan import extent_of, planes, spacing_of
@@ -68,7 +67,6 @@ def measured(
     """Put `Measured` behind every preview and before the result."""
     from napari_fus_ulm.metrics.fidelity import fidelity, mean_and_sd
 
-    load_triton_apart()
     judge = _Judge(fus, ulm, settings)
     before: list[Fidelity] = []
     for event in events:

@@ -10,8 +10,9 @@ import xarray as xr
 
 from napari_fus_ulm._napari.placing import Placement, placement_of
 from napari_fus_ulm._napari.replay import Source
-from napari_fus_ulm._napari.selection import Corrections, Selection
+from napari_fus_ulm._napari.selection import Corrections
 from napari_fus_ulm.io.common import modality_of
+from napari_fus_ulm.selection import Selection
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

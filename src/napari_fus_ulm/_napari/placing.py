@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm._napari.selection import Selection
 from napari_fus_ulm.scan import AXIS_OF
+from napari_fus_ulm.selection import Selection
 
 if TYPE_CHECKING:
     from napari.layers import Image

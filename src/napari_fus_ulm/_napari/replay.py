@@ -76,9 +76,8 @@ def copy_as_python(settings: EnhanceSettings, source: Source) -> str:
         which = f"[{source.image}]" if source.image else ""
         lines.append(f"fus = {reader}({path!r}, modality='fus'{spacing}){which}")
         if source.leading == "time":
-            lines.append("# The images of this file are times:")
-            lines.append("if 'k' in fus.dims:")
-            lines.append("    fus = fus.rename(k='time').drop_vars('z')")
+            lines.append("fus = as_times(fus)")
+            imports.append("from napari_fus_ulm.selection import as_times")
         if source.time == "mean":
             lines.append("if 'time' in fus.dims:")
             lines.append("    fus = mean_over_time(fus)")
@@ -95,10 +94,7 @@ def copy_as_python(settings: EnhanceSettings, source: Source) -> str:
 
 
 def copy_as_command(settings: EnhanceSettings, source: Source) -> str:
-    """Return a command line that makes the result again.
-
-    What the command line cannot say (one slice or one frame of a file) becomes a comment.
-    """
+    """Return a command line that makes the result again."""
     lines: list[str] = []
     path = source.path
     if source.simulated is not None:
@@ -110,16 +106,14 @@ def copy_as_command(settings: EnhanceSettings, source: Source) -> str:
     words = ["napari-fus-ulm", "enhance", path]
     if source.spacing is not None:
         words += ["--spacing", ",".join(f"{side:.6g}" for side in source.spacing[-2:])]
-    if source.time == "all":
-        words += ["--time", "all"]
     if source.image:
-        lines.append(f"# Image {source.image + 1} of the file was used; the command takes the 1st.")
+        words += ["--image", str(source.image + 1)]
     if source.leading == "time":
-        lines.append("# The images of the file are times; the command takes them for slices.")
-    if isinstance(source.time, int):
-        lines.append(f"# Only time {source.time + 1} was used; Copy as Python says so exactly.")
+        words += ["--leading", "time"]
+    if source.time is not None and source.time != "mean":
+        words += ["--time", str(source.time + 1 if isinstance(source.time, int) else source.time)]
     if source.slice is not None:
-        lines.append(f"# Only slice {source.slice + 1} was used; the command does all of them.")
+        words += ["--slice", str(source.slice + 1)]
     for name, value in _written(settings).items():
         words += [
             f"--{name.replace('_', '-')}",

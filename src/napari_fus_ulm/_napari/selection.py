@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from napari_fus_ulm.scan import AXIS_OF, ScanError, mean_over_time, spacing_of, step_of
+from napari_fus_ulm.scan import AXIS_OF, spacing_of, step_of
+from napari_fus_ulm.selection import Selection, as_times
 
 Pick = int | Literal["all", "mean", "shown"]
 
@@ -48,31 +49,6 @@ class Corrections:
         if spacing is not None and distance is not None:
             spacing = (distance, *spacing)
         return {"spacing": spacing, "leading": self.leading, "modality": self.modality}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Corrections with every "shown" replaced by a number; None is all, "mean" the mean of all."""
-
-    slices: int | None = None
-    times: int | Literal["mean"] | None = None
-
-    def of(self, scan: xr.DataArray) -> xr.DataArray:
-        """Return the part of a scan. A chosen slice or time leaves its axis out."""
-        if "time" in scan.dims:
-            if self.times == "mean":
-                scan = mean_over_time(scan)
-            elif self.times is not None:
-                _check(self.times, scan.sizes["time"], "time", scan)
-                scan = scan.isel(time=self.times, drop=True)
-        if "k" in scan.dims and self.slices is not None:
-            _check(self.slices, scan.sizes["k"], "slice", scan)
-            scan = scan.isel(k=self.slices)
-        return scan
-
-    def as_dict(self) -> dict[str, int | str | None]:
-        """Return what a record of the run keeps."""
-        return {"slice": self.slices, "time": self.times}
 
 
 def resolve(corrections: Corrections, scan: xr.DataArray, shown: Mapping[str, int]) -> Selection:
@@ -126,13 +102,8 @@ def describe(scan: xr.DataArray, selection: Selection, *, shown: bool = False) -
     return " · ".join(parts)
 
 
-def _check(number: int, size: int, what: str, scan: xr.DataArray) -> None:
-    if not 0 <= number < size:
-        raise ScanError(f"“{scan.name}” has {size} {what}s; there is no {what} {number + 1}.")
-
-
 def corrected(scan: xr.DataArray, corrections: Corrections) -> xr.DataArray:
-    """Return an image as the user says it is, and the part of it that he wants.
+    """Return an image as the user says it is, and the part of it that is wanted.
 
     What was said is kept under the attribute ``loaded``, so that a script can do the same.
 
@@ -149,11 +120,7 @@ def corrected(scan: xr.DataArray, corrections: Corrections) -> xr.DataArray:
     """
     said: dict[str, Any] = {}
     if corrections.leading == "time" and "k" in scan.dims and "time" not in scan.dims:
-        scan = scan.drop_vars("z", errors="ignore").rename(k="time")
-        scan = scan.assign_coords(
-            time=("time", np.arange(scan.sizes["time"], dtype=float), {"units": "s"})
-        )
-        scan = scan.assign_attrs(time_known=False, leading_axis_known=True)
+        scan = as_times(scan)
         said["leading"] = "time"
     elif corrections.leading == "slice":
         scan = scan.assign_attrs(leading_axis_known=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ from napari_fus_ulm.cli.console import (
 from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io import SUFFIXES_WRITE
+from napari_fus_ulm.selection import Selection, as_times
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,7 +41,12 @@ def command(
     spacing: Annotated[
         str | None, typer.Option(help="Pixel size of the input in mm: 0.1 or 0.1,0.11 (y,x).")
     ] = None,
-    time: Annotated[str, typer.Option(help="Time series: mean or all.")] = "mean",
+    image: Annotated[int, typer.Option(help="Which image of a file with several.", min=1)] = 1,
+    leading: Annotated[str, typer.Option(help="Images of a stack: slice or time.")] = "slice",
+    slice: Annotated[
+        int | None, typer.Option(help="One slice, counted from 1; all without it.", min=1)
+    ] = None,
+    time: Annotated[str, typer.Option(help="Times: mean, all, or one from 1.")] = "mean",
     values: Annotated[
         str, typer.Option(help="auto, linear, sqrt, cbrt, db or display.")
     ] = DEFAULT.values,
@@ -84,8 +90,9 @@ def command(
                     "weights": str(weights) if weights else None,
                 }
             )
-            if time not in ("mean", "all"):
-                raise ValueError(f"--time is {time!r}; it must be mean or all.")
+            if leading not in ("slice", "time"):
+                raise ValueError(f"--leading is {leading!r}; it must be slice or time.")
+            part = Selection(slices=None if slice is None else slice - 1, times=_times(time))
             if suffix not in SUFFIXES_WRITE:
                 raise ValueError(
                     f"--suffix is {suffix!r}; it must be one of {', '.join(SUFFIXES_WRITE)}."
@@ -97,7 +104,8 @@ def command(
         for path, target in zip(files, targets, strict=True):
             # One bad file of a night's batch must not cost the others.
             try:
-                scan = _read(path, step, time)
+                scan = _read(path, step, image)
+                scan = part.of(as_times(scan) if leading == "time" else scan)
                 chosen = settings if gain is None else _with_gain(settings, scan, gain)
                 result = _run(scan, chosen, path.name)
                 made.append(_save(result, target))
@@ -142,15 +150,25 @@ def _spacing(text: str | None) -> list[float] | None:
     return step * 2 if len(step) == 1 else step
 
 
-def _read(path: Path, spacing: list[float] | None, time: str) -> xr.DataArray:
-    from napari_fus_ulm.io import read_one
+def _times(text: str) -> int | Literal["mean"] | None:
+    if text == "mean":
+        return "mean"
+    if text == "all":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"--time is {text!r}; it must be mean, all, or a number from 1.")
+    return int(text) - 1
 
-    scan = read_one(path, modality="fus", spacing=spacing)
-    if time == "mean" and "time" in scan.dims:
-        from napari_fus_ulm.scan import mean_over_time
 
-        scan = mean_over_time(scan)
-    return scan
+def _read(path: Path, spacing: list[float] | None, image: int) -> xr.DataArray:
+    from napari_fus_ulm.io import read, read_one
+
+    if image == 1:
+        return read_one(path, modality="fus", spacing=spacing)
+    found = read(path, modality="fus", spacing=spacing)
+    if image > len(found):
+        raise ValueError(f"{path} holds {len(found)} images; there is no image {image}.")
+    return found[image - 1]
 
 
 def _with_gain(settings: EnhanceSettings, scan: xr.DataArray, gain: float) -> EnhanceSettings:

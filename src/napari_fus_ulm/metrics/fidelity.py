@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.metrics.libraries import load_triton_apart
+
 if TYPE_CHECKING:
     import torch
 
@@ -268,6 +270,7 @@ def _lpips_network() -> torch.nn.Module:
 def _build_lpips() -> torch.nn.Module:
     import torch
 
+    load_triton_apart()
     with warnings.catch_warnings():
         # lpips asks torchvision for an untrained AlexNet in a way that torchvision calls outdated.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"torchvision\.")

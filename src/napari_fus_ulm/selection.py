@@ -1,0 +1,58 @@
+"""Which part of a scan is used: one slice or all, one time, their mean, or all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from napari_fus_ulm.scan import ScanError, mean_over_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """A part of a scan, counted from 0; None is all, "mean" the mean over time."""
+
+    slices: int | None = None
+    times: int | Literal["mean"] | None = None
+
+    def of(self, scan: xr.DataArray) -> xr.DataArray:
+        """Return the part of a scan. A chosen slice or time leaves its axis out.
+
+        Raises
+        ------
+        ScanError
+            If there is no such slice or time.
+        """
+        if "time" in scan.dims:
+            if self.times == "mean":
+                scan = mean_over_time(scan)
+            elif self.times is not None:
+                _check(self.times, scan.sizes["time"], "time", scan)
+                scan = scan.isel(time=self.times, drop=True)
+        if "k" in scan.dims and self.slices is not None:
+            _check(self.slices, scan.sizes["k"], "slice", scan)
+            scan = scan.isel(k=self.slices)
+        return scan
+
+    def as_dict(self) -> dict[str, int | str | None]:
+        """Return what a record of the run keeps."""
+        return {"slice": self.slices, "time": self.times}
+
+
+def as_times(scan: xr.DataArray) -> xr.DataArray:
+    """Take the slices of a stack for the frames of a film, one second apart."""
+    if "k" not in scan.dims or "time" in scan.dims:
+        return scan
+    frames = np.arange(scan.sizes["k"], dtype=float)
+    scan = scan.drop_vars("z", errors="ignore").rename(k="time")
+    scan = scan.assign_coords(time=("time", frames, {"units": "s"}))
+    return scan.assign_attrs(time_known=False, leading_axis_known=True)
+
+
+def _check(number: int, size: int, what: str, scan: xr.DataArray) -> None:
+    if not 0 <= number < size:
+        count = f"{size} {what}s" if size > 1 else f"one {what}"
+        raise ScanError(f"“{scan.name}” has {count}; there is no {what} {number + 1}.")
