@@ -13,7 +13,7 @@ import xarray as xr
 
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.scan import extent_of, planes, spacing_of
+from napari_fus_ulm.scan import extent_of, planes
 
 if TYPE_CHECKING:
     from napari_fus_ulm.metrics.fidelity import Fidelity
@@ -140,9 +140,10 @@ def mismatch(fus: xr.DataArray, ulm: xr.DataArray) -> str:
 
     The sentence names both layers and says what to do.
     """
-    a, b = extent_of(fus), extent_of(ulm)
-    slack = [0.5 * step for step in spacing_of(fus)]
-    if any(abs(one - two) > s for one, two, s in zip(a, b, slack, strict=True)):
+    from napari_fus_ulm.pairs.prepare import same_extent
+
+    if not same_extent(fus, ulm):
+        a, b = extent_of(fus), extent_of(ulm)
         return (
             f"“{fus.name}” covers {a[1]:.4g} × {a[0]:.4g} mm and “{ulm.name}” {b[1]:.4g} × "
             f"{b[0]:.4g} mm (width × height), so they cannot be compared: there will be no "

@@ -95,14 +95,20 @@ def prepare_pair(fus: xr.DataArray, ulm: xr.DataArray, pixel_um: float) -> Prepa
     )
 
 
-def check_same_extent(fus: xr.DataArray, ulm: xr.DataArray) -> None:
-    """Raise ValueError where two images do not cover the same field of view.
+def same_extent(fus: xr.DataArray, other: xr.DataArray) -> bool:
+    """Whether two images cover the same field of view.
 
     Half a fUS pixel is forgiven, also where ``fus`` has been brought to finer pixels.
     """
-    a, b = extent_of(fus), extent_of(ulm)
-    slack = [0.5 * max(step, NATIVE_UM / 1000.0) for step in spacing_of(fus)]
-    if any(abs(one - two) > s for one, two, s in zip(a, b, slack, strict=True)):
+    slack = (0.5 * max(step, NATIVE_UM / 1000.0) for step in spacing_of(fus))
+    sides = zip(extent_of(fus), extent_of(other), slack, strict=True)
+    return all(abs(one - two) <= forgiven for one, two, forgiven in sides)
+
+
+def check_same_extent(fus: xr.DataArray, ulm: xr.DataArray) -> None:
+    """Raise ValueError where two images do not cover the same field of view."""
+    if not same_extent(fus, ulm):
+        a, b = extent_of(fus), extent_of(ulm)
         what = "result" if fus.attrs.get("generated") else "fUS image"
         raise ValueError(
             f"The {what} covers {a[1]:.3f} × {a[0]:.3f} mm and the ULM image "
