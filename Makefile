@@ -3,7 +3,7 @@
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint screenshots venv clean
+.PHONY: help demo test system lint screenshots venv clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,9 +25,12 @@ help:
 demo: $(VENV)/.installed
 	$(BIN)/napari-fus-ulm demo -o demo
 
-test: lint
-	scripts/system-packages.sh
+test: system lint
 	$(XVFB) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# First, because it may ask a question.
+system:
+	scripts/system-packages.sh
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check
@@ -35,8 +38,7 @@ lint: $(VENV)/.installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-screenshots: $(VENV)/.installed-docs
-	scripts/system-packages.sh
+screenshots: system $(VENV)/.installed-docs
 	$(XVFB) $(BIN)/python docs/make_screenshots.py
 
 venv: $(BIN)/pip

@@ -127,6 +127,15 @@ def test_a_gain_is_counted_from_the_native_pixel(fus_file: Path, tmp_path: Path)
     assert spacing_of(read_one(tmp_path / "x.nii.gz")) == pytest.approx((0.025, 0.025), rel=1e-3)
 
 
+def test_a_round_gain_means_the_generators_pixel(pair: PhantomPair, tmp_path: Path) -> None:
+    scan = make_scan(pair.fus.values, spacing=0.0986, modality="fus", values_kind="linear")
+    path = write(tmp_path / "a.npy", scan)
+    run("enhance", path, "-o", tmp_path / "x.npy", "--gain", "5", "--mode", "accurate")
+    assert spacing_of(read_one(tmp_path / "x.npy"))[0] == pytest.approx(0.02, rel=0.01)
+    run("enhance", path, "-o", tmp_path / "x.npy", "--gain", "9", code=1)
+    run("enhance", path, "-o", tmp_path / "x.npy", "--gain", "5", "--pixel-um", "20", code=2)
+
+
 def test_a_folder_is_enhanced_file_by_file(pair: PhantomPair, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in ("a.1", "a.2"):
@@ -332,6 +341,18 @@ def test_two_images_are_compared(pair: PhantomPair, fus_file: Path, tmp_path: Pa
     assert "Crop or register" in run(
         "evaluate", enhanced, write(tmp_path / "part.npy", pair.ulm[:200]), code=1
     ).stderr  # fmt: skip
+
+
+def test_a_picture_is_judged_by_its_grey_levels(pair: PhantomPair, tmp_path: Path) -> None:
+    from PIL import Image
+
+    grey = np.clip(np.log1p(pair.ulm.values) / 5, 0, 1)
+    for name in ("result_ulm.png", "ulm.png"):
+        Image.fromarray((255 * grey).astype(np.uint8)).save(tmp_path / name)
+    found = json.loads(
+        run("evaluate", tmp_path / "result_ulm.png", tmp_path / "ulm.png", "--json").stdout
+    )
+    assert found["images"]["mean"]["mse"] == 0.0
 
 
 def test_two_folders_are_matched_by_name(pair: PhantomPair, tmp_path: Path) -> None:

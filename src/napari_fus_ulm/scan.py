@@ -172,6 +172,12 @@ def check_scan(da: xr.DataArray) -> xr.DataArray:
             _check_axis(da, dim)
     if "time" in dims and ("time" not in da.coords or da.coords["time"].dims != ("time",)):
         raise ScanError(f"The image {_named(da)}has a time axis without one time (s) per frame.")
+    # Written so that NaN is refused too.
+    if "time" in dims and not (np.diff(np.asarray(da.coords["time"], dtype=float)) > 0).all():
+        raise ScanError(
+            f"The times of the image {_named(da)}do not increase from frame to frame; sort the "
+            "frames or correct their times."
+        )
     if da.dtype.kind not in "buif":
         raise ScanError(f"The image {_named(da)}holds {da.dtype} values; numbers were expected.")
     out = da if da.dtype == np.float32 else da.astype(np.float32)
@@ -332,7 +338,7 @@ def from_confusius(da: xr.DataArray) -> xr.DataArray:
     affine[:3] *= MM_PER.get(units.pop(), 1.0) if len(units) == 1 else 1.0
     own = ("modality", "source", "values", "spacing_known", "voxel_to_world")
     modality, kind = (str(da.attrs.get(key, "unknown")) for key in ("modality", "values"))
-    return scan_from_affine(
+    scan = scan_from_affine(
         values.values,
         affine,
         dims=[str(dim) for dim in values.dims],
@@ -342,7 +348,14 @@ def from_confusius(da: xr.DataArray) -> xr.DataArray:
         spacing_known=bool(da.attrs.get("spacing_known", True)),
         time=_times(da),
         name=None if da.name is None else str(da.name),
-        **{str(k): v for k, v in da.attrs.items() if k not in own and _is_plain(v)},
+    )
+    # Not as keywords: an attribute may be called "name" or "origin".
+    return scan.assign_attrs(
+        {
+            str(key): value
+            for key, value in da.attrs.items()
+            if key not in own and value is not None and _is_plain(value)
+        }
     )
 
 

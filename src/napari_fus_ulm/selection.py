@@ -26,6 +26,10 @@ class Selection:
         ScanError
             If there is no such slice or time.
         """
+        if "time" not in scan.dims and isinstance(self.times, int):
+            _check(self.times, 1, "time", scan)
+        if "k" not in scan.dims and self.slices is not None:
+            _check(self.slices, 1, "slice", scan)
         if "time" in scan.dims:
             if self.times == "mean":
                 scan = mean_over_time(scan)

@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 import napari_fus_ulm
 from napari_fus_ulm import EnhanceSettings, enhance, enhance_events, make_scan
 from napari_fus_ulm.generators.checkpoint import CheckpointError
+from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.inference.enhance import input_on_grid
 from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress, SliceDone
 from napari_fus_ulm.phantom import PhantomPair, simulate_pair
@@ -160,6 +163,36 @@ def test_a_stack_is_enhanced_slice_by_slice(fus: xr.DataArray) -> None:
     assert [p.done for p in progress] == sorted(p.done for p in progress)
     assert progress[0].what == "slice 1/2"
     assert isinstance(events[-1], Finished)
+
+
+def test_a_blank_slice_stays_black_and_a_bad_one_is_named(fus: xr.DataArray) -> None:
+    slices = stack(fus, "k", 3, z=("k", [0.0, 0.5, 1.0], {"units": "mm"}))
+    slices[1] = 0.0
+    events = list(enhance_events(slices, EnhanceSettings(mode="accurate")))
+    result = events[-1].enhancement  # type: ignore[union-attr]
+    assert not result.image.values[1].any()
+    assert result.image.values[2].any()
+    assert any("slice 2/3; left black" in e.message for e in events if isinstance(e, Notice))
+    slices[1, 0, 0] = np.nan
+    with pytest.raises(ScanError, match=r"Image 2 of 3: .*NaN"):
+        enhance(slices)
+    with pytest.raises(ScanError, match="everywhere"):
+        enhance(slices.fillna(0.0) * 0.0)
+
+
+def test_memory_that_ran_out_is_in_the_provenance(
+    fus: xr.DataArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = ConditionalDiffusion.predict
+
+    def greedy(model: ConditionalDiffusion, noisy: torch.Tensor, *rest: torch.Tensor) -> Any:
+        if len(noisy) > 1:
+            raise MemoryError
+        return predict(model, noisy, *rest)
+
+    monkeypatch.setattr(ConditionalDiffusion, "predict", greedy)
+    result = enhance(fus, steps=1, patch=128, overlap=64, batch=2)
+    assert "1 patches at once" in result.provenance["notices"][-1]
 
 
 def test_balanced_is_the_mean_with_its_spread(fus: xr.DataArray) -> None:

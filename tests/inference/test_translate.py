@@ -1,5 +1,6 @@
 """Tiled application with models small enough to know the answer."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_fus_ulm.generators.base import Generator, PatchBatch
+from napari_fus_ulm.inference import translate
 from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import Notice
 from napari_fus_ulm.inference.samplers import Estimate
+from napari_fus_ulm.inference.tiles import Tiling, make_tiling
 from napari_fus_ulm.inference.translate import (
     Applied,
     Frame,
@@ -90,6 +93,18 @@ def test_the_number_of_patches_at_once_changes_nothing(batch: int) -> None:
     )
 
 
+def test_the_order_of_the_patches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = frame(200, 300)
+    forwards = result(applied(128, 64, "hann", 3), on)
+
+    def backwards(*arguments: Any) -> Tiling:
+        tiling = make_tiling(*arguments)
+        return dataclasses.replace(tiling, tiles=tiling.tiles[::-1])
+
+    monkeypatch.setattr(translate, "make_tiling", backwards)
+    np.testing.assert_allclose(result(applied(128, 64, "hann", 3), on), forwards, atol=1e-6)
+
+
 def test_ticks_add_up_to_the_steps() -> None:
     on = frame(200, 300)
     ticks = [
@@ -137,6 +152,13 @@ def test_when_nothing_is_left_the_user_is_told() -> None:
     one.model.fail_above = 10  # type: ignore[assignment]
     with pytest.raises(EnhanceError, match="smallest patches"):
         list(sample_frame(one, frame(300, 300), frame_noise((300, 300), 1), 2))
+
+
+def test_a_single_patch_that_does_not_fit_at_the_end_is_explained() -> None:
+    one = applied(768, 192)
+    one.model.fail_above = 10  # type: ignore[assignment]
+    with pytest.raises(EnhanceError, match="304 × 304 pixels"):
+        drain(sample_patches(one, frame(300, 300), lambda t: torch.zeros(1, 304, 304), 1))
 
 
 def test_other_errors_pass_through() -> None:

@@ -49,7 +49,8 @@ class AdvancedForm(QWidget):
                "memory.")  # fmt: skip
         number("overlap", "Overlap", 0, 3072, 8, "Pixels that neighbouring patches share; more is "
                "smoother and slower.")  # fmt: skip
-        number("batch", "At once", 1, 1024, 1, "128-pixel patches evaluated together; more needs "
+        number("batch", "At once", 1, 1024, 1, "Patches evaluated together, counted as 128-pixel "
+               "ones: a patch of 768 counts for 36, and one patch is always evaluated. More needs "
                "more memory and makes Cancel slower.")  # fmt: skip
         choice("window", "Window", (("box", "box"), ("Hann", "hann")),
                "How overlaps are blended: box keeps inner parts, Hann fades.")  # fmt: skip

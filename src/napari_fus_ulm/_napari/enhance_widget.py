@@ -21,7 +21,13 @@ from napari_fus_ulm._napari.controls import Section, TallScroll, wrapped
 from napari_fus_ulm._napari.files import ask_open
 from napari_fus_ulm._napari.layer_picker import LayerPicker
 from napari_fus_ulm._napari.load_dialog import LoadDialog
-from napari_fus_ulm._napari.measure import Measured, coherence_run, enhance_run, mismatch
+from napari_fus_ulm._napari.measure import (
+    Measured,
+    coherence_run,
+    displacement,
+    enhance_run,
+    mismatch,
+)
 from napari_fus_ulm._napari.metrics_table import MetricsTable
 from napari_fus_ulm._napari.model_card import card_dialog
 from napari_fus_ulm._napari.notices import NoticeArea, Warned
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
+    from napari_fus_ulm._napari.layer_scans import Question
     from napari_fus_ulm.inference.enhancement import Enhancement
 
 
@@ -93,9 +100,8 @@ class EnhanceWidget(QWidget):
                 certain="values" not in asked,
             )
             self._pixel_warned = "spacing" in asked
-            for kind in ("spacing", "leading"):
-                if kind in asked:
-                    warnings.append(Warned(asked[kind].text, "fus"))
+            # That the values are a guess is said beside their setting.
+            warnings += [_warned(q, "fus") for q in found.questions if q.kind != "values"]
         else:
             self.settings.describe_input(None, None, certain=False)
         warnings += self._about_truth()
@@ -110,10 +116,14 @@ class EnhanceWidget(QWidget):
         ground = self.ulm.layer_scan
         if ground is None:
             return []
-        found = [Warned(q.text, "ulm") for q in ground.questions if q.kind == "spacing"]
+        found = [_warned(question, "ulm") for question in ground.questions]
         fus, truth = self.fus.picked(), self.ulm.picked()
-        problem = mismatch(fus.scan, truth.scan) if fus and truth else ""
-        return [*found, Warned(problem, "ulm")] if problem else found
+        if fus is None or truth is None:
+            return found
+        if problem := mismatch(fus.outline, truth.outline):
+            return [*found, Warned(problem, "ulm")]
+        beside = displacement(fus.outline, truth.outline)
+        return [*found, Warned(beside)] if beside else found
 
     def _on_fus(self) -> None:
         layer = self.fus.layer
@@ -173,7 +183,7 @@ class EnhanceWidget(QWidget):
             return
         picked, settings = found
         truth = self.ulm.picked()
-        if truth is not None and mismatch(picked.scan, truth.scan):
+        if truth is not None and mismatch(picked.outline, truth.outline):
             truth = None
         if self._layers is not None:
             self._layers.discard()
@@ -182,8 +192,8 @@ class EnhanceWidget(QWidget):
         )
         self.table.clear()
         self._begin(picked)
-        ground = None if truth is None else truth.scan
-        self.runner.start(partial(enhance_run, picked.scan, ground, settings))
+        take_truth = None if truth is None else truth.take
+        self.runner.start(partial(enhance_run, picked.take, take_truth, settings))
 
     def start_coherence(self) -> None:
         """Sample neighbouring patches separately (a click on *Show patch coherence*)."""
@@ -191,7 +201,7 @@ class EnhanceWidget(QWidget):
         if found is not None:
             picked, settings = found
             self._begin(picked)
-            self.runner.start(partial(coherence_run, picked.scan, settings))
+            self.runner.start(partial(coherence_run, picked.take, settings))
 
     def cancel(self) -> None:
         """Ask the run to stop."""
@@ -203,8 +213,8 @@ class EnhanceWidget(QWidget):
         if self.runner.running:
             return None
         self.notices.clear_run()
-        self.fus.read()
-        self.ulm.read()
+        self.fus.read_if_new()
+        self.ulm.read_if_new()
         try:
             settings = self.settings.settings()
             picked = self.fus.picked()
@@ -214,7 +224,7 @@ class EnhanceWidget(QWidget):
         return None if picked is None else (picked, settings)
 
     def _begin(self, picked: Picked) -> None:
-        self._running, self._done = picked, "Done."
+        self._running, self._done = picked, ""
         self._lock(True)
         self.run.set_state(RUNNING)
 
@@ -252,10 +262,10 @@ class EnhanceWidget(QWidget):
     def _on_ended(self, state: str, error: str) -> None:
         self._running = None
         self._lock(False)
-        said = {
+        said = self._done or {
             CANCELLED: "Cancelled. The preview stays until the next run.",
             FAILED: "The run failed; the message above says why.",
-        }.get(state, self._done)
+        }.get(state, "Done.")
         if self._layers is not None and state != DONE:
             self._layers.stop(state)
         self.notices.set_error(error)
@@ -335,3 +345,8 @@ class EnhanceWidget(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(TallScroll(body))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+
+
+def _warned(question: Question, layer: str) -> Warned:
+    """Say what is open; only sizes and axes can be corrected in the form below the layer."""
+    return Warned(question.text, layer if question.kind in ("spacing", "slices", "leading") else "")

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import xarray as xr
 from qtpy.QtCore import QSignalBlocker, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.controls import LABEL_WIDTH, CalmComboBox, Signal, menu_on, wrapped
 from napari_fus_ulm._napari.correction_form import CorrectionForm
-from napari_fus_ulm._napari.layer_scans import LayerScan, layer_to_scan
+from napari_fus_ulm._napari.layer_scans import LayerScan, Question, layer_to_scan
 from napari_fus_ulm._napari.layers import scan_to_layer
-from napari_fus_ulm._napari.picked import Picked, likely_modality, pick, shown_numbers
+from napari_fus_ulm._napari.picked import (
+    Picked,
+    likely_modality,
+    outline,
+    pick,
+    shown_numbers,
+)
 from napari_fus_ulm._napari.result_layers import OURS
 from napari_fus_ulm._napari.selection import Corrections, describe, resolve
 from napari_fus_ulm.scan import ScanError, step_of
@@ -51,6 +59,9 @@ class LayerPicker(QWidget):
         self._found: LayerScan | None = None
         self._problem = ""
         self._read_key: tuple[Any, ...] = ()
+        self._answers: dict[str, Any] = {}
+        self._values: tuple[str, tuple[Question, ...]] | None = None
+        self._values_key: tuple[Any, ...] = ()
         word = "fUS" if modality == "fus" else "ULM"
         self.combo = CalmComboBox()
         self.combo.setAccessibleName(f"{word} layer")
@@ -79,7 +90,7 @@ class LayerPicker(QWidget):
         self.edit.toggled.connect(self.form.setVisible)
         self.form.changed.connect(self._on_corrected)
         self.combo.activated.connect(self._on_activated)
-        self.combo.currentIndexChanged.connect(self._read_if_new)
+        self.combo.currentIndexChanged.connect(self.read_if_new)
         events = viewer.layers.events
         self._connections = [
             (events.inserted, self._on_inserted),
@@ -140,7 +151,7 @@ class LayerPicker(QWidget):
         layer, found = self.layer, self._found
         if layer is None or found is None:
             return None
-        return pick(layer, found.scan, self._own_corrections(), self._selection(found.scan))
+        return pick(layer, found.scan, self._selection(found.scan), self._answers)
 
     def open_form(self) -> None:
         """Show the corrections."""
@@ -153,7 +164,7 @@ class LayerPicker(QWidget):
         self._fill()
         if self.modality == "fus" and not self._by_hand:
             self._choose_newest()
-        self._read_if_new()
+        self.read_if_new()
 
     def _on_layers(self, event: Any = None) -> None:
         before = self.layer
@@ -162,7 +173,7 @@ class LayerPicker(QWidget):
             self._by_hand = False
             if self.modality == "fus":
                 self._choose_newest()
-        self._read_if_new()
+        self.read_if_new()
 
     def _on_step(self, event: Any = None) -> None:
         self._line_soon.start()
@@ -203,8 +214,11 @@ class LayerPicker(QWidget):
 
     # ------------------------------------------------------------ reading the layer
 
-    def _read_if_new(self, _: Any = None) -> None:
-        """Read the chosen layer unless nothing about it has changed (a film takes a while)."""
+    def read_if_new(self, _: Any = None) -> None:
+        """Read the chosen layer unless nothing about it has changed (a film takes a while).
+
+        Pixels that were changed in place are no reason: a run reads them when it begins.
+        """
         if self._key() != self._read_key:
             self.read()
 
@@ -213,7 +227,14 @@ class LayerPicker(QWidget):
         if layer is None:
             return ()
         where = (tuple(layer.scale), tuple(layer.translate), tuple(map(str, layer.units)))
-        return (id(layer), layer.name, *where, self._own_corrections())
+        turns = (layer.rotate, layer.shear, layer.affine.affine_matrix)
+        turned = tuple(np.asarray(turn).tobytes() for turn in turns)
+        pixels = self._pixels_key(layer)
+        return (*pixels, tuple(layer.axis_labels), *where, *turned, self._own_corrections())
+
+    @staticmethod
+    def _pixels_key(layer: Image) -> tuple[Any, ...]:
+        return (id(layer), layer.name, id(layer.data), id(layer.metadata.get("xarray")))
 
     def read(self) -> None:
         """Read the chosen layer again."""
@@ -222,27 +243,41 @@ class LayerPicker(QWidget):
         self._found, self._problem = None, ""
         if layer is not None:
             try:
-                self._found = layer_to_scan(layer, **self._answers(layer))
+                self._found = self._scan_of(layer)
                 # A slice or time out of range shows itself here and not after the click.
-                self._selection(self._found.scan).of(self._found.scan)
+                outline(self._found.scan, self._selection(self._found.scan))
             except (ScanError, ValueError) as error:
                 self._found, self._problem = None, str(error)
         self._say()
         self.changed.emit()
 
-    def _answers(self, layer: Image) -> dict[str, Any]:
+    def _scan_of(self, layer: Image) -> LayerScan:
+        """Read a layer as it is corrected."""
         corrections = self._own_corrections()
         answers = corrections.answers()
         if self.modality == "ulm" and answers["modality"] is None:
             answers["modality"] = "ulm"
         if corrections.slice_mm is not None and corrections.spacing is None:
-            scan = layer_to_scan(layer, leading=corrections.leading).scan
+            scan = self._converted(layer, leading=corrections.leading).scan
             answers["spacing"] = (
                 corrections.slice_mm,
                 step_of(scan, "j"),
                 step_of(scan, "i"),
             )
-        return answers
+        self._answers = answers
+        return self._converted(layer, **answers)
+
+    def _converted(self, layer: Image, **answers: Any) -> LayerScan:
+        """Convert a layer, without looking anew through all pixels for what they are."""
+        pixels = self._pixels_key(layer)
+        known = self._values if self._values_key == pixels else None
+        if known is None:
+            found = layer_to_scan(layer, **answers)
+            asked = tuple(question for question in found.questions if question.kind == "values")
+            self._values, self._values_key = (found.scan.attrs["values"], asked), pixels
+            return found
+        found = layer_to_scan(layer, values=known[0], **answers)
+        return replace(found, questions=(*found.questions, *known[1]))
 
     def _own_corrections(self) -> Corrections:
         return self._corrections.get(id(self.layer), Corrections())

@@ -38,6 +38,13 @@ if TYPE_CHECKING:
 
 QuestionKind = Literal["spacing", "slices", "leading", "values", "transform"]
 
+_MARKS: dict[QuestionKind, dict[str, bool]] = {
+    "slices": {"slice_spacing_known": False},
+    "leading": {"leading_axis_known": False},
+    "values": {"values_guessed": True},
+}
+"""How a scan says that something about it was assumed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -204,8 +211,16 @@ def scan_of_parts(
     )
     questions += asked
 
-    for key in ("spacing_known", "leading_axis_known", "slice_spacing_known", "time_known"):
+    for key in ("spacing_known", "leading_axis_known", "slice_spacing_known"):
         attrs.pop(key, None)
+    # What is still open stays marked, so that a saved guess does not come back as a fact.
+    still_open = {question.kind for question in questions}
+    for question, mark in _MARKS.items():
+        if question in still_open:
+            attrs |= mark
+    times = _times_of(parts, dims, own)
+    if "time" not in dims or times is None:
+        attrs.pop("time_known", None)  # make_scan says so itself
     source = str(attrs.pop("source", "") or parts.source or f"layer {label}")
     scan = make_scan(
         _turned(raw, dims, step, start),
@@ -216,10 +231,11 @@ def scan_of_parts(
         values_kind=chosen,
         source=source,
         spacing_known=known,
-        time=_times_of(parts, dims, own),
+        time=times,
         name=parts.name or None,
-        **attrs,
     )
+    # Not as keywords: an attribute may be called "name" or "origin".
+    scan = scan.assign_attrs(attrs)
     single = {d: 0 for d in ("time", "pose") if scan.sizes.get(d) == 1}
     scan = scan.isel(single, drop=True)
     carried: Any = parts.metadata.get("xarray")

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QVBoxLayout, 
 from napari_fus_ulm._napari.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.correction_form import CorrectionForm
 from napari_fus_ulm._napari.selection import Corrections, corrected, describe, resolve
-from napari_fus_ulm._napari.settings_form import VALUES
+from napari_fus_ulm._napari.settings_form import VALUES, WORD_OF
 from napari_fus_ulm._napari.worker import FAILED, EventRunner
 from napari_fus_ulm.scan import ScanError
 
@@ -54,7 +54,7 @@ class LoadDialog(QDialog):
         self.line = wrapped()
         self.images = CalmComboBox()
         self.form = CorrectionForm(shown=False)
-        self.values = CalmComboBox(VALUES)
+        self.values = CalmComboBox((("as the file says", None), *VALUES))
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel
         )
@@ -106,7 +106,9 @@ class LoadDialog(QDialog):
             return
         scan = self._scans[max(self.images.currentIndex(), 0)]
         self._corrections = Corrections(slices="all", times="all")
-        self.values.choose(scan.attrs["values"])
+        told = scan.attrs["values"]
+        self.values.setItemText(0, f"as the file says ({WORD_OF.get(told, told)})")
+        self.values.choose(None)
         self._say()
 
     def _on_corrected(self) -> None:
@@ -133,7 +135,7 @@ class LoadDialog(QDialog):
             self.message.setText(f"✖ {error}")
             self.message.setVisible(True)
             return
-        if self.values.currentData() != scan.attrs["values"]:
+        if self.values.currentData() is not None:
             scan = scan.assign_attrs(values=self.values.currentData(), values_guessed=False)
         loaded = {**scan.attrs.get("loaded", {}), "path": str(self._path)}
         if len(self._scans) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +13,7 @@ import xarray as xr
 
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.scan import extent_of, planes
+from napari_fus_ulm.scan import extent_of, planes, spacing_of
 
 if TYPE_CHECKING:
     from napari_fus_ulm.metrics.fidelity import Fidelity
@@ -42,85 +42,102 @@ class Measured:
 
 
 def enhance_run(
-    fus: xr.DataArray, ulm: xr.DataArray | None, settings: EnhanceSettings
+    take_fus: Callable[[], xr.DataArray],
+    take_ulm: Callable[[], xr.DataArray] | None,
+    settings: EnhanceSettings,
 ) -> Iterator[Event | Measured]:
     """Everything that happens after a click on *Enhance*; to be iterated in a thread.
 
     Parameters
     ----------
-    fus : xarray.DataArray
-    ulm : xarray.DataArray or None
-        The ground truth; `mismatch` has found nothing against it.
+    take_fus : callable
+        Reads the input; a film takes a while.
+    take_ulm : callable or None
+        Reads the ground truth; `mismatch` has found nothing against it.
     settings : EnhanceSettings
     """
     if "torch" not in sys.modules:
         yield Progress(0, 0, LOADING)
     from napari_fus_ulm.inference.enhance import enhance_events
 
+    fus = take_fus()
     events = enhance_events(fus, settings)
-    yield from events if ulm is None else measured(events, fus, ulm, settings)
+    yield from events if take_ulm is None else measured(events, fus, take_ulm, settings)
 
 
 def measured(
-    events: Iterator[Event], fus: xr.DataArray, ulm: xr.DataArray, settings: EnhanceSettings
+    events: Iterator[Event],
+    fus: xr.DataArray,
+    take_ulm: Callable[[], xr.DataArray],
+    settings: EnhanceSettings,
 ) -> Iterator[Event | Measured]:
-    """Put `Measured` behind every preview and before the result."""
-    from napari_fus_ulm.metrics.fidelity import fidelity, mean_and_sd
+    """Put `Measured` behind every preview and behind the result.
 
-    judge = _Judge(fus, ulm, settings)
-    before: list[Fidelity] = []
+    Measuring never costs the result: whatever goes wrong in it becomes a notice.
+    """
+    judge = _Judge(fus, take_ulm, settings)
+    refused = False
     for event in events:
-        if not isinstance(event, Preview | Finished) or judge.refused:
-            yield event
+        yield event
+        if refused or not isinstance(event, Preview | Finished):
             continue
         try:
-            if isinstance(event, Preview):
-                yield event
-                if event.plane == len(before):
-                    grey = judge.input_grey(event.plane)
-                    before.append(fidelity(grey, judge.truth(event.plane, event.image)))
-                    yield Measured("input", before[-1], event.plane, judge.count)
-                score = fidelity(_clipped(event.image), judge.truth(event.plane, event.image))
-                yield Measured("preview", score, event.plane, judge.count)
-            else:
-                scores = [
-                    fidelity(_clipped(plane), judge.truth(number, plane))
-                    for number, (_, plane) in enumerate(planes(event.enhancement.image))
-                ]
-                if before:
-                    yield Measured("input", mean_and_sd(before)[0], 0, judge.count)
-                yield Measured("result", mean_and_sd(scores)[0], 0, judge.count)
-                yield event
-        except ValueError as error:
-            judge.refused = True
-            yield Notice(f"No measures: {error}")
-            if isinstance(event, Finished):
-                yield event
+            rows = judge.rows(event)
+        except Exception as error:
+            refused = True
+            yield Notice(f"No measures: {str(error).strip() or type(error).__name__}")
+        else:
+            yield from rows
 
 
 class _Judge:
     """The ground truth and the input of each plane, on the result's grid."""
 
-    def __init__(self, fus: xr.DataArray, ulm: xr.DataArray, settings: EnhanceSettings) -> None:
+    def __init__(
+        self,
+        fus: xr.DataArray,
+        take_ulm: Callable[[], xr.DataArray],
+        settings: EnhanceSettings,
+    ) -> None:
         self._planes = list(planes(fus))
-        self._ulm, self._settings = ulm, settings
+        self._take_ulm, self._settings = take_ulm, settings
+        self._ulm: xr.DataArray | None = None
         self._known: tuple[int, npt.NDArray[np.float32]] | None = None
-        self.refused = False
+        self._before: list[Fidelity] = []
 
-    @property
-    def count(self) -> int:
-        return len(self._planes)
+    def rows(self, event: Preview | Finished) -> list[Measured]:
+        """What is to be shown after an estimate of one plane, or after the result."""
+        from napari_fus_ulm.metrics.fidelity import fidelity, mean_and_sd
 
-    def truth(self, number: int, like: xr.DataArray) -> npt.NDArray[np.float32]:
+        count, before = len(self._planes), self._before
+        found: list[Measured] = []
+        if isinstance(event, Preview):
+            truth = self._truth(event.plane, event.image)
+            if event.plane == len(before):
+                before.append(fidelity(self._input_grey(event.plane), truth))
+                found.append(Measured("input", before[-1], event.plane, count))
+            score = fidelity(_clipped(event.image), truth)
+            return [*found, Measured("preview", score, event.plane, count)]
+        scores = [
+            fidelity(_clipped(plane), self._truth(number, plane))
+            for number, (_, plane) in enumerate(planes(event.enhancement.image))
+        ]
+        if before:
+            found.append(Measured("input", mean_and_sd(before)[0], 0, count))
+        return [*found, Measured("result", mean_and_sd(scores)[0], 0, count)]
+
+    def _truth(self, number: int, like: xr.DataArray) -> npt.NDArray[np.float32]:
         from napari_fus_ulm.pairs.reference import reference_on_grid
 
+        if self._ulm is None:
+            self._ulm = self._take_ulm()
         if self._known is None or self._known[0] != number:
             index, _ = self._planes[number]
             plane = ulm_plane(self._ulm, index)
             self._known = number, reference_on_grid(plane, like)
         return self._known[1]
 
-    def input_grey(self, number: int) -> npt.NDArray[Any]:
+    def _input_grey(self, number: int) -> npt.NDArray[Any]:
         from napari_fus_ulm.inference.enhance import input_on_grid
 
         return _clipped(input_on_grid(self._planes[number][1], self._settings))
@@ -166,22 +183,47 @@ def mismatch(fus: xr.DataArray, ulm: xr.DataArray) -> str:
     return ""
 
 
+def displacement(fus: xr.DataArray, ulm: xr.DataArray) -> str:
+    """Say that two images that are compared do not lie on each other; empty when they do.
+
+    Half a fUS pixel is forgiven: images whose first pixel centres were put on one point lie
+    nearly as far beside each other. Nothing is said where a pixel size is assumed.
+    """
+    if not all(scan.attrs.get("spacing_known", True) for scan in (fus, ulm)):
+        return ""
+    beside = np.abs(_corners(fus) - _corners(ulm))
+    if (beside <= 0.5 * np.asarray(spacing_of(fus)) + 1e-6).all():
+        return ""
+    return (
+        f"“{ulm.name}” lies {np.hypot(*beside.T).max():.2g} mm beside “{fus.name}”; they are "
+        "compared pixel by pixel as if they lay on each other."
+    )
+
+
+def _corners(scan: xr.DataArray) -> npt.NDArray[np.float64]:
+    """Outer corners (first, last) of a scan's plane: y and x in mm."""
+    half = np.asarray(spacing_of(scan)) / 2
+    first, last = ([float(scan[axis][at]) for axis in "yx"] for at in (0, -1))
+    return np.stack([first - half, last + half])
+
+
 def _leading(scan: xr.DataArray) -> dict[str, int]:
     return {str(dim): scan.sizes[dim] for dim in scan.dims[:-2]}
 
 
-def coherence_run(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Any]:
+def coherence_run(take_fus: Callable[[], xr.DataArray], settings: EnhanceSettings) -> Iterator[Any]:
     """Everything that happens after a click on *Show patch coherence*; for a thread too.
 
     Parameters
     ----------
-    fus : xarray.DataArray
-        One plane; axes of length 1 are left out.
+    take_fus : callable
+        Reads one plane; axes of length 1 are left out.
     settings : EnhanceSettings
     """
     if "torch" not in sys.modules:
         yield Progress(0, 0, LOADING)
     from napari_fus_ulm.inference.coherence import coherence_events
 
+    fus = take_fus()
     single = {str(dim): 0 for dim in fus.dims[:-2] if fus.sizes[dim] == 1}
     yield from coherence_events(fus.isel(single), settings)

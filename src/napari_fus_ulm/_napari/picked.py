@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from napari_fus_ulm._napari.layer_scans import LayerParts, parts_of, scan_of_parts
 from napari_fus_ulm._napari.placing import Placement, placement_of
 from napari_fus_ulm._napari.replay import Source
-from napari_fus_ulm._napari.selection import Corrections
 from napari_fus_ulm.io.common import modality_of
+from napari_fus_ulm.scan import spacing_of
 from napari_fus_ulm.selection import Selection
 
 if TYPE_CHECKING:
@@ -25,21 +28,25 @@ class Picked:
 
     Parameters
     ----------
-    scan : xarray.DataArray
-        The part that is used.
+    outline : xarray.DataArray
+        The part that is used, as for its axes and its place; where it is a mean over time, one
+        frame stands for it, because averaging a film takes a while.
+    take : callable
+        Reads the part that is used from the layer as it is then; for a thread.
     placement : Placement
         Where the layer lies.
     source : Source
         Where it came from.
     """
 
-    scan: xr.DataArray
+    outline: xr.DataArray
+    take: Callable[[], xr.DataArray]
     placement: Placement
     source: Source
 
 
 def pick(
-    layer: Image, scan: xr.DataArray, corrections: Corrections, selection: Selection
+    layer: Image, scan: xr.DataArray, selection: Selection, answers: Mapping[str, Any]
 ) -> Picked:
     """Take a part of a layer.
 
@@ -48,10 +55,10 @@ def pick(
     layer : napari.layers.Image
     scan : xarray.DataArray
         The whole layer.
-    corrections : Corrections
-        What the user has said about it.
     selection : Selection
         The part.
+    answers : mapping
+        What `layer_to_scan` is told about the layer.
     """
     path = _path(layer, scan)
     record = scan.attrs.get("provenance")
@@ -60,8 +67,9 @@ def pick(
     source = {
         "layer": layer.name,
         "path": path,
-        "spacing": corrections.spacing,
-        "leading": "time" if corrections.leading == "time" else None,
+        # Always: the layer may say otherwise than its file (its scale, its axis labels).
+        "spacing": spacing_of(scan),
+        "leading": "time" if "time" in scan.dims and layer.ndim == 3 else None,
         "simulated": record.get("seed") if phantom and isinstance(record, dict) else None,
         "slice": selection.slices if scan.sizes.get("k", 1) > 1 else None,
         "time": all_times if selection.times is None else selection.times,
@@ -69,8 +77,27 @@ def pick(
     # What was chosen when the file was loaded holds where nothing was chosen here.
     loaded = scan.attrs.get("loaded", {})
     source |= {key: value for key, value in loaded.items() if source.get(key) in (None, "")}
-    placement = placement_of(layer, scan, selection)
-    return Picked(selection.of(scan), placement, Source.from_mapping(source))
+    return Picked(
+        outline(scan, selection),
+        partial(_take, parts_of(layer), dict(answers), selection),
+        placement_of(layer, scan, selection),
+        Source.from_mapping(source),
+    )
+
+
+def outline(scan: xr.DataArray, selection: Selection) -> xr.DataArray:
+    """The part of a scan as for its axes and its place, without computing a mean.
+
+    Raises
+    ------
+    ScanError
+        If there is no such slice or time.
+    """
+    return (replace(selection, times=0) if selection.times == "mean" else selection).of(scan)
+
+
+def _take(parts: LayerParts, answers: Mapping[str, Any], selection: Selection) -> xr.DataArray:
+    return selection.of(scan_of_parts(parts, **answers).scan)
 
 
 def shown_numbers(viewer: ViewerModel, layer: Image, scan: xr.DataArray) -> dict[str, int]:

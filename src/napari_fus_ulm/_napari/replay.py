@@ -25,7 +25,7 @@ class Source:
     path : str
         The file; empty when there is none.
     spacing : tuple of float or None
-        Pixel size in mm (dy, dx), where it is not the file's.
+        Pixel size in mm (dy, dx) that was used; None takes the file's.
     leading : str or None
         What the first of three axes was taken for, where the file leaves it open.
     slice : int or None
@@ -105,7 +105,7 @@ def copy_as_command(settings: EnhanceSettings, source: Source) -> str:
         lines.append(f"# The layer “{source.layer}” came from no file: save it as {path} first.")
     words = ["napari-fus-ulm", "enhance", path]
     if source.spacing is not None:
-        words += ["--spacing", ",".join(f"{side:.6g}" for side in source.spacing[-2:])]
+        words += ["--spacing", ",".join(f"{side:.9g}" for side in source.spacing[-2:])]
     if source.image:
         words += ["--image", str(source.image + 1)]
     if source.leading == "time":
@@ -139,4 +139,4 @@ def _stem(source: Source) -> str:
 
 
 def _rounded(spacing: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(float(f"{side:.6g}") for side in spacing)
+    return tuple(float(f"{side:.9g}") for side in spacing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
@@ -13,7 +13,7 @@ from napari_fus_ulm._napari.controls import Signal, menu_on
 from napari_fus_ulm._napari.files import ask_and_save
 from napari_fus_ulm._napari.replay import Source, copy_as_command, copy_as_python
 from napari_fus_ulm._napari.result_layers import OURS
-from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.inference.settings import EnhanceSettings, Values
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -68,14 +68,18 @@ class ResultActions(QWidget):
         return None
 
     def replay(self) -> tuple[EnhanceSettings, Source] | None:
-        """What made the chosen result; the values as they were taken then."""
+        """What made the chosen result; values and precision as they were taken then."""
         layer = self.chosen()
         if layer is None:
             self.failed.emit("The result is no longer among the layers; run again.")
             return None
         record = layer.metadata[OURS]
         settings = EnhanceSettings.from_mapping(record["settings"])
-        settings = dataclasses.replace(settings, values=record["provenance"]["values"])
+        made = record["provenance"]
+        if made["values"] in get_args(Values):  # "grey" only a file can say
+            settings = dataclasses.replace(settings, values=made["values"])
+        if settings.precision == "auto":
+            settings = dataclasses.replace(settings, precision=made["precision"])
         return settings, Source.from_mapping(record["source"])
 
     def copy_python(self) -> None:

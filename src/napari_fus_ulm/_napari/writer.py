@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write an image layer; pixel size, position, units and what is known of it are kept.
@@ -36,10 +39,13 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         raise ScanError(f"The layer “{meta.get('name', '')}” is empty; there is nothing to write.")
     rgb = bool(meta.get("rgb", False))
     ndim = image.ndim - 1 if rgb else image.ndim
+    moved = _moved_by(meta, ndim)
     parts = LayerParts(
         data=image,
         scale=list(meta.get("scale", [1.0] * ndim)),
-        translate=list(meta.get("translate", [0.0] * ndim)),
+        translate=[
+            float(a + b) for a, b in zip(meta.get("translate", [0.0] * ndim), moved, strict=True)
+        ],
         units=list(meta.get("units") or ["pixel"] * ndim),
         axis_labels=[str(label) for label in meta.get("axis_labels") or [""] * ndim],
         rgb=rgb,
@@ -47,3 +53,21 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         metadata=meta.get("metadata") or {},
     )
     return [str(io.write(path, scan_of_parts(parts).scan))]
+
+
+def _moved_by(meta: dict[str, Any], ndim: int) -> npt.NDArray[np.float64]:
+    """Return the shift that a layer's affine adds; refuse what pixels on a grid cannot show."""
+    from napari_fus_ulm.scan import ScanError
+
+    affine = np.eye(ndim + 1) if meta.get("affine") is None else np.asarray(meta["affine"], float)
+    turn = meta.get("rotate")
+    turned = turn is not None and not np.allclose(turn, np.eye(ndim))
+    sheared = meta.get("shear") is not None and bool(np.any(meta["shear"]))
+    if turned or sheared or not np.allclose(affine[:-1, :-1], np.eye(ndim)):
+        raise ScanError(
+            f"The layer “{meta.get('name', '')}” is rotated, sheared or scaled by its transform, "
+            "which the file would lose. Reset the layer's transform, or resample the image, and "
+            "save again."
+        )
+    shift: npt.NDArray[np.float64] = affine[:-1, -1]
+    return shift

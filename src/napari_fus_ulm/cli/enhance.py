@@ -15,7 +15,6 @@ from napari_fus_ulm.cli.console import (
     progress,
     say,
 )
-from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io import SUFFIXES_WRITE
 from napari_fus_ulm.selection import Selection, as_times
@@ -37,7 +36,9 @@ def command(
         float | None,
         typer.Option(help="Result pixels per native pixel, 3 to 5; or --pixel-um.", min=1),
     ] = None,
-    pixel_um: Annotated[float, typer.Option(help="Result pixel in µm.")] = DEFAULT.pixel_um,
+    pixel_um: Annotated[
+        float | None, typer.Option(help="Result pixel in µm (20 by default).")
+    ] = None,
     spacing: Annotated[
         str | None, typer.Option(help="Pixel size of the input in mm: 0.1 or 0.1,0.11 (y,x).")
     ] = None,
@@ -73,7 +74,7 @@ def command(
             settings = EnhanceSettings.from_mapping(
                 {
                     "mode": mode,
-                    "pixel_um": pixel_um,
+                    "pixel_um": DEFAULT.pixel_um if pixel_um is None else pixel_um,
                     "values": values,
                     "steps": steps,
                     "samples": samples,
@@ -90,6 +91,8 @@ def command(
                     "weights": str(weights) if weights else None,
                 }
             )
+            if gain is not None and pixel_um is not None:
+                raise ValueError("Give --gain or --pixel-um, not both: one follows from the other.")
             if leading not in ("slice", "time"):
                 raise ValueError(f"--leading is {leading!r}; it must be slice or time.")
             part = Selection(slices=None if slice is None else slice - 1, times=_times(time))
@@ -110,12 +113,13 @@ def command(
                 result = _run(scan, chosen, path.name)
                 made.append(_save(result, target))
                 say(f"{path.name} -> {target} ({result.seconds:.1f} s)")
-            except (ValueError, OSError, EnhanceError) as error:
+            except Exception as error:
                 if len(files) == 1:
                     raise
                 failed += 1
-                made.append({"input": str(path), "error": str(error)})
-                say(f"Failed: {error}")
+                sentence = str(error) or type(error).__name__
+                made.append({"input": str(path), "error": sentence})
+                say(f"Failed: {path.name}: {sentence}")
         if json:
             print_json(made)
         else:
@@ -172,9 +176,15 @@ def _read(path: Path, spacing: list[float] | None, image: int) -> xr.DataArray:
 
 
 def _with_gain(settings: EnhanceSettings, scan: xr.DataArray, gain: float) -> EnhanceSettings:
+    from napari_fus_ulm.generators.checkpoint import bundled_weights, read_card
     from napari_fus_ulm.pairs.prepare import native_pixel_um
 
-    return dataclasses.replace(settings, pixel_um=native_pixel_um(scan) / gain)
+    weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
+    finest, pixel = read_card(weights).pixel_um, native_pixel_um(scan) / gain
+    # A gain is a round number: ×5 of 99 µm means the generator's 20 µm, not 19.8.
+    if 0.95 * finest <= pixel < finest:
+        pixel = finest
+    return dataclasses.replace(settings, pixel_um=pixel)
 
 
 def _run(scan: xr.DataArray, settings: EnhanceSettings, name: str) -> Enhancement:

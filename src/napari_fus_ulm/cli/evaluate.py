@@ -93,7 +93,7 @@ def _one(image: Path, reference: Path) -> Fidelity:
 
     from napari_fus_ulm.io import read_one
     from napari_fus_ulm.metrics.fidelity import fidelity
-    from napari_fus_ulm.pairs.intensity import count_unit, fus_to_grey, ulm_to_grey
+    from napari_fus_ulm.pairs.intensity import fus_to_grey
     from napari_fus_ulm.pairs.reference import reference_on_grid
 
     scan = read_one(image).squeeze(drop=True)
@@ -105,7 +105,7 @@ def _one(image: Path, reference: Path) -> Fidelity:
     elif scan.attrs.get("modality") == "fus":
         grey = fus_to_grey(scan.values, values)
     else:
-        grey = ulm_to_grey(scan.values, count_unit(scan.values))
+        grey = reference_on_grid(scan, scan)
     return fidelity(grey, truth)
 
 

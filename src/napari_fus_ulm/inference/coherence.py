@@ -1,8 +1,9 @@
 """Patch coherence: what neighbouring patches say when each is sampled on its own.
 
 The study's figure: the left patch in red, its right neighbour in green, agreement in yellow. With
-half-overlapping patches the even columns alone cover the frame, and so do the odd ones: every
-pixel has been generated twice. Agreement is self-consistency, not truth.
+half-overlapping patches the even columns cover the frame and the odd ones all but its outer edges:
+where both lie, every pixel has been generated twice, and only there anything is shown. Agreement
+is self-consistency, not truth.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from napari_fus_ulm.scan import spacing_of
 PATCH = 128
 """Patch side of training; coherence is about patches of that size."""
 SHARED, INDEPENDENT = 0, 1
+Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Coherence:
     ----------
     left, right : xarray.DataArray
         Grey levels in [0, 1] on the result's grid, from patches of even and of odd columns; 0
-        where no patch of that kind lies.
+        where not both lie.
     corners : (n, 4, 2) array
         Corners (y, x) of every patch, mm.
     settings : EnhanceSettings
@@ -76,13 +78,18 @@ def coherence_events(
     Raises
     ------
     ValueError
-        If ``fus`` is not 2-D.
+        If ``fus`` is not 2-D, or not wider than one patch.
     """
     if fus.ndim != 2:
         raise ValueError("Patch coherence works on one plane; choose a slice or a time first.")
     ready = prepare(fus, replace(settings, patch=PATCH, overlap=PATCH // 2, window="hann"))
-    applied, frame = ready.applied, ready.frames[0]
+    applied, frame = ready.applied, ready.frame(0)
     tiling = applied.tiling(frame.shape)
+    if all(tile.column == 0 for tile in tiling.tiles):
+        raise ValueError(
+            f"The image is {frame.shape[1]} result pixels wide, no more than one patch of {PATCH}: "
+            "there are no neighbouring patches to compare."
+        )
     whole = frame_noise(tiling.padded, settings.seed, SHARED)
     steps, _ = evaluations(settings, applied.model)
 
@@ -92,7 +99,9 @@ def coherence_events(
         key = (settings.seed, INDEPENDENT, tile.row, tile.column)
         return frame_noise(tiling.side, *key)[0]
 
-    def one_side(parity: int) -> Generator[Progress | Notice, None, xr.DataArray]:
+    def one_side(
+        parity: int,
+    ) -> Generator[Progress | Notice, None, tuple[Array, npt.NDArray[np.bool_]]]:
         share = 0.0
         source = sample_patches(
             applied, frame, noise, steps, keep=lambda tile: tile.column % 2 == parity
@@ -110,10 +119,11 @@ def coherence_events(
             else:
                 yield event
         grey = applied.model.to_grey(torch.from_numpy(np.ascontiguousarray(image))).numpy()
-        return plane_on_result(ready, np.where(covered, np.clip(grey, 0.0, 1.0), 0.0))
+        return np.clip(grey, 0.0, 1.0), covered
 
-    left = yield from one_side(0)
-    right = yield from one_side(1)
+    (even, has_even), (odd, has_odd) = (yield from one_side(0)), (yield from one_side(1))
+    both = has_even & has_odd
+    left, right = (plane_on_result(ready, np.where(both, side, 0.0)) for side in (even, odd))
     corners = np.array(
         [
             [

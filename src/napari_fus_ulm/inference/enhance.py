@@ -46,6 +46,7 @@ from napari_fus_ulm.pairs.intensity import FusRange, fus_range, log_power
 from napari_fus_ulm.pairs.patches import position_channels
 from napari_fus_ulm.pairs.prepare import condition_grey, native_shape
 from napari_fus_ulm.scan import (
+    ScanError,
     check_image,
     check_scan,
     extent_of,
@@ -59,8 +60,31 @@ Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Plane:
+    """One plane at native sampling.
+
+    Attributes
+    ----------
+    label : str
+        Such as "slice 3/7"; empty for a single image.
+    stream : int
+        Noise stream: frames of a time series share one, slices have their own.
+    logged : (height, width) array
+        Logarithm of power.
+    limits : FusRange or None
+        Range shared by a time series; None for a plane that is the same everywhere and stays
+        black.
+    """
+
+    label: str
+    stream: int
+    logged: Array
+    limits: FusRange | None
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
-    """A scan ready for the generator: one conditioning frame per plane.
+    """A scan ready for the generator.
 
     Attributes
     ----------
@@ -72,10 +96,11 @@ class Prepared:
         What the numbers were taken for.
     native, target, result : tuple of int
         Shapes of the planes: at native sampling, on the generator's grid, of the result.
-    frames : list of Frame
-    streams : list of int
-        Noise stream of each plane: frames of a time series share one, slices have their own.
+    planes : list of Plane
+    position : (3, height, width) array
+        Channels of the generator's grid.
     notices : list of str
+        What the user was told; grows while the run goes on.
     """
 
     scan: xr.DataArray
@@ -86,9 +111,15 @@ class Prepared:
     native: Shape
     target: Shape
     result: Shape
-    frames: list[Frame]
-    streams: list[int]
+    planes: list[Plane]
+    position: Array
     notices: list[str]
+
+    def frame(self, number: int) -> Frame:
+        """What one plane is conditioned on, on the generator's grid."""
+        plane = self.planes[number]
+        grey = condition_grey(plane.logged, self.native, self.target, plane.limits)
+        return Frame(grey[None], self.position)
 
 
 def enhance(
@@ -154,9 +185,9 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
     steps, samples = evaluations(settings, ready.applied.model)
     images: list[Array] = []
     spreads: list[Array] = []
-    for number in range(len(ready.frames)):
+    for number, plane in enumerate(ready.planes):
         seen = _Moments(ready.target)
-        for sample in range(samples):
+        for sample in range(samples if plane.limits else 0):
             grey = yield from _sample_events(ready, settings, number, sample)
             seen.add(grey)
             if samples > 1:
@@ -169,7 +200,7 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
         images.append(_bin(seen.mean(), ready.result))
         if samples > 1:
             spreads.append(_bin(seen.deviation(), ready.result))
-        yield SliceDone(number, len(ready.frames))
+        yield SliceDone(number, len(ready.planes))
     yield Finished(_finish(ready, settings, images, spreads, time.monotonic() - begun))
 
 
@@ -177,12 +208,13 @@ def _sample_events(
     ready: Prepared, settings: EnhanceSettings, number: int, sample: int
 ) -> YieldingGenerator[Event, None, Array]:
     """Draw one sample of one plane; return its grey levels on the generator's grid."""
-    model, frame = ready.applied.model, ready.frames[number]
+    model, frame, plane = ready.applied.model, ready.frame(number), ready.planes[number]
     steps, samples = evaluations(settings, model)
-    key = (settings.seed, ready.streams[number], sample)
+    key = (settings.seed, plane.stream, sample)
     before = (number * samples + sample) * steps
-    total = len(ready.frames) * samples * steps
-    label = _label(number, len(ready.frames), sample, samples)
+    total = len(ready.planes) * samples * steps
+    which = f"sample {sample + 1}/{samples}" if samples > 1 else ""
+    label = " · ".join(part for part in (plane.label, which) if part)
     grey = np.zeros(frame.shape, np.float32)
     share = 0.0
     for event in _walk(ready.applied, frame, key, steps, settings.fusion):
@@ -196,6 +228,8 @@ def _sample_events(
             if samples == 1:
                 yield Preview(plane_on_result(ready, grey), event.step, event.steps, number)
         else:
+            if isinstance(event, Notice):
+                ready.notices.append(event.message)
             yield event
     return grey
 
@@ -230,7 +264,7 @@ def input_on_grid(fus: xr.DataArray, settings: EnhanceSettings) -> xr.DataArray:
         Grey levels in [0, 1] on the result's grid. Without a map in the card, the input's own.
     """
     ready = prepare(fus, settings)
-    grey = ready.frames[0].fus[0]
+    grey = ready.frame(0).fus[0]
     table = ready.card.training.get("input_map")
     return plane_on_result(ready, apply_monotone_map(grey, table) if table else grey)
 
@@ -250,8 +284,7 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
         With a sentence about what is wrong and what to do.
     """
     fus = check_scan(fus)
-    for _, plane in planes(fus):
-        check_image(plane)
+    blank = _check_planes(fus)
     weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
     model, card = _loaded(weights, weights.stat().st_mtime_ns if weights.exists() else 0)
     if settings.generator != card.generator:
@@ -288,11 +321,44 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     target = grid_shape(extent, card.pixel_um)
     position, said = _position(extent, target, settings, card)
     notices += said
-    frames, streams = _frames(fus, values, native, target, position)
+    if not fus.attrs.get("leading_axis_known", True):
+        notices.append(
+            f"The file does not say whether its {fus.shape[0]} images are slices or times; "
+            f"{'times' if fus.dims[0] == 'time' else 'slices'} were assumed."
+        )
+    found = _planes(fus, values, native, blank)
+    if blank:
+        same = ", ".join(found[number].label for number in blank)
+        notices.append(f"Nothing to enhance, the same value everywhere: {same}; left black.")
     result = grid_shape(extent, settings.pixel_um)
     return Prepared(
-        fus, applied, card, weights, values, native, target, result, frames, streams, notices
+        fus, applied, card, weights, values, native, target, result, found, position, notices
     )
+
+
+def _check_planes(fus: xr.DataArray) -> list[int]:
+    """Check every plane; return the numbers of those that are the same everywhere.
+
+    Raises
+    ------
+    ScanError
+        If a plane cannot be enhanced (naming it), or all are the same everywhere.
+    """
+    blank: list[int] = []
+    every = list(planes(fus))
+    for number, (_, plane) in enumerate(every):
+        try:
+            check_image(plane)
+        except ScanError as error:
+            if len(every) == 1:
+                raise
+            values = plane.values
+            if not np.isfinite(values).all() or values.min() != values.max():
+                raise ScanError(f"Image {number + 1} of {len(every)}: {error}") from error
+            blank.append(number)
+            if len(blank) == len(every):
+                raise
+    return blank
 
 
 @lru_cache(maxsize=2)
@@ -305,10 +371,11 @@ def _loaded(weights: Path, modified: int) -> tuple[Generator, Card]:
 def _values(fus: xr.DataArray, settings: EnhanceSettings) -> tuple[str, list[str]]:
     if settings.values != "auto":
         return settings.values, []
-    stored = str(fus.attrs.get("values", "unknown"))
-    if stored != "unknown":
-        return stored, []
-    guess = guess_values(fus.values)
+    guess = str(fus.attrs.get("values", "unknown"))
+    if guess == "unknown":
+        guess = guess_values(fus.values)
+    elif not fus.attrs.get("values_guessed", False):
+        return guess, []
     return guess, [f"The file does not say what its values are; «{guess}» was guessed."]
 
 
@@ -332,24 +399,38 @@ def _position(
     return known, []
 
 
-def _frames(
-    fus: xr.DataArray, values: str, native: Shape, target: Shape, position: Array
-) -> tuple[list[Frame], list[int]]:
-    frames, streams = [], []
-    found = [(index, log_power(plane.values, values)) for index, plane in planes(fus)]
-    ranges: dict[tuple[tuple[str, int], ...], FusRange] = {}
-    order: dict[tuple[tuple[str, int], ...], int] = {}
-    for index, logged in found:
-        # Frames of one time series differ in nothing but the data: same range, same noise.
-        place = tuple((dim, n) for dim, n in index.items() if dim != "time")
-        if place not in ranges:
-            series = [log for other, log in found if place == _place(other)]
-            binned = [log if log.shape == native else area_mean(log, native) for log in series]
-            ranges[place], order[place] = fus_range(np.stack(binned)), len(order)
-        grey = condition_grey(logged, native, target, ranges[place])
-        frames.append(Frame(grey[None], position))
-        streams.append(order[place])
-    return frames, streams
+def _planes(fus: xr.DataArray, values: str, native: Shape, blank: list[int]) -> list[Plane]:
+    """Bring every plane to native sampling and settle its range and noise stream."""
+    every = [(_place(index), plane) for index, plane in planes(fus)]
+    logs: list[Array] = []
+    for number, (_, plane) in enumerate(every):
+        logged = (
+            np.zeros(plane.shape, np.float32)
+            if number in blank
+            else (log_power(plane.values, values))
+        )
+        logs.append(logged if logged.shape == native else area_mean(logged, native))
+    # Frames of one time series differ in nothing but the data: same range, same noise.
+    places = list(dict.fromkeys(place for place, _ in every))
+    limits = {}
+    for place in places:
+        series = [
+            log
+            for n, ((at, _), log) in enumerate(zip(every, logs, strict=True))
+            if at == place and n not in blank
+        ]
+        if series:
+            limits[place] = fus_range(np.stack(series))
+    word = "time" if fus.dims[:-2] == ("time",) else "slice"
+    return [
+        Plane(
+            f"{word} {n + 1}/{len(every)}" if len(every) > 1 else "",
+            places.index(place),
+            log,
+            None if n in blank else limits[place],
+        )
+        for n, ((place, _), log) in enumerate(zip(every, logs, strict=True))
+    ]
 
 
 def _place(index: dict[str, int]) -> tuple[tuple[str, int], ...]:
@@ -358,15 +439,6 @@ def _place(index: dict[str, int]) -> tuple[tuple[str, int], ...]:
 
 def _bin(image: Array, shape: Shape) -> Array:
     return image if image.shape == shape else area_mean(image, shape)
-
-
-def _label(plane: int, planes_: int, sample: int, samples: int) -> str:
-    parts = []
-    if planes_ > 1:
-        parts.append(f"slice {plane + 1}/{planes_}")
-    if samples > 1:
-        parts.append(f"sample {sample + 1}/{samples}")
-    return " · ".join(parts)
 
 
 class _Moments:

@@ -43,7 +43,8 @@ class EnhanceSettings:
     samples : int
         Samples averaged in *Balanced*, 2 to 64.
     seed : int
-        Seed of the noise. The same seed gives the same result on any machine's processor.
+        Seed of the noise, which is the same on every machine; results then agree to the
+        arithmetic's precision.
     patch, overlap : int
         Side of a patch and overlap of neighbouring patches, in result pixels.
     window : {"box", "hann"}

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
 
+MULTIPLE = 8
+"""Tiles start and end on multiples of this, where the networks' own coarse pixels do."""
 SMALLEST = 128
 """Frames are padded to at least this side, the patch size of training."""
 
@@ -69,11 +71,13 @@ def starts(size: int, patch: int, overlap: int) -> list[int]:
     Parameters
     ----------
     size, patch, overlap : int
-        ``overlap`` < ``patch`` ≤ ``size``.
+        ``overlap`` < ``patch`` ≤ ``size``. The overlap is rounded up so that patches start on
+        multiples of :data:`MULTIPLE`.
     """
     if not 0 <= overlap < patch <= size:
         raise ValueError(f"A patch of {patch} with overlap {overlap} does not fit {size} pixels.")
-    step = patch - overlap
+    # Networks halve their input three times: a start between their pixels is another image.
+    step = max(MULTIPLE, (patch - overlap) // MULTIPLE * MULTIPLE)
     found = list(range(0, size - patch, step))
     return [*found, size - patch]
 
@@ -140,8 +144,7 @@ def pad_frame(frame: Array, padded: tuple[int, int]) -> Array:
     return np.pad(frame, widths, mode="symmetric")
 
 
-def batches(tiling: Tiling, area: int) -> Iterator[tuple[Tile, ...]]:
-    """Groups of tiles that together have at most ``area`` pixels (at least one tile)."""
-    n = max(1, area // (tiling.side[0] * tiling.side[1]))
+def batches(tiling: Tiling, n: int) -> Iterator[tuple[Tile, ...]]:
+    """Groups of at most ``n`` tiles."""
     for first in range(0, len(tiling.tiles), n):
         yield tiling.tiles[first : first + n]

@@ -9,7 +9,7 @@ patches, their number at once, or the device.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,6 @@ class Applied:
     overlap: int
     window: str
     batch: int
-    notices: list[str] = field(default_factory=list)
 
     def tiling(self, shape: tuple[int, int]) -> Tiling:
         """The grid of patches over a frame."""
@@ -67,18 +66,25 @@ class Applied:
         ):
             return self.model.predict(on, times, fus_on, position_on).float().cpu()
 
-    def shrink(self) -> str | None:
-        """Take less memory: half the batch, then half the patch; None when nothing is left."""
-        tile = min(self.patch**2, self.batch * PATCH_AREA)
-        if self.batch > 1 and self.batch * PATCH_AREA > self.patch**2:
-            self.batch = max(self.batch // 2, 1)
-            return f"Memory ran out: going on with {self.batch} patches at once."
-        smaller = max(256, self.patch // 16 * 8)
-        if smaller < self.patch and self.overlap <= smaller * 3 // 4:
-            self.patch = smaller
-            self.batch = max(1, tile // 2 // PATCH_AREA)
-            return f"Memory ran out: going on with patches of {smaller} pixels."
-        return None
+    def at_once(self, side: tuple[int, int]) -> int:
+        """Tiles of this size that are evaluated together."""
+        return max(1, self.batch * PATCH_AREA // (side[0] * side[1]))
+
+    def fewer(self, side: tuple[int, int]) -> str | None:
+        """Evaluate half as many tiles of this size together; None if it is one already."""
+        now = self.at_once(side)
+        if now == 1:
+            return None
+        self.batch = -(-(now // 2) * side[0] * side[1] // PATCH_AREA)
+        return f"Memory ran out: going on with {now // 2} patches at once."
+
+    def smaller(self, side: tuple[int, int]) -> str | None:
+        """Take smaller patches with the same overlap; None if they cannot get smaller."""
+        patch = max(256, max(side) // 16 * 8)
+        if patch >= max(side) or self.overlap > patch * 3 // 4:
+            return None
+        self.patch = patch
+        return f"Memory ran out: going on with patches of {patch} pixels."
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +138,16 @@ def sample_frame(
                 if not is_out_of_memory(error):
                     raise
             # Outside the handler, so that the failed evaluation's memory is free again.
-            yield _smaller(applied)
+            side = applied.tiling(frame.shape).side
+            said = applied.fewer(side) or applied.smaller(side)
+            if said is None:
+                raise EnhanceError(
+                    "Memory ran out even with the smallest patches. Close other programs, or "
+                    "enhance a smaller image."
+                )
+            yield Notice(said)
 
     yield from sample_ddim(predict, noise, trailing_times(steps))
-
-
-def _smaller(applied: Applied) -> Notice:
-    said = applied.shrink()
-    if said is None:
-        raise EnhanceError(
-            "Memory ran out even with the smallest patches. Close other programs, or choose a "
-            "coarser result pixel."
-        )
-    return Notice(said)
 
 
 def _fuse(
@@ -155,13 +158,11 @@ def _fuse(
     fus, position = _padded(frame, tiling)
     x = torch.from_numpy(pad_frame(x.numpy(), tiling.padded))
     total = torch.zeros(tiling.padded)
-    done = 0
-    for group in batches(tiling, applied.batch * PATCH_AREA):
+    for group in batches(tiling, applied.at_once(tiling.side)):
         cut = _cutter(group)
         clean = applied.run(cut(x[0]), t, cut(fus), cut(position))
         for one, tile in zip(clean[:, 0], group, strict=True):
             total[tile.rows, tile.columns] += torch.from_numpy(tile.weight) * one
-        done += len(group)
         yield Tick(len(group) / len(tiling.tiles))
     total /= torch.from_numpy(tiling.total_weight())
     return total[None, None, : frame.shape[0], : frame.shape[1]]
@@ -195,8 +196,7 @@ def sample_patches(
     total, weight = torch.zeros(tiling.padded), torch.zeros(tiling.padded)
     first = 0
     while first < len(chosen):
-        area = tiling.side[0] * tiling.side[1]
-        group = tuple(chosen[first : first + max(1, applied.batch * PATCH_AREA // area)])
+        group = tuple(chosen[first : first + applied.at_once(tiling.side)])
         cut = _cutter(group)
         conditions = cut(fus), cut(position)
         noise = torch.stack([noise_of(tile) for tile in group])
@@ -204,11 +204,17 @@ def sample_patches(
         try:
             clean = yield from _sample_group(applied, conditions, noise, steps, share)
         except Exception as error:
-            if not is_out_of_memory(error) or len(group) == 1:
+            if not is_out_of_memory(error):
                 raise
             clean = None
         if clean is None:
-            yield _smaller(applied)
+            said = applied.fewer(tiling.side)
+            if said is None:
+                raise EnhanceError(
+                    f"Memory ran out with a single patch of {tiling.side[1]} × {tiling.side[0]} "
+                    "pixels. Choose a smaller patch under Advanced."
+                )
+            yield Notice(said)
             continue
         for one, tile in zip(clean[:, 0], group, strict=True):
             total[tile.rows, tile.columns] += torch.from_numpy(tile.weight) * one

@@ -60,11 +60,8 @@ def image_scan(
     """
     kind = request.modality or modality or modality_of(request.path)
     known = _in_plane(request.spacing, spacing)
-    guess = values_kind or guess_values(values)
     if values_kind is None:
         kwargs.setdefault("values_guessed", True)
-    if values_kind is None and kind == "ulm" and guess == "display" and values.dtype != np.uint8:
-        guess = "linear"  # bubble counts are small integers too
     pixel = assumed_pixel(kind)
     return make_scan(
         values,
@@ -72,11 +69,18 @@ def image_scan(
         spacing=(pixel, pixel) if known is None else known,
         spacing_known=known is not None,
         modality=kind,
-        values_kind=guess,
+        values_kind=values_kind or guess_kind(values, kind),
         source=kwargs.pop("source", str(request.path)),
         name=name or stem_of(request.path),
         **kwargs,
     )
+
+
+def guess_kind(values: npt.NDArray[Any], modality: str) -> str:
+    """Guess the transform of a file's values; bubble counts are small integers too."""
+    guess = guess_values(values)
+    counts = modality == "ulm" and guess == "display" and values.dtype != np.uint8
+    return "linear" if counts else guess
 
 
 def _in_plane(
@@ -150,7 +154,12 @@ def read_folder(folder: Path, read_one: Callable[[Path], xr.DataArray]) -> xr.Da
     from napari_fus_ulm.io import suffix_of
 
     skipped = (".csv", ".npz")
-    files = [p for p in folder.iterdir() if p.is_file() and suffix_of(p) not in (None, *skipped)]
+    # macOS puts "._slice1.tif" beside "slice1.tif" on foreign disks.
+    files = [
+        p
+        for p in folder.iterdir()
+        if p.is_file() and not p.name.startswith(".") and suffix_of(p) not in (None, *skipped)
+    ]
     files.sort(key=lambda p: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", p.name)])
     if not files:
         raise ScanError(f"The folder “{folder.name}” holds no image that can be read.")
@@ -160,6 +169,8 @@ def read_folder(folder: Path, read_one: Callable[[Path], xr.DataArray]) -> xr.Da
 
 def stack(scans: Sequence[xr.DataArray], *, source: str, name: str) -> xr.DataArray:
     """Put 2-D scans of one shape and pixel size on top of each other along k.
+
+    Scans that know their ``z``, evenly spaced, are put at their places, in that order.
 
     Raises
     ------
@@ -177,18 +188,38 @@ def stack(scans: Sequence[xr.DataArray], *, source: str, name: str) -> xr.DataAr
                 f"“{first.name}” ({' × '.join(map(str, first.shape))}); 2-D images of one shape "
                 "and pixel size were expected."
             )
-    attrs = {k: v for k, v in first.attrs.items() if k not in ("values", "modality", "source")}
+    spacing = [step_of(first, "j"), step_of(first, "i")]
+    origin = [float(first["y"][0]), float(first["x"][0])]
+    own = ["values", "modality", "source", "leading_axis_known", "slice_spacing_known"]
+    if any(s.attrs.get("voxel_to_world") != first.attrs.get("voxel_to_world") for s in scans):
+        own.append("voxel_to_world")  # that of one slice is not that of the others
+    attrs = {key: value for key, value in first.attrs.items() if key not in own}
+    if place := _even_places(scans):
+        scans = sorted(scans, key=lambda scan: float(scan["z"]))
+        origin, spacing = [place[0], *origin], [place[1], *spacing]
+    else:
+        attrs["leading_axis_known"] = False
     return make_scan(
         np.stack([scan.values for scan in scans]),
-        spacing=[step_of(first, "j"), step_of(first, "i")],
-        origin=[float(first["y"][0]), float(first["x"][0])],
+        spacing=spacing,
+        origin=origin,
         modality=first.attrs["modality"],
         values_kind=first.attrs["values"],
         source=source,
         name=name,
-        leading_axis_known=False,
-        **attrs,
-    )
+    ).assign_attrs(attrs)
+
+
+def _even_places(scans: Sequence[xr.DataArray]) -> tuple[float, float] | None:
+    """Return first place and distance (mm) of slices that all know theirs, None if uneven."""
+    if not all("z" in scan.coords for scan in scans):
+        return None
+    places = np.sort([float(scan["z"]) for scan in scans])
+    steps = np.diff(places)
+    mean = float(steps.mean()) if steps.size else 0.0
+    if not mean > 0 or np.abs(steps - mean).max() > 1e-2 * mean:
+        return None
+    return float(places[0]), mean
 
 
 # ---------------------------------------------------------------- side information
@@ -202,7 +233,8 @@ def describe(scan: xr.DataArray) -> dict[str, Any]:
         "name": scan.name,
         "dims": [str(dim) for dim in scan.dims],
         "shape": list(scan.shape),
-        "spacing": {dim: step_of(scan, dim) for dim in axes},
+        # Also that of a slice cut out of a volume, which has a place and a thickness.
+        "spacing": {d: step_of(scan, d) for d, axis in AXIS_OF.items() if axis in scan.coords},
         "origin": {dim: float(scan[AXIS_OF[dim]][0]) for dim in axes},
         "attrs": plain(scan.attrs),
     }
@@ -237,6 +269,7 @@ def rebuild(
     block: Mapping[str, Any],
     *,
     spacing: Mapping[str, float | None] | None = None,
+    origin: Mapping[str, float] | None = None,
 ) -> xr.DataArray:
     """Make a scan of pixels and the side information that was written with them.
 
@@ -248,9 +281,9 @@ def rebuild(
         The pixels; axes of size 1 may be more or fewer than were written.
     block : mapping
         What `describe` returned.
-    spacing : mapping, optional
-        Pixel size (mm) from the file's own header by dim. It wins where it differs, because
-        another program may have corrected it.
+    spacing, origin : mapping, optional
+        Pixel size and centre of the first pixel (mm) from the file's own header by dim. They win
+        where they differ, because another program may have corrected them.
     """
     dims = [str(dim) for dim in block["dims"]]
     shape = [int(size) for size in block["shape"]]
@@ -265,8 +298,11 @@ def rebuild(
     for dim, size in (spacing or {}).items():
         if dim in step and size and not np.isclose(size, step[dim], rtol=1e-4):
             step[dim] = size
-            attrs["spacing_known"] = True
+            attrs["slice_spacing_known" if dim == "k" else "spacing_known"] = True
     start = {dim: float(block["origin"][dim]) for dim in step}
+    for dim, place in (origin or {}).items():
+        if dim in start and abs(place - start[dim]) > 1e-3 * step[dim]:
+            start[dim] = place
     # make_scan takes two or three numbers; a k that is not there gets any.
     full = {"k": 1.0, **step}
     modality = request.modality or str(attrs.pop("modality", "unknown"))
@@ -284,9 +320,15 @@ def rebuild(
         spacing_known=known,
         time=block.get("time"),
         name=block.get("name") or stem_of(request.path),
-        **attrs,
     )
-    return scan.assign_coords({str(a): float(v) for a, v in block.get("at", {}).items()})
+    # Not as keywords: an attribute may be called "name" or "origin".
+    scan = scan.assign_attrs({key: value for key, value in attrs.items() if value is not None})
+    dim_of = {axis: dim for dim, axis in AXIS_OF.items()}
+    for axis, place in block.get("at", {}).items():
+        thick = block["spacing"].get(dim_of.get(axis, ""))
+        told = {"units": "mm", "spacing": float(thick)} if thick else {"units": "mm"}
+        scan = scan.assign_coords({axis: xr.Variable((), float(place), told)})
+    return scan
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:

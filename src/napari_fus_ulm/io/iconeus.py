@@ -22,6 +22,7 @@ def read_iconeus(request: Request) -> list[xr.DataArray]:
     Poses on a regular grid (a volume acquired slice by slice) become the elevation axis k;
     other poses stay on ``pose``.
     """
+    from h5py import is_hdf5
     from pyiconeus import Scan
 
     try:
@@ -29,7 +30,9 @@ def read_iconeus(request: Request) -> list[xr.DataArray]:
             warnings.simplefilter("ignore", RuntimeWarning)  # "only one probe pose" is no news
             scan = Scan(request.path)
     except (RuntimeError, ValueError):
-        # pyiconeus 1.0 gives up on poses that form no regular volume, and takes a film of four
+        if not is_hdf5(request.path):
+            raise
+        # Version 1: pyiconeus 1.0 gives up on poses that form no regular volume, and takes a film of four
         # poses for its four-array probe; the images themselves are fine.
         return [_by_poses(request)]
     voxels: npt.NDArray[Any] = np.asarray(scan.voxels)
@@ -47,10 +50,13 @@ def read_iconeus(request: Request) -> list[xr.DataArray]:
     extra = {
         "subject": scan.subjectTag,
         "session": scan.sessionTag,
-        "acquired": scan.acquisitionDate.isoformat(),
-        "probe": scan.probe.name,
-        "transmit_frequency_hz": float(scan.ultrafastTransmitFrequency) * 1e6,
     }
+    if scan.acquisitionDate.year > 1970:  # pyiconeus' stand-in for none
+        extra["acquired"] = scan.acquisitionDate.isoformat()
+    if not is_hdf5(request.path):
+        # Version 1 does not hold these; pyiconeus fills in guesses and defaults.
+        extra["probe"] = scan.probe.name
+        extra["transmit_frequency_hz"] = float(scan.ultrafastTransmitFrequency) * 1e6
     scans = []
     for number in range(voxels.shape[5]):
         # (lateral, elevation, depth, time, pose) → (time, pose, elevation, depth, lateral)
@@ -106,7 +112,10 @@ def _make(
     name: str,
     extra: dict[str, Any],
 ) -> xr.DataArray:
-    """Make the scan of (time, pose, k, j, i) voxels, without its singleton axes."""
+    """Make the scan of (time, pose, k, j, i) voxels, without its singleton axes.
+
+    A single slice keeps its place ``z``.
+    """
     scan = image_scan(
         request,
         values,
@@ -119,8 +128,9 @@ def _make(
         name=name,
         **extra,
     )
-    single = {dim: 0 for dim in ("time", "pose", "k") if scan.sizes[dim] == 1}
-    return scan.isel(single, drop=True)
+    single = {dim: 0 for dim in ("time", "pose") if scan.sizes[dim] == 1}
+    scan = scan.isel(single, drop=True)
+    return scan.isel(k=0) if scan.sizes["k"] == 1 else scan
 
 
 def _shift(by: float) -> npt.NDArray[np.float64]:

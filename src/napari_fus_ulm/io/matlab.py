@@ -11,10 +11,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.io.common import Request, image_scan, length_in_mm, stem_of
-from napari_fus_ulm.io.tracks import density_map
+from napari_fus_ulm.io.tracks import density_map, map_pixel
 from napari_fus_ulm.scan import ScanError
 
 _MAPS = {"MatOut": "counts", "MatOut_zdir": "axial direction", "MatOut_vel": "speed (mm/s)"}
+_PALA_AXES = ("llz", "llx")
+"""Depth and lateral pixel centres, in wavelengths."""
 
 
 def read_matlab(request: Request) -> list[xr.DataArray]:
@@ -53,11 +55,22 @@ def _pala_maps(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
     ulm = found.get("ULM") if isinstance(found.get("ULM"), dict) else {}
     wavelength = _wavelength(found, ulm or {})
     spacing = _pala_pixel(found, ulm or {}, wavelength)
+    place = {"spacing": spacing, "origin": _pala_corner(found, wavelength)}
     scans = []
     for variable, quantity in _MAPS.items():
         for label, image in _images(variable, found.get(variable)):
-            scans.append(_scan(request, image, label, "ulm", spacing=spacing, quantity=quantity))
+            scans.append(_scan(request, image, label, "ulm", quantity=quantity, **place))
     return scans
+
+
+def _pala_corner(
+    found: dict[str, Any], wavelength: float | None
+) -> tuple[float, float] | None:
+    """Return the centre (mm) of the first pixel, where the axes tell it."""
+    first = [np.asarray(found.get(axis, []), dtype=float).reshape(-1)[:1] for axis in _PALA_AXES]
+    if wavelength is None or not all(tick.size and np.isfinite(tick).all() for tick in first):
+        return None
+    return float(first[0][0]) * wavelength, float(first[1][0]) * wavelength
 
 
 def _wavelength(found: dict[str, Any], ulm: dict[str, Any]) -> float | None:
@@ -74,7 +87,7 @@ def _pala_pixel(
     if wavelength is None:
         return None
     steps = []
-    for axis in ("llz", "llx"):
+    for axis in _PALA_AXES:
         ticks = np.asarray(found.get(axis, []), dtype=float).reshape(-1)
         if ticks.size > 1:
             steps.append(float(np.diff(ticks).mean()) * wavelength)
@@ -109,6 +122,8 @@ def _nerf(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
         spacing = None
         if len(steps) == 3 and all(steps):
             spacing = [float(s or 0) for s in (steps[2], steps[0], steps[1])]
+        elif len(steps) == 2 and all(steps):
+            spacing = [float(s or 0) for s in steps]
         axes = [2, 0, 1] if data.ndim == 3 else [3, 2, 0, 1]
         values = data.transpose(axes) if data.ndim > 2 else data
         dims = {2: ("j", "i"), 3: ("k", "j", "i"), 4: ("time", "k", "j", "i")}[data.ndim]
@@ -154,13 +169,10 @@ def _pala_tracks(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
         tracks = _tracks(value)
         if not tracks:
             continue
-        pixel = 0.01
-        if isinstance(request.spacing, int | float):
-            pixel = float(request.spacing)
         factor = wavelength or 0.1  # λ at 15 MHz, said to be an assumption below
         scan = density_map(
             [np.asarray(track[:, [1, 0]], dtype=float) * factor for track in tracks],
-            pixel_mm=pixel,
+            pixel_mm=map_pixel(request),
             source=str(request.path),
             name=f"{stem_of(request.path)} · {variable}",
             spacing_known=wavelength is not None,

@@ -18,6 +18,7 @@ from napari_fus_ulm.io.common import (
     BLOCK,
     Request,
     describe,
+    guess_kind,
     modality_of,
     read_sidecar,
     rebuild,
@@ -32,7 +33,6 @@ from napari_fus_ulm.scan import (
     DIMS,
     ScanError,
     assumed_pixel,
-    guess_values,
     scan_from_affine,
     step_of,
 )
@@ -43,6 +43,8 @@ _FREQUENCIES = {
     "transmit_frequency_hz": ("TransmitFrequency", "UltrasoundTransmitFrequency"),
 }
 """Both spellings of fUSI-BIDS are in use."""
+_OURS = ("RepetitionTime", "VolumeTiming", "DelayAfterTrigger", "Description", BLOCK)
+"""What we write into a sidecar ourselves."""
 
 
 def read_nifti(request: Request) -> list[xr.DataArray]:
@@ -56,22 +58,24 @@ def read_nifti(request: Request) -> list[xr.DataArray]:
             "time, pose) were expected."
         )
     values = values.reshape(values.shape + (1,) * (3 - values.ndim))
-    affine, known = _affine(image)
+    affine, known, placed = _affine(image)
     # NIfTI (i, j, k, time, pose) → (time, pose, k, j, i)
     values = np.moveaxis(values, (0, 1, 2), (-1, -2, -3))
     block = sidecar.get(BLOCK)
     if isinstance(block, dict):
-        sizes = np.linalg.norm(affine[:3, :3], axis=0)
-        step = dict(zip(AXIS_OF, sizes.tolist(), strict=True)) if known else {}
-        return [rebuild(request, values, block, spacing=step)]
+        scan = rebuild(request, values, block)
+        if bids := {key: value for key, value in sidecar.items() if key not in _OURS}:
+            scan = scan.assign_attrs(bids=bids)
+        return [_placed_by(affine, scan) if placed and request.spacing is None else scan]
     values, affine = _depth_second(values, affine)
     dims = [*DIMS[: values.ndim - 3], "k", "j", "i"] if values.ndim > 3 else ["k", "j", "i"]
+    modality = request.modality or modality_of(request.path)
     scan = scan_from_affine(
         values,
         _chosen_spacing(request, affine, known),
         dims=dims,
-        modality=request.modality or modality_of(request.path),
-        values_kind=guess_values(values),
+        modality=modality,
+        values_kind=guess_kind(values, modality),
         values_guessed=True,
         source=str(request.path),
         spacing_known=known or request.spacing is not None,
@@ -79,18 +83,48 @@ def read_nifti(request: Request) -> list[xr.DataArray]:
         time=_times(image, sidecar, values.shape[0]) if "time" in dims else None,
         **_bids(sidecar),
     )
-    for dim in ("time", "pose", "k"):
-        if scan.sizes.get(dim) == 1:
-            scan = scan.isel({dim: 0}, drop=True)
+    single = {dim: 0 for dim in ("time", "pose") if scan.sizes.get(dim) == 1}
+    scan = scan.isel(single, drop=True)
+    if scan.sizes["k"] == 1:
+        scan = scan.isel(k=0, drop=not (placed and request.spacing is None))
     return [scan]
 
 
-def _affine(image: Any) -> tuple[npt.NDArray[np.float64], bool]:
-    """Return the matrix (k, j, i) → (z, y, x) in mm, and whether the file states its scale."""
+def _placed_by(affine: npt.NDArray[np.float64], scan: xr.DataArray) -> xr.DataArray:
+    """Put a scan that we wrote where its header says; another program may have registered it."""
+    header = affine[[2, 1, 0, 3]][:, [2, 1, 0, 3]]
+    if np.allclose(header, _matrix(scan), rtol=1e-4, atol=1e-5):
+        return scan
+    full = scan if "k" in scan.dims else scan.drop_vars("z", errors="ignore")
+    if "k" not in full.dims:
+        full = full.expand_dims("k", axis=full.ndim - 2)
+    moved = scan_from_affine(
+        full.values,
+        affine,
+        dims=[str(dim) for dim in full.dims],
+        time=scan["time"].values if "time" in scan.dims else None,
+        name=str(scan.name),
+    )
+    told = {key: value for key, value in scan.attrs.items() if key != "voxel_to_world"}
+    moved = moved.assign_attrs(told)
+    sizes = np.linalg.norm(affine[:3, 1:3], axis=0)
+    if not np.allclose(sizes, [step_of(scan, "j"), step_of(scan, "i")], rtol=1e-4):
+        moved.attrs["spacing_known"] = True
+    if "k" in scan.dims:
+        if not np.isclose(step_of(moved, "k"), step_of(scan, "k"), rtol=1e-4):
+            moved.attrs["slice_spacing_known"] = True
+        return moved
+    unplaced = "z" not in scan.coords and np.allclose(affine[0], [1, 0, 0, 0], atol=1e-5)
+    return moved.isel(k=0, drop=unplaced)
+
+
+def _affine(image: Any) -> tuple[npt.NDArray[np.float64], bool, bool]:
+    """Return the matrix (k, j, i) → (z, y, x) in mm; whether the file states scale, position."""
     header = image.header
     unit = header.get_xyzt_units()[0]
     factor = {"meter": 1e3, "mm": 1.0, "micron": 1e-3}.get(unit, 1.0)
-    if int(header.get("sform_code", 0)) > 0 or int(header.get("qform_code", 0)) > 0:
+    placed = int(header.get("sform_code", 0)) > 0 or int(header.get("qform_code", 0)) > 0
+    if placed:
         matrix = np.array(image.affine, dtype=float)
     else:
         # nibabel's stand-in centres the image and mirrors x; only the voxel size is in the file.
@@ -100,7 +134,7 @@ def _affine(image: Any) -> tuple[npt.NDArray[np.float64], bool]:
     sizes = np.linalg.norm(matrix[:3, :3], axis=0)
     # 1 × 1 × 1 without a unit is what programs write that know no voxel size.
     known = not (unit == "unknown" and np.allclose(sizes, 1.0)) and bool((sizes > 0).all())
-    return matrix[[2, 1, 0, 3]][:, [2, 1, 0, 3]], known
+    return matrix[[2, 1, 0, 3]][:, [2, 1, 0, 3]], known, known and placed
 
 
 def _depth_second(
@@ -169,9 +203,8 @@ def write_nifti(path: Path, scan: xr.DataArray) -> None:
     image = nifti(np.asarray(full.values, dtype=np.float32), _matrix(scan))
     image.header.set_xyzt_units("mm" if scan.attrs.get("spacing_known", True) else 0, "sec")
     # What somebody wrote into the file beside it is kept, save for the timing, which is ours.
-    timing = ("RepetitionTime", "VolumeTiming", "DelayAfterTrigger", BLOCK)
     sidecar: dict[str, Any] = {**read_sidecar(path), **scan.attrs.get("bids", {})}
-    sidecar = {key: value for key, value in sidecar.items() if key not in timing}
+    sidecar = {key: value for key, value in sidecar.items() if key not in _OURS}
     sidecar["Description"] = words(scan)
     if "time" in scan.dims and scan.sizes["time"] > 1:
         times = scan["time"].values
@@ -194,14 +227,21 @@ def write_nifti(path: Path, scan: xr.DataArray) -> None:
 
 
 def _matrix(scan: xr.DataArray) -> npt.NDArray[np.float64]:
-    """Return NIfTI's matrix (i, j, k) → (x, y, z) of a scan in mm."""
+    """Return NIfTI's matrix (i, j, k) → (x, y, z) of a scan in mm.
+
+    ``voxel_to_world`` gives the directions of an oblique scan and where its coordinates are 0;
+    the scan may since have been cut or brought to other pixels, which its coordinates tell.
+    """
+    own = np.eye(4)
+    for row, (dim, axis) in enumerate(AXIS_OF.items()):
+        if axis in scan.coords:
+            own[row, row] = step_of(scan, dim)
+            own[row, 3] = float(np.atleast_1d(scan[axis].values)[0])
     told = scan.attrs.get("voxel_to_world")
-    matrix = np.eye(4)
+    matrix = own
     if told is not None and np.shape(told) == (4, 4):
-        matrix = np.asarray(told, dtype=float)
-    else:
-        for row, (dim, axis) in enumerate(AXIS_OF.items()):
-            if axis in scan.coords:
-                matrix[row, row] = step_of(scan, dim)
-                matrix[row, 3] = float(np.atleast_1d(scan[axis].values)[0])
+        world: npt.NDArray[np.float64] = np.array(told, dtype=float)
+        sizes = np.linalg.norm(world[:3, :3], axis=0)
+        world[:3, :3] /= np.where(sizes > 0, sizes, 1.0)
+        matrix = world @ own
     return matrix[[2, 1, 0, 3]][:, [2, 1, 0, 3]]

@@ -52,7 +52,8 @@ def _series(request: Request, series: Any, told: dict[str, Any], count: int) -> 
     axes = series.axes
     step = told.get("spacing", {})
     if block := told.get("block"):
-        return [rebuild(request, values, block, spacing=step)]
+        corner = dict(zip("ji", told.get("origin", ()), strict=False))
+        return [rebuild(request, values, block, spacing=step, origin=corner)]
     kind = None
     if "S" in axes:
         values = luminance(np.moveaxis(values, axes.index("S"), -1))
@@ -158,7 +159,7 @@ def _tag_image(tif: tifffile.TiffFile) -> dict[str, Any]:
             return told
         per_unit = tag.value[0] / tag.value[1]
         per_inch = per_unit * 25.4 / MM_PER[unit]
-        if not ij and (unit == "inch" or any(abs(per_inch - dpi) < 0.6 for dpi in _PRINTERS)):
+        if unit in ("inch", "in") or (not ij and any(abs(per_inch - dpi) < 0.6 for dpi in _PRINTERS)):
             return told
         told["spacing"][dim] = MM_PER[unit] / per_unit
     if ij.get("spacing"):
@@ -194,7 +195,7 @@ def write_tiff(path: Path, scan: xr.DataArray) -> None:
     if scan.attrs.get("spacing_known", True):
         metadata |= {"PhysicalSizeY": dy, "PhysicalSizeYUnit": "mm"}
         metadata |= {"PhysicalSizeX": dx, "PhysicalSizeXUnit": "mm"}
-        if "k" in dims:
+        if "k" in dims and scan.attrs.get("slice_spacing_known", True):
             metadata |= {"PhysicalSizeZ": step_of(scan, "k"), "PhysicalSizeZUnit": "mm"}
         tags = {"resolution": (10.0 / dx, 10.0 / dy), "resolutionunit": "CENTIMETER"}
     if "time" in dims and scan.sizes["time"] > 1:

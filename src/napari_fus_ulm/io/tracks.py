@@ -161,18 +161,25 @@ def _map(
     known = factor is not None
     if factor is None:
         # A field of view is 1 to 100 mm wide: m, mm and µm cannot be confused.
-        span = max(float(np.ptp(np.concatenate(tracks), axis=0).max()), 0.0) if tracks else 0.0
+        points = np.concatenate([np.empty((0, 2)), *tracks])
+        points = points[np.isfinite(points).all(axis=1)]
+        span = float(np.ptp(points, axis=0).max()) if len(points) else 0.0
         factor = 1e3 if span < 0.1 else 1.0 if span <= 200 else 1e-3
-    pixel = request.spacing
-    if isinstance(pixel, Sequence):
-        pixel = pixel[-1]
     return density_map(
         [track * factor for track in tracks],
-        pixel_mm=float(pixel) if pixel else ASSUMED_ULM_PIXEL_MM,
+        pixel_mm=map_pixel(request),
         source=str(request.path),
         name=stem_of(request.path),
         spacing_known=known,
     )
+
+
+def map_pixel(request: Request) -> float:
+    """Return the side (mm) of the square pixels that tracks are drawn in."""
+    pixel = request.spacing
+    if isinstance(pixel, Sequence):
+        pixel = pixel[-1]
+    return float(pixel) if pixel else ASSUMED_ULM_PIXEL_MM
 
 
 def _wrong_header(request: Request, header: list[str]) -> ScanError:

@@ -9,8 +9,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
 from napari_fus_ulm.pairs.prepare import PreparedPair, prepare_pair
+from napari_fus_ulm.pairs.reference import reference_on_grid
+from napari_fus_ulm.scan import ScanError, check_image, extent_of, make_scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,9 @@ def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
     Raises
     ------
     ValueError
-        If there is no pair, a file has no partner, or two files share a name.
+        If there is no pair, a file has no partner, two files share a name, or an image cannot be
+        used; the sentence names the file.
     """
-    from napari_fus_ulm.io import read_one
-
     fus, ulm = _by_name(folder / "fus"), _by_name(folder / "ulm")
     alone = sorted(set(fus) ^ set(ulm))
     if alone or not fus:
@@ -90,14 +92,42 @@ def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
             f"{folder} must hold fus/ and ulm/ with files of equal names; "
             + (f"without a partner: {', '.join(alone)}." if alone else "no file was found there.")
         )
-    return [
-        prepare_pair(
-            read_one(fus[name], modality="fus").squeeze(),
-            read_one(ulm[name], modality="ulm").squeeze(),
-            pixel_um,
+    return [_prepare_files(fus[name], ulm[name], pixel_um) for name in sorted(fus)]
+
+
+def _prepare_files(fus_path: Path, ulm_path: Path, pixel_um: float) -> PreparedPair:
+    """Check and prepare the pair of two files."""
+    from napari_fus_ulm.io import read_one
+
+    current = fus_path
+    try:
+        fus = read_one(fus_path, modality="fus").squeeze()
+        check_image(fus)
+        current = ulm_path
+        ulm = read_one(ulm_path, modality="ulm").squeeze()
+        _check_reference(ulm)
+        ready = prepare_pair(fus, ulm, pixel_um)
+    except ValueError as error:
+        raise ValueError(f"{current}: {error}") from error
+    # As in evaluation, where grey levels are not taken for counts. The extents are equal.
+    shape = ready.fus.shape
+    pixel = [side / n for side, n in zip(extent_of(ulm), shape, strict=True)]
+    return PreparedPair(ready.fus, reference_on_grid(ulm, make_scan(ready.fus, spacing=pixel)))
+
+
+def _check_reference(ulm: xr.DataArray) -> None:
+    """Say why a ULM image cannot be trained on; unlike fUS it may be empty."""
+    if ulm.ndim != 2:
+        raise ScanError(
+            f"The image has the axes {tuple(map(str, ulm.dims))}; one 2-D plane (depth, lateral) "
+            "was expected: save one slice per file."
         )
-        for name in sorted(fus)
-    ]
+    wrong = int(ulm.size - np.isfinite(ulm.values).sum())
+    if wrong:
+        raise ScanError(
+            f"{wrong} of {ulm.size} pixels are NaN or infinite; replace them (for instance by 0) "
+            "first."
+        )
 
 
 def _by_name(folder: Path) -> dict[str, Path]:

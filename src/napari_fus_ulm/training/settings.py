@@ -47,7 +47,7 @@ class TrainSettings:
     precision : {"bfloat16", "float32"}
         Of the network's arithmetic; weights stay float32.
     workers : int
-        Processes that simulate phantoms.
+        Processes that simulate phantoms; at least 1.
 
     Raises
     ------
@@ -84,6 +84,11 @@ class TrainSettings:
             ("steps", 1, 10**9),
             ("batch", 1, 4096),
             ("patch", 32, 4096),
+            ("pixel_um", 1.0, 200.0),
+            ("learning_rate", 1e-9, 1.0),
+            ("ema", 0.0, 0.999999),
+            ("checkpoint_minutes", 0.0, 1e6),
+            ("workers", 1, 1024),
         ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(
