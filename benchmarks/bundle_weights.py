@@ -38,7 +38,8 @@ def main() -> None:
     card = read_card(source)
     settings = card.training["settings"]
     first = settings["seed"] * SEED_BLOCK
-    pairs = data.load_phantoms(range(first, first + settings["phantoms"]), options.run / "phantoms")
+    seeds = range(first, first + settings["phantoms"])
+    pairs = data.load_phantoms(seeds, card.pixel_um, options.run / "phantoms")
     card.training["field_mm"] = field_mm(pairs, card.pixel_um)
     card.training["input_map"] = fit_monotone_map(pairs[:MAP_PAIRS])
     card.training["command"] = (

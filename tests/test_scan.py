@@ -223,3 +223,15 @@ def test_from_confusius_takes_what_confusius_makes():
     scan = from_confusius(da)
     assert spacing_of(scan) == pytest.approx((0.1, 0.11))
     assert float(scan["x"][0]) == pytest.approx(-3)
+
+
+def test_from_confusius_takes_attributes_of_any_name():
+    awkward = {"name": "n", "spacing": 3, "origin": "o", "affine": [1], "dims": 2, "time": "noon"}
+    da = make_scan(noise(20, 30), spacing=0.1).assign_attrs(awkward)
+    assert awkward.items() <= from_confusius(da).attrs.items()
+
+
+@pytest.mark.parametrize("times", [[0, 2, 1], [0, 1, 1], [0, np.nan, 1]])
+def test_times_must_increase(times: list[float]):
+    with pytest.raises(ScanError, match="do not increase"):
+        make_scan(noise(3, 9, 9), spacing=0.1, time=times)

@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+import threading
 import time
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -11,10 +13,13 @@ import xarray as xr
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
-from napari_fus_ulm._napari import layers as layers_module
+from napari_fus_ulm._napari import measure
+from napari_fus_ulm._napari.layer_scans import layer_to_scan
 from napari_fus_ulm._napari.layers import scan_to_layer
 from napari_fus_ulm._napari.result_layers import OURS
-from napari_fus_ulm.generators.checkpoint import BUNDLED
+from napari_fus_ulm.inference.events import Finished
+from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.io import write
 from napari_fus_ulm.scan import make_scan
 
 
@@ -81,7 +86,7 @@ def test_sample_pair_is_enhanced_and_measured(open_dock, click, qtbot):
     from napari_fus_ulm.metrics.fidelity import fidelity
     from napari_fus_ulm.pairs.reference import reference_on_grid
 
-    truth = reference_on_grid(dock.ulm.picked().scan, result.metadata["xarray"])
+    truth = reference_on_grid(dock.ulm.picked().take(), result.metadata["xarray"])
     assert rows["result"] == fidelity(result.data, truth)
     assert dock.notices.texts() == []
     assert dock.run.state == "ready"
@@ -106,9 +111,6 @@ def test_copied_script_makes_the_same_image(open_dock, click, tmp_path, monkeypa
     )
 
 
-@pytest.mark.skipif(
-    not (BUNDLED / "diffusion.safetensors").exists(), reason="the package has no weights yet"
-)
 def test_bundled_weights_on_the_sample_pair(open_dock, click):
     viewer, dock = open_dock(weights=None, steps=8, precision="auto")
     dock.open_sample()
@@ -172,6 +174,227 @@ def test_cancel_half_way_keeps_the_dock_alive(open_dock, click, small_pair, qtbo
     names = [layer.name for layer in viewer.layers]
     assert not any("preview" in name for name in names)
     assert len(names) == 2
+
+
+def test_cancel_with_the_real_generator_comes_soon(open_dock, qtbot):
+    viewer, dock = open_dock(weights=None, steps=100, patch=128, overlap=32)
+    values = np.random.default_rng(0).gamma(2.0, 1.0, (40, 40))
+    add(viewer, make_scan(values, spacing=0.1, modality="fus", values_kind="linear", name="fus"))
+    qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: any("preview" in x.name for x in viewer.layers), timeout=120_000)
+    begun = time.monotonic()
+    with qtbot.waitSignal(dock.runner.ended, timeout=60_000) as end:
+        qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
+    assert end.args == ["cancelled", ""]
+    # A second is the aim on idle cores; these may be busy.
+    assert time.monotonic() - begun < 3.0
+    assert dock.run.button.text() == "Enhance"
+
+
+def test_tip_of_at_once_is_true(open_dock):
+    import torch
+
+    from napari_fus_ulm.inference.translate import PATCH_AREA, Applied
+
+    _, dock = open_dock()
+    default = EnhanceSettings()
+    tip = dock.settings.advanced._fields["batch"].toolTip()
+    assert f"a patch of {default.patch} counts for {default.patch**2 // PATCH_AREA}" in tip
+    part = (default.patch, default.overlap, default.window, default.batch)
+    applied = Applied(torch.nn.Identity(), torch.device("cpu"), "float32", *part)
+    assert applied.at_once((default.patch, default.patch)) == 1
+
+
+def test_a_result_that_cannot_be_measured_is_kept(open_dock, click, small_pair, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("mat1 and mat2")
+
+    viewer, dock = open_dock()
+    fus, ulm = small_pair
+    truth = add(viewer, ulm, name="true")
+    add(viewer, fus)
+    dock.ulm.choose(truth)
+    # The package has a function of this name too.
+    monkeypatch.setattr(import_module("napari_fus_ulm.metrics.fidelity"), "fidelity", fail)
+    click(dock)
+    assert dock.notices.error == ""
+    assert dock.notices.texts() == ["No measures: mat1 and mat2"]
+    assert result_of(viewer)
+    assert dock.run.status.text().startswith("Done in")
+
+
+def test_a_result_that_is_there_outlives_a_cancel(open_dock, small_pair, qtbot, monkeypatch):
+    """Measuring comes after the result, and is all that a late Cancel can stop."""
+    go_on, real = threading.Event(), measure._Judge.rows
+
+    def slow(judge, event):
+        if isinstance(event, Finished):
+            go_on.wait(60)
+        return real(judge, event)
+
+    monkeypatch.setattr(measure._Judge, "rows", slow)
+    viewer, dock = open_dock()
+    fus, ulm = small_pair
+    truth = add(viewer, ulm, name="true")
+    add(viewer, fus)
+    dock.ulm.choose(truth)
+    qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
+    try:
+        qtbot.waitUntil(
+            lambda: any(x.name.endswith("(generated)") for x in viewer.layers), timeout=60_000
+        )
+        with qtbot.waitSignal(dock.runner.ended, timeout=60_000) as end:
+            dock.cancel()
+            go_on.set()
+    finally:
+        go_on.set()
+    assert end.args == ["cancelled", ""]
+    assert dock.run.status.text().startswith("Done in")
+    assert not any("cancelled" in layer.name for layer in viewer.layers)
+
+
+def film_of(fus, count=7):
+    rng = np.random.default_rng(0)
+    noise = rng.gamma(5.0, 0.2, (count, *fus.shape)).astype(np.float32)
+    return fus.values * noise
+
+
+def test_a_film_is_looked_through_once_and_averaged_in_the_worker(
+    open_dock, click, small_pair, monkeypatch
+):
+    from napari_fus_ulm import selection as selection_module
+    from napari_fus_ulm._napari import layer_scans
+
+    guessed, averaged = [], []
+
+    def guess(image, real=layer_scans.guess_values):
+        guessed.append(threading.current_thread() is threading.main_thread())
+        return real(image)
+
+    def average(scan, real=selection_module.mean_over_time):
+        averaged.append(threading.current_thread() is threading.main_thread())
+        return real(scan)
+
+    monkeypatch.setattr(layer_scans, "guess_values", guess)
+    monkeypatch.setattr(selection_module, "mean_over_time", average)
+    viewer, dock = open_dock()
+    fus, ulm = small_pair
+    truth = add(viewer, ulm, name="true")
+    frames = film_of(fus)
+    dy, dx = (float(c[1] - c[0]) for c in (fus["y"], fus["x"]))
+    layer = viewer.add_image(
+        frames, name="film pwd", scale=(1.0, dy, dx), translate=(0.0, dy / 2, dx / 2),
+        units=("s", "mm", "mm"),
+    )  # fmt: skip
+    dock.ulm.choose(truth)
+    dock.fus.form.depth_um.setValue(1000 * dy + 0.01)
+    dock.fus._on_slider_rest()
+    assert dock.settings.values.itemText(0) == "linear (guessed)"
+    assert guessed == [True]
+    assert averaged == []
+    layer.data[:] *= 2.0  # in place: nobody is told
+    click(dock)
+    assert dock.notices.error == ""
+    assert guessed == [True, False]
+    assert averaged == [False]
+    np.testing.assert_allclose(dock.fus.picked().take().values, layer.data.mean(axis=0), rtol=1e-5)
+
+
+def test_everything_a_layer_leaves_open_is_said(open_dock, small_pair):
+    viewer, dock = open_dock()
+    fus, _ = small_pair
+    stack = make_scan(
+        np.stack([fus.values] * 3), spacing=(0.1, 0.1), modality="fus", values_kind="linear",
+        name="stack",
+    )  # fmt: skip
+    layer = add(viewer, stack, rotate=(0.0, 0.0, 10.0))
+    said = dock.notices.texts()
+    assert any("distance of the slices" in text for text in said)
+    assert any("rotated" in text for text in said)
+    dock.fus.form.slice_um.setValue(400.0)
+    assert not any("distance of the slices" in text for text in dock.notices.texts())
+    ulm = viewer.add_image(
+        np.random.default_rng(0).random((300, 400)), name="turned ULM", scale=(0.01, 0.01),
+        units="mm", rotate=5,
+    )  # fmt: skip
+    assert dock.fus.layer is layer
+    dock.ulm.choose(ulm)
+    assert any("turned ULM" in t and "rotated" in t for t in dock.notices.texts())
+
+
+def test_a_ulm_that_lies_beside_is_measured_with_a_warning(open_dock, click, small_pair):
+    fus, ulm = small_pair
+    viewer, dock = open_dock()
+    y, x = (float(ulm[axis][0]) for axis in "yx")
+    truth = add(viewer, ulm, name="ULM")
+    layer = add(viewer, fus, name="fUS")
+    dock.ulm.choose(truth)
+    assert dock.notices.texts() == []
+    truth.translate = (y, x + 0.04)
+    dock.ulm.read_if_new()
+    assert dock.notices.texts() == []
+    truth.translate = (y + 3.0, x + 4.0)
+    click(dock)
+    said = (
+        "“ULM” lies 5 mm beside “fUS”; they are compared pixel by pixel as if they lay on each "
+        "other."
+    )
+    assert dock.notices.texts() == [said]
+    assert "result" in dock.table.rows()
+    layer.translate = (float(fus["y"][0]) + 3.0, float(fus["x"][0]) + 4.0)
+    dock.fus.read_if_new()
+    assert dock.notices.texts() == []
+
+
+@pytest.mark.parametrize("kind", ["scaled", "as times"])
+def test_copied_script_replays_what_the_layer_said(
+    open_dock, click, small_pair, tmp_path, monkeypatch, kind
+):
+    """The pixel size and the meaning of the first axis may be those of the layer, not the file."""
+    import tifffile
+
+    fus = small_pair[0]
+    path = tmp_path / "s_pwd.tif"
+    if kind == "scaled":
+        write(path.with_suffix(".ome.tif"), fus)
+        path = path.with_suffix(".ome.tif")
+    else:
+        tifffile.imwrite(path, film_of(fus), photometric="minisblack")
+    viewer, dock = open_dock(steps=1, precision="auto")
+    if kind == "scaled":
+        [layer] = viewer.open(path, plugin="napari-fus-ulm")
+        layer.scale = (0.2, 0.2)
+    else:
+        [layer] = viewer.open(path, plugin="napari")
+        layer.axis_labels = ("time", "y", "x")
+    dock.fus.choose(layer)
+    click(dock)
+    assert dock.notices.error == ""
+    result = result_of(viewer)
+    settings, source = dock.result.replay()
+    assert settings.precision == result.metadata[OURS]["provenance"]["precision"] != "auto"
+    assert source.spacing == pytest.approx((0.2, 0.2) if kind == "scaled" else (0.1, 0.1))
+    assert source.leading == ("time" if kind == "as times" else None)
+    dock.result.copy_command()
+    command = QGuiApplication.clipboard().text()
+    assert ("--spacing 0.2,0.2" if kind == "scaled" else "--leading time") in command
+    dock.result.copy_python()
+    monkeypatch.chdir(tmp_path)
+    scope = {}
+    exec(compile(QGuiApplication.clipboard().text(), "copied", "exec"), scope)
+    np.testing.assert_array_equal(np.squeeze(scope["result"].image.values), np.squeeze(result.data))
+
+
+def test_grey_values_are_left_to_the_file(open_dock, click, small_pair):
+    """A run can take grey levels from a file, but no setting can ask for them."""
+    viewer, dock = open_dock(steps=1)
+    grey = small_pair[0] / small_pair[0].max()
+    add(viewer, grey.assign_attrs(small_pair[0].attrs | {"values": "grey"}), name="pwd")
+    click(dock)
+    assert dock.notices.error == ""
+    dock.result.copy_command()
+    assert dock.notices.error == ""
+    assert "--values" not in QGuiApplication.clipboard().text()
 
 
 def test_a_rerun_keeps_earlier_results(open_dock, click, small_pair):
@@ -342,7 +565,7 @@ def test_film_is_averaged_and_lies_under_all_its_times(open_dock, click, small_p
     for time_ in (0, 6):
         viewer.dims.set_current_step(0, time_)
         assert np.asarray(result._slice.image.raw).max() > 0
-    again = layers_module.layer_to_scan(result)
+    again = layer_to_scan(result)
     assert again.scan.attrs["generated"] is True
 
 

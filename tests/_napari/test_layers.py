@@ -228,6 +228,12 @@ def test_backward_axes_are_turned_round():
     assert float(taken.scan["y"][0]) == pytest.approx(-1.9)
 
 
+def test_attributes_may_have_any_name():
+    scan = make_scan(noise(20, 30), spacing=0.1).assign_attrs(name="n", origin="o", dims=2)
+    taken = layer_to_scan(layer_of(scan)).scan
+    assert {"name": "n", "origin": "o", "dims": 2}.items() <= taken.attrs.items()
+
+
 def test_a_rotated_layer_is_mentioned():
     assert "transform" in kinds(layer_to_scan(Image(noise(20, 30), rotate=20)))
 

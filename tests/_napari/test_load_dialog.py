@@ -60,6 +60,22 @@ def test_corrections_before_loading(open_dock, film_file, qtbot):
     assert dock.settings.values.currentText() == "√ (square root) (from the file)"
 
 
+@pytest.mark.parametrize("kind", ["grey", "unknown", "sqrt"])
+def test_values_stay_what_the_file_says(open_dock, tmp_path, qtbot, kind):
+    viewer, dock = open_dock()
+    values = np.random.default_rng(0).random((20, 30))
+    scan = make_scan(values, spacing=0.1, modality="ulm", values_kind=kind)
+    dialog = opened(dock, write(tmp_path / "s_ulm.nii.gz", scan), dock.ulm, qtbot)
+    assert dialog.values.currentText().startswith("as the file says")
+    dialog._on_accept()
+    assert viewer.layers[0].metadata["xarray"].attrs["values"] == kind
+
+    again = opened(dock, tmp_path / "s_ulm.nii.gz", dock.ulm, qtbot)
+    again.values.choose("linear")
+    again._on_accept()
+    assert viewer.layers[1].metadata["xarray"].attrs["values"] == "linear"
+
+
 def test_folder_of_pictures_as_a_film(open_dock, tmp_path, qtbot):
     from skimage.io import imsave
 

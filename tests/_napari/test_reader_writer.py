@@ -112,3 +112,39 @@ def test_a_generated_layer_stays_generated(tmp_path: Path):
 def test_a_name_without_a_known_ending_is_explained(tmp_path: Path):
     with pytest.raises(ScanError, match="cannot be written"):
         write_image(str(tmp_path / "a.xyz"), np.eye(9), {"name": "a"})
+
+
+def test_what_was_assumed_is_assumed_after_saving_and_opening(tmp_path: Path):
+    from napari_fus_ulm._napari.layers import scan_to_layer
+
+    np.save(tmp_path / "stack.npy", np.random.default_rng(0).random((3, 12, 15)))
+    guessed = io.read_one(tmp_path / "stack.npy")
+    marks = {"spacing_known", "values_guessed", "leading_axis_known", "slice_spacing_known"}
+    expected = {key: key == "values_guessed" for key in marks}
+    assert {key: guessed.attrs[key] for key in marks} == expected
+    for suffix in (".npy", ".nii", ".ome.tif"):
+        data, kwargs, _ = scan_to_layer(guessed)
+        (path,) = write_image(
+            str(tmp_path / f"b{suffix}"), *Image(data, **kwargs).as_layer_data_tuple()[:2]
+        )
+        again = io.read_one(path)
+        assert {key: again.attrs.get(key) for key in marks} == expected
+
+
+def test_a_shift_in_the_layers_affine_is_written(tmp_path: Path):
+    affine = np.eye(3)
+    affine[:2, 2] = [5.0, -6.0]
+    layer = Image(np.eye(12), scale=(0.1, 0.1), translate=(1, 2), units=("mm", "mm"), affine=affine)
+    (path,) = write_image(str(tmp_path / "a.npy"), *layer.as_layer_data_tuple()[:2])
+    scan = io.read_one(path)
+    assert [float(scan[a][0]) for a in "yx"] == pytest.approx([6.0, -4.0])
+
+
+@pytest.mark.parametrize(
+    "transform", [{"rotate": 20}, {"shear": [0.1]}, {"affine": np.diag([2.0, 2.0, 1.0])}]
+)
+def test_a_transform_that_a_file_would_lose_is_refused(tmp_path: Path, transform):
+    layer = Image(np.eye(12), scale=(0.1, 0.1), units=("mm", "mm"), name="rat01", **transform)
+    with pytest.raises(ScanError, match="“rat01” is rotated, sheared or scaled"):
+        write_image(str(tmp_path / "a.npy"), *layer.as_layer_data_tuple()[:2])
+    assert not list(tmp_path.iterdir())

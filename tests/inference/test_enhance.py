@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -13,10 +14,11 @@ import napari_fus_ulm
 from napari_fus_ulm import EnhanceSettings, enhance, enhance_events, make_scan
 from napari_fus_ulm.generators.checkpoint import CheckpointError
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
-from napari_fus_ulm.inference.enhance import input_on_grid
+from napari_fus_ulm.inference.enhance import input_on_grid, prepare
 from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress, SliceDone
+from napari_fus_ulm.io import write
 from napari_fus_ulm.phantom import PhantomPair, simulate_pair
-from napari_fus_ulm.scan import ScanError, extent_of
+from napari_fus_ulm.scan import ScanError, extent_of, spacing_of
 
 
 @pytest.fixture(scope="module")
@@ -289,3 +291,27 @@ def test_a_notebook_sees_a_picture(fus: xr.DataArray) -> None:
     html = enhance(fus, mode="accurate")._repr_html_()
     assert "data:image/png;base64" in html
     assert "phantom-trained" in html
+
+
+def test_a_guess_of_the_values_is_reported(fus: xr.DataArray) -> None:
+    """A reader marks what it guessed; a file that tells needs no notice."""
+    for guessed in (True, False):
+        marked = fus.assign_attrs(values_guessed=guessed)
+        ready = prepare(marked, EnhanceSettings())
+        assert any("«linear» was guessed" in said for said in ready.notices) is guessed
+
+
+def test_the_result_of_an_oblique_image_lies_where_the_image_lies(
+    fus: xr.DataArray, tmp_path: Path
+) -> None:
+    turn = np.eye(4)
+    turn[1:3, 1:3] = [[0.8, -0.6], [0.6, 0.8]]
+    dy, dx = spacing_of(fus)
+    matrix = turn @ np.diag([0.4, dy, dx, 1.0])
+    told = fus.assign_attrs(voxel_to_world=matrix.tolist())
+    result = enhance(told, steps=1).image
+    corners = []
+    for image, name in ((told, "fus.nii"), (result, "result.nii")):
+        affine = nib.load(write(tmp_path / name, image)).affine
+        corners.append(affine @ [-0.5, -0.5, 0, 1])
+    np.testing.assert_allclose(corners[1], corners[0], atol=1e-4)

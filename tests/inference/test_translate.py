@@ -142,7 +142,7 @@ def test_then_it_takes_smaller_patches_with_the_same_result() -> None:
     one = applied(768, 192, "box", batch=32)
     one.model.fail_above = 300 * 300  # type: ignore[assignment]
     events = list(sample_frame(one, on, frame_noise(on.shape, 1), 2))
-    assert any("256 pixels" in e.message for e in events if isinstance(e, Notice))
+    assert any("296 pixels" in e.message for e in events if isinstance(e, Notice))
     final = [e for e in events if isinstance(e, Estimate)][-1].clean.numpy()[0, 0]
     np.testing.assert_allclose(final, result(applied(768, 192), on, 2), atol=1e-5)
 

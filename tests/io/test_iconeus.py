@@ -115,3 +115,31 @@ def test_the_wrong_hdf5_and_a_cut_file_are_named(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(ScanError, match=r"rat01.scan"):
         read_one(path)
+
+
+def test_a_single_slice_keeps_its_place(tmp_path: Path):
+    path = tmp_path / "film.scan"
+    write_scan(path, "2Dscan", noise(5, DEPTH, 1, LATERAL), np.zeros(1), 0.4 * np.ones((5, 1)))
+    scan = read_one(path)
+    assert scan["z"].ndim == 0
+    assert float(scan["z"]) == pytest.approx(0.0, abs=1e-9)
+    assert step_of(scan, "k") == pytest.approx(0.4)
+
+
+def test_what_version_1_does_not_hold_is_not_made_up(tmp_path: Path):
+    path = tmp_path / "film.scan"
+    write_scan(path, "2Dscan", noise(5, DEPTH, 1, LATERAL), np.zeros(1), 0.4 * np.ones((5, 1)))
+    scan = read_one(path)
+    assert scan.attrs["acquired"] == "2024-05-06T07:08:09+00:00"
+    assert not {"probe", "transmit_frequency_hz"} & set(scan.attrs)
+
+
+def test_an_error_of_version_2_is_its_own(tmp_path: Path, monkeypatch):
+    def broken(_path: Path) -> None:
+        raise ValueError("unknown block 77")
+
+    monkeypatch.setattr("pyiconeus.Scan", broken)
+    path = tmp_path / "rat01.scan"
+    path.write_bytes(b"ICONEUS" * 100)
+    with pytest.raises(ScanError, match=r"rat01\.scan.*unknown block 77"):
+        read_one(path)

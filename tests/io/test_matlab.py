@@ -151,3 +151,27 @@ def test_a_cut_file_is_named(tmp_path: Path, save):
     path.write_bytes(path.read_bytes()[:20000])
     with pytest.raises(ScanError, match=r"rat01.mat"):
         read(path)
+
+
+def test_pala_maps_lie_where_their_axes_say(tmp_path: Path, save):
+    axes = {"llz": 50 + np.arange(40) * 0.1, "llx": -20 + np.arange(50) * 0.1}
+    save(tmp_path / "a.mat", {"MatOut": MAP, "lambda": 0.1, **axes})
+    scan = read_one(tmp_path / "a.mat")
+    assert [float(scan[a][0]) for a in "yx"] == pytest.approx([5.0, -2.0])
+
+
+def test_nerf_voxel_size_of_a_plane(tmp_path: Path, save):
+    save(tmp_path / "a.mat", {"Data": MAP, "VoxelSize": [100.0, 110.0]})
+    scan = read_one(tmp_path / "a.mat")
+    assert spacing_of(scan) == pytest.approx((0.1, 0.11))
+    assert scan.attrs["spacing_known"] is True
+
+
+def test_pala_tracks_are_drawn_at_the_pixel_asked_for(tmp_path: Path):
+    tracks = np.empty(2, dtype=object)
+    tracks[:] = [np.column_stack([np.linspace(10, 12, 21), np.full((21, 4), 30.0)])] * 2
+    savemat(tmp_path / "a_tracks.mat", {"Track_tot": tracks, "lambda": 0.1})
+    for spacing in (0.02, (0.02, 0.02)):
+        assert spacing_of(read_one(tmp_path / "a_tracks.mat", spacing=spacing)) == (
+            pytest.approx((0.02, 0.02))
+        )

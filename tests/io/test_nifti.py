@@ -132,3 +132,75 @@ def test_a_header_corrected_elsewhere_wins_over_our_block(tmp_path: Path):
     affine[0, 0] = 0.2
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), affine, image.header), path)
     assert spacing_of(read_one(path)) == pytest.approx((0.1, 0.2))
+
+
+def test_a_single_slice_keeps_its_place_and_thickness(tmp_path: Path):
+    affine = AFFINE.copy()
+    affine[2, 3] = 7.0
+    scan = read_one(save(tmp_path / "a.nii", values=FILM[:, :, :1, 0], affine=affine))
+    assert scan.dims == ("j", "i")
+    assert float(scan["z"]) == pytest.approx(7.0)
+    again = nib.load(write(tmp_path / "b.nii", scan))
+    np.testing.assert_allclose(again.affine, affine, rtol=1e-6)
+    scan = read_one(tmp_path / "b.nii")
+    assert float(scan["z"]) == pytest.approx(7.0)
+    assert step_of(scan, "k") == pytest.approx(0.4)
+
+
+def test_a_piece_of_an_oblique_image_stays_in_its_place(tmp_path: Path):
+    turned = AFFINE.copy()
+    turned[:2, :2] = np.array([[0.8, -0.6], [0.6, 0.8]]) @ turned[:2, :2]
+    whole = read_one(save(tmp_path / "a.nii", affine=turned))
+    piece = whole.isel(k=2, j=slice(3, None), i=slice(5, None))
+    affine = nib.load(write(tmp_path / "b.nii", piece)).affine
+    for index in ((0, 0, 0), (4, 5, 0)):
+        expected = turned @ [index[0] + 5, index[1] + 3, 2, 1]
+        np.testing.assert_allclose(affine @ [*index, 1], expected, rtol=1e-5)
+    again = read_one(tmp_path / "b.nii")
+    np.testing.assert_allclose(again["y"], piece["y"])
+    np.testing.assert_allclose(again["x"], piece["x"])
+
+
+def test_the_sidecar_survives_generations(tmp_path: Path):
+    scan = read_one(save(tmp_path / "a_pwd.nii", sidecar={"Manufacturer": "Iconeus"}, tr=0.4))
+    for name in ("b_pwd.nii", "c_pwd.nii"):
+        scan = read_one(write(tmp_path / name, scan))
+    assert scan.attrs["bids"] == {"Manufacturer": "Iconeus"}
+    assert json.loads((tmp_path / "c_pwd.json").read_text())["Manufacturer"] == "Iconeus"
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (3, 9, 9)])
+def test_a_position_registered_elsewhere_wins_over_our_block(tmp_path: Path, shape):
+    written = make_scan(
+        np.arange(np.prod(shape)).reshape(shape), spacing=(0.4, 0.1, 0.1), modality="fus"
+    )
+    path = write(tmp_path / "a.nii", written)
+    image = nib.load(path)
+    values = np.asarray(image.dataobj).copy()  # read now: the file is written over below
+    for turn in (0.0, 0.3):
+        affine = image.affine.copy()
+        affine[:3, 3] = [5.0, 6.0, 7.0]
+        rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        affine[:2, :2] = rotation @ affine[:2, :2]
+        nib.save(nib.Nifti1Image(values, affine, image.header), path)
+        scan = read_one(path)
+        assert scan.dims == written.dims
+        np.testing.assert_array_equal(scan.values, written.values)
+        assert scan.attrs["modality"] == "fus"
+        if not turn:
+            assert [float(np.atleast_1d(scan[a])[0]) for a in "zyx"] == pytest.approx([7, 6, 5])
+        again = nib.load(write(tmp_path / "b.nii", scan))
+        np.testing.assert_allclose(again.affine, affine, rtol=1e-5, atol=1e-6)
+
+
+def test_bubble_counts_are_no_picture(tmp_path: Path):
+    counts = np.arange(256, dtype=np.int16).reshape(16, 16)
+    scan = read_one(save(tmp_path / "rat_ulm.nii", values=counts))
+    assert scan.attrs["values"] == "linear"
+    assert scan.attrs["values_guessed"] is True
+
+
+def test_times_that_do_not_increase_are_refused(tmp_path: Path):
+    path = save(tmp_path / "a_pwd.nii", sidecar={"VolumeTiming": [0.0, 0.8, 0.4, 1.2]})
+    with pytest.raises(ScanError, match=r"times of the image .*do not increase"):
+        read_one(path)

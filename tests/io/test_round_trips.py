@@ -59,6 +59,7 @@ def test_a_slice_keeps_its_place(tmp_path: Path, suffix: str):
     again = read_one(write(tmp_path / f"a{suffix}", plane))
     assert again.dims == ("j", "i")
     assert float(again["z"]) == pytest.approx(1.8)
+    assert again["z"].attrs["spacing"] == pytest.approx(0.4)
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -207,6 +208,43 @@ def test_a_folder_is_a_stack_in_natural_order(tmp_path: Path):
     assert scan.attrs["leading_axis_known"] is False
     assert scan.attrs["slice_spacing_known"] is False
     assert spacing_of(scan) == pytest.approx((0.1, 0.11))
+
+
+@pytest.mark.parametrize("suffix", [".ome.tif", ".nii", ".npy"])
+def test_slices_that_know_their_places_are_stacked_there(tmp_path: Path, suffix: str):
+    volume = a_scan(*SHAPES[1])
+    for name, k in zip("abc", (2, 0, 1), strict=True):
+        write(tmp_path / f"{name}{suffix}", volume.isel(k=k))
+    scan = read_one(tmp_path)
+    xr.testing.assert_allclose(scan["z"], volume["z"])
+    np.testing.assert_array_equal(scan.values, volume.values)
+    assert "leading_axis_known" not in scan.attrs
+
+
+def test_slices_that_carry_open_questions_stack(tmp_path: Path):
+    for number in (1, 2):
+        scan = make_scan(np.eye(9) * number, spacing=0.1, leading_axis_known=False)
+        write(tmp_path / f"slice{number}.npy", scan)
+    assert read_one(tmp_path).attrs["leading_axis_known"] is False
+
+
+def test_hidden_files_are_no_part_of_a_folder(tmp_path: Path):
+    for number in (1, 2):
+        write(tmp_path / f"slice{number}.tif", make_scan(np.eye(9) * number, spacing=0.1))
+    (tmp_path / "._slice1.tif").write_bytes(b"\x00\x05\x16\x07 of macOS")
+    assert read_one(tmp_path).shape == (2, 9, 9)
+
+
+AWKWARD = {"name": "n", "spacing": 3, "origin": "o", "affine": [1], "dims": 2, "time": "noon"}
+
+
+@pytest.mark.parametrize("suffix", [".ome.tif", ".nii", ".npy"])
+def test_attributes_may_have_any_name(tmp_path: Path, suffix: str):
+    scan = a_scan().assign_attrs(AWKWARD)
+    again = read_one(write(tmp_path / f"a{suffix}", scan))
+    assert again.attrs == scan.attrs
+    write(tmp_path / f"b{suffix}", scan)
+    assert AWKWARD.items() <= read_one(tmp_path).attrs.items()
 
 
 def test_a_folder_of_unlike_images_names_the_odd_one(tmp_path: Path):

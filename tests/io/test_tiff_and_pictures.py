@@ -187,3 +187,37 @@ def test_real_recordings(real_data, name: str, shape, modality: str, values: str
     assert scan.attrs["modality"] == modality
     assert scan.attrs["values"] == values
     assert scan.attrs["spacing_known"] is False
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zstd", "jpeg"])
+def test_compressed_tiffs_are_read(tmp_path: Path, compression: str):
+    path = tmp_path / "a.tif"
+    grey = np.linspace(0, 255, 16 * 16).astype(np.uint8).reshape(16, 16)
+    tifffile.imwrite(path, grey, compression=compression)
+    np.testing.assert_allclose(read_one(path).values, grey, atol=4)
+
+
+def test_a_position_corrected_elsewhere_wins(tmp_path: Path):
+    scan = make_scan(RAMP, spacing=0.1, origin=(2.0, -3.0), modality="fus")
+    path = write(tmp_path / "a.ome.tif", scan)
+    with tifffile.TiffFile(path) as tif:
+        xml = tif.ome_metadata.replace('PositionX="-3', 'PositionX="-4')
+    tifffile.tiffcomment(path, xml.encode())
+    again = read_one(path)
+    assert [float(again[a][0]) for a in "yx"] == pytest.approx([2.0, -4.0])
+    assert again.attrs["modality"] == "fus"
+
+
+def test_imagej_inches_are_those_of_a_printer(tmp_path: Path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, RAMP, imagej=True, resolution=(72, 72), metadata={"unit": "inch"})
+    assert read_one(path).attrs["spacing_known"] is False
+
+
+def test_an_assumed_distance_of_slices_is_not_written_as_a_fact(tmp_path: Path):
+    scan = make_scan(np.stack([RAMP, RAMP]), spacing=(0.1, 0.1))
+    path = write(tmp_path / "a.ome.tif", scan)
+    with tifffile.TiffFile(path) as tif:
+        assert "PhysicalSizeX" in tif.ome_metadata
+        assert "PhysicalSizeZ" not in tif.ome_metadata
+    assert read_one(path).attrs["slice_spacing_known"] is False

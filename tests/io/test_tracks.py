@@ -92,3 +92,11 @@ def test_a_wrong_table_is_explained(tmp_path: Path, text: str, words: str):
     with pytest.raises(ScanError, match=words) as error:
         read_one(tmp_path / "rat.csv")
     assert "rat" in str(error.value)
+
+
+def test_one_position_that_is_no_number_does_not_change_the_unit(tmp_path: Path):
+    lines = ["track,x,y", "1,1,2", "1,1.5,2", "2,nan,3", "2,4,6"]
+    (tmp_path / "rat.csv").write_text("\n".join(lines) + "\n")
+    scan = read_one(tmp_path / "rat.csv")  # mm
+    assert float(scan["x"][0]) == pytest.approx(1.0, abs=0.011)
+    assert float(scan["y"][-1]) == pytest.approx(6.0, abs=0.011)

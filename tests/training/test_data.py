@@ -1,14 +1,19 @@
 """Where the pairs come from: simulated on several processes, or a laboratory's folder."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from napari_fus_ulm.io import read_one, write
+from napari_fus_ulm.pairs.grid import area_mean
 from napari_fus_ulm.pairs.prepare import prepare_pair
+from napari_fus_ulm.pairs.reference import reference_on_grid
 from napari_fus_ulm.phantom import simulate_pair
+from napari_fus_ulm.scan import extent_of, make_scan
 from napari_fus_ulm.training.data import (
     PairReady,
     load_folder,
@@ -20,7 +25,7 @@ from napari_fus_ulm.training.data import (
 
 def test_missing_phantoms_are_simulated_in_processes_of_their_own(tmp_path: Path) -> None:
     seeds = range(3, 5)
-    there = phantom_file(tmp_path, 3)
+    there = phantom_file(tmp_path, 3, 100.0)
     np.save(there, np.zeros((2, 9, 9), np.float16))
     written = there.stat().st_mtime_ns
     assert list(prepare_phantoms(seeds, 100.0, tmp_path, workers=2)) == [
@@ -29,14 +34,21 @@ def test_missing_phantoms_are_simulated_in_processes_of_their_own(tmp_path: Path
     ]
     pair = simulate_pair(4)
     expected = prepare_pair(pair.fus, pair.ulm, 100.0)
-    made = load_phantoms(seeds, tmp_path)[1]
+    made = load_phantoms(seeds, 100.0, tmp_path)[1]
     assert np.array_equal(made.fus, expected.fus.astype(np.float16))
     assert np.array_equal(made.ulm, expected.ulm.astype(np.float16))
     assert there.stat().st_mtime_ns == written
     assert [p.name for p in sorted(tmp_path.iterdir())] == [
-        "phantom_000000003.npy",
-        "phantom_000000004.npy",
+        "phantom_000000003_100um.npy",
+        "phantom_000000004_100um.npy",
     ]
+
+
+def test_another_pixel_size_is_simulated_anew(tmp_path: Path) -> None:
+    for pixel_um in (100.0, 200.0):
+        list(prepare_phantoms(range(3, 4), pixel_um, tmp_path, workers=1))
+    coarse, fine = (load_phantoms(range(3, 4), pixel, tmp_path)[0] for pixel in (200.0, 100.0))
+    assert fine.fus.shape == tuple(2 * n for n in coarse.fus.shape)
 
 
 def test_a_folder_of_pairs_is_matched_by_name(pairs_folder: Path) -> None:
@@ -84,3 +96,37 @@ def test_two_files_of_one_name_are_refused(pairs_folder: Path, tmp_path: Path) -
 def test_a_folder_without_pairs_says_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must hold fus/ and ulm/ .* no file was found there"):
         load_folder(tmp_path, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil", "words"),
+    [
+        ("fus", lambda scan: scan.where(scan.j > 0), "NaN or infinite"),
+        ("fus", lambda scan: scan * 0, "0 everywhere"),
+        ("fus", lambda scan: scan.expand_dims(time=[0.0, 1.0]), "one 2-D plane"),
+        ("ulm", lambda scan: scan.where(scan.j > 0), "NaN or infinite"),
+        ("ulm", lambda scan: scan.expand_dims(time=[0.0, 1.0]), "one 2-D plane"),
+    ],
+)
+def test_an_image_that_cannot_be_trained_on_is_named(
+    pairs_folder: Path, tmp_path: Path, kind: str, spoil: Callable[..., xr.DataArray], words: str
+) -> None:
+    shutil.copytree(pairs_folder, tmp_path / "pairs")
+    path = tmp_path / "pairs" / kind / "rat.2.npy"
+    write(path, spoil(read_one(path)))
+    with pytest.raises(ValueError, match=rf"{kind}/rat\.2\.npy: .*{words}"):
+        load_folder(tmp_path / "pairs", 20.0)
+
+
+def test_a_ulm_image_in_grey_levels_is_not_logged_again(pairs_folder: Path, tmp_path: Path) -> None:
+    """Training sees what evaluation compares with."""
+    shutil.copytree(pairs_folder, tmp_path / "pairs")
+    path = tmp_path / "pairs" / "ulm" / "rat.1.npy"
+    counts = read_one(path)
+    shown = np.sqrt(counts).assign_attrs({**counts.attrs, "values": "sqrt"})
+    write(path, shown)
+    pair = load_folder(tmp_path / "pairs", 20.0)[0]
+    pixel = [side / n for side, n in zip(extent_of(shown), pair.ulm.shape, strict=True)]
+    assert np.array_equal(pair.ulm, reference_on_grid(shown, make_scan(pair.fus, spacing=pixel)))
+    scaled = np.corrcoef(pair.ulm.ravel(), area_mean(shown.values, pair.ulm.shape).ravel())[0, 1]
+    assert scaled > 0.99

@@ -24,6 +24,12 @@ from napari_fus_ulm.training.settings import (
         ("generator", "gan"),
         ("seed", -1),
         ("seed", 900),
+        ("pixel_um", 0.0),
+        ("pixel_um", float("nan")),
+        ("learning_rate", 0.0),
+        ("ema", 1.0),
+        ("workers", 0),
+        ("checkpoint_minutes", -1.0),
     ],
 )
 def test_a_wrong_value_is_named(setting: str, value: object) -> None:

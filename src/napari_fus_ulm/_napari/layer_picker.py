@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import xarray as xr
 from qtpy.QtCore import QSignalBlocker, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.controls import LABEL_WIDTH, CalmComboBox, Signal, menu_on, wrapped
 from napari_fus_ulm._napari.correction_form import CorrectionForm
-from napari_fus_ulm._napari.layer_scans import LayerScan, Question, layer_to_scan
+from napari_fus_ulm._napari.layer_scans import LayerScan
 from napari_fus_ulm._napari.layers import scan_to_layer
 from napari_fus_ulm._napari.picked import (
+    LayerReader,
     Picked,
+    layer_key,
     likely_modality,
     outline,
     pick,
@@ -60,8 +60,7 @@ class LayerPicker(QWidget):
         self._problem = ""
         self._read_key: tuple[Any, ...] = ()
         self._answers: dict[str, Any] = {}
-        self._values: tuple[str, tuple[Question, ...]] | None = None
-        self._values_key: tuple[Any, ...] = ()
+        self._reader = LayerReader()
         word = "fUS" if modality == "fus" else "ULM"
         self.combo = CalmComboBox()
         self.combo.setAccessibleName(f"{word} layer")
@@ -224,17 +223,7 @@ class LayerPicker(QWidget):
 
     def _key(self) -> tuple[Any, ...]:
         layer = self.layer
-        if layer is None:
-            return ()
-        where = (tuple(layer.scale), tuple(layer.translate), tuple(map(str, layer.units)))
-        turns = (layer.rotate, layer.shear, layer.affine.affine_matrix)
-        turned = tuple(np.asarray(turn).tobytes() for turn in turns)
-        pixels = self._pixels_key(layer)
-        return (*pixels, tuple(layer.axis_labels), *where, *turned, self._own_corrections())
-
-    @staticmethod
-    def _pixels_key(layer: Image) -> tuple[Any, ...]:
-        return (id(layer), layer.name, id(layer.data), id(layer.metadata.get("xarray")))
+        return () if layer is None else (*layer_key(layer), self._own_corrections())
 
     def read(self) -> None:
         """Read the chosen layer again."""
@@ -258,26 +247,14 @@ class LayerPicker(QWidget):
         if self.modality == "ulm" and answers["modality"] is None:
             answers["modality"] = "ulm"
         if corrections.slice_mm is not None and corrections.spacing is None:
-            scan = self._converted(layer, leading=corrections.leading).scan
+            scan = self._reader.read(layer, leading=corrections.leading).scan
             answers["spacing"] = (
                 corrections.slice_mm,
                 step_of(scan, "j"),
                 step_of(scan, "i"),
             )
         self._answers = answers
-        return self._converted(layer, **answers)
-
-    def _converted(self, layer: Image, **answers: Any) -> LayerScan:
-        """Convert a layer, without looking anew through all pixels for what they are."""
-        pixels = self._pixels_key(layer)
-        known = self._values if self._values_key == pixels else None
-        if known is None:
-            found = layer_to_scan(layer, **answers)
-            asked = tuple(question for question in found.questions if question.kind == "values")
-            self._values, self._values_key = (found.scan.attrs["values"], asked), pixels
-            return found
-        found = layer_to_scan(layer, values=known[0], **answers)
-        return replace(found, questions=(*found.questions, *known[1]))
+        return self._reader.read(layer, **answers)
 
     def _own_corrections(self) -> Corrections:
         return self._corrections.get(id(self.layer), Corrections())

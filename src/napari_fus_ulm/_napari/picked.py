@@ -8,9 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
-from napari_fus_ulm._napari.layer_scans import LayerParts, parts_of, scan_of_parts
+from napari_fus_ulm._napari.layer_scans import (
+    LayerParts,
+    LayerScan,
+    Question,
+    layer_to_scan,
+    parts_of,
+    scan_of_parts,
+)
 from napari_fus_ulm._napari.placing import Placement, placement_of
 from napari_fus_ulm._napari.replay import Source
 from napari_fus_ulm.io.common import modality_of
@@ -94,6 +102,50 @@ def outline(scan: xr.DataArray, selection: Selection) -> xr.DataArray:
         If there is no such slice or time.
     """
     return (replace(selection, times=0) if selection.times == "mean" else selection).of(scan)
+
+
+def layer_key(layer: Image) -> tuple[Any, ...]:
+    """What a layer tells of itself; another one when it has to be read again.
+
+    Pixels that were changed in place are no reason: a run reads them when it begins.
+    """
+    where = (tuple(layer.scale), tuple(layer.translate), tuple(map(str, layer.units)))
+    turns = (layer.rotate, layer.shear, layer.affine.affine_matrix)
+    turned = tuple(np.asarray(turn).tobytes() for turn in turns)
+    return (*_pixels_key(layer), tuple(layer.axis_labels), *where, *turned)
+
+
+def _pixels_key(layer: Image) -> tuple[Any, ...]:
+    return (id(layer), layer.name, id(layer.data), id(layer.metadata.get("xarray")))
+
+
+class LayerReader:
+    """Converts layers, and remembers of the last one what its numbers are.
+
+    To guess that, every pixel of a film is looked at; to correct its pixel size, none need be.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[Any, ...] = ()
+        self._values = ""
+        self._asked: tuple[Question, ...] = ()
+
+    def read(self, layer: Image, **answers: Any) -> LayerScan:
+        """Do what `layer_to_scan` does.
+
+        Raises
+        ------
+        ScanError
+            If the layer cannot be a scan.
+        """
+        key = _pixels_key(layer)
+        if key == self._key:
+            found = layer_to_scan(layer, values=self._values, **answers)
+            return replace(found, questions=(*found.questions, *self._asked))
+        found = layer_to_scan(layer, **answers)
+        self._key, self._values = key, found.scan.attrs["values"]
+        self._asked = tuple(asked for asked in found.questions if asked.kind == "values")
+        return found
 
 
 def _take(parts: LayerParts, answers: Mapping[str, Any], selection: Selection) -> xr.DataArray:

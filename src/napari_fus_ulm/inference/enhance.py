@@ -58,6 +58,9 @@ from napari_fus_ulm.scan import (
 
 Array = npt.NDArray[np.float32]
 
+_CARRIED = ("voxel_to_world", "slice_spacing_known", "leading_axis_known", "time_known")
+"""Attributes of the input's axes, which the result shares."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plane:
@@ -514,6 +517,7 @@ def _finish(
                 "source": provenance["input"],
                 "spacing_known": bool(ready.scan.attrs.get("spacing_known", True)),
                 "provenance": provenance,
+                **{key: ready.scan.attrs[key] for key in _CARRIED if key in ready.scan.attrs},
             },
         )
 

@@ -7,7 +7,6 @@ clean estimate, so that long evaluations can be watched and stopped in between.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,29 +61,3 @@ def sample_ddim(predict: Predict, noise: Tensor, times: list[float]) -> Iterator
         alpha, sigma = signal_noise_at(now)
         alpha_later, sigma_later = signal_noise_at(later)
         x = alpha_later * clean + sigma_later / sigma * (x - alpha * clean)
-
-
-def sample_dpm2m(predict: Predict, noise: Tensor, times: list[float]) -> Iterator[Any]:
-    """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2); see :func:`sample_ddim`.
-
-    The step from zero signal and the last one are first order.
-    """
-
-    def log_snr(t: float) -> float:
-        alpha, sigma = signal_noise_at(t)
-        if alpha == 0.0:
-            return -math.inf
-        return math.inf if sigma == 0.0 else math.log(alpha / sigma)
-
-    x, before, h_before = noise, None, math.inf
-    for i, (now, later) in enumerate(pairwise(times)):
-        clean = yield from predict(x, now)
-        yield Estimate(i + 1, len(times) - 1, clean)
-        alpha_later, sigma_later = signal_noise_at(later)
-        h = log_snr(later) - log_snr(now)
-        mixed = clean
-        if before is not None and math.isfinite(h) and math.isfinite(h_before):
-            share = 0.5 * h / h_before
-            mixed = (1.0 + share) * clean - share * before
-        x = sigma_later / signal_noise_at(now)[1] * x - alpha_later * math.expm1(-h) * mixed
-        before, h_before = clean, h

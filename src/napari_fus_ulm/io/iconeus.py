@@ -32,8 +32,8 @@ def read_iconeus(request: Request) -> list[xr.DataArray]:
     except (RuntimeError, ValueError):
         if not is_hdf5(request.path):
             raise
-        # Version 1: pyiconeus 1.0 gives up on poses that form no regular volume, and takes a film of four
-        # poses for its four-array probe; the images themselves are fine.
+        # Version 1: pyiconeus 1.0 gives up on poses that form no regular volume, and takes a film
+        # of four poses for its four-array probe; the images themselves are fine.
         return [_by_poses(request)]
     voxels: npt.NDArray[Any] = np.asarray(scan.voxels)
     # (lateral, elevation, depth, time, pose, processing); version 1 may leave out the last ones

@@ -63,9 +63,7 @@ def _pala_maps(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
     return scans
 
 
-def _pala_corner(
-    found: dict[str, Any], wavelength: float | None
-) -> tuple[float, float] | None:
+def _pala_corner(found: dict[str, Any], wavelength: float | None) -> tuple[float, float] | None:
     """Return the centre (mm) of the first pixel, where the axes tell it."""
     first = [np.asarray(found.get(axis, []), dtype=float).reshape(-1)[:1] for axis in _PALA_AXES]
     if wavelength is None or not all(tick.size and np.isfinite(tick).all() for tick in first):

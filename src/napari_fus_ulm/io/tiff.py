@@ -159,7 +159,9 @@ def _tag_image(tif: tifffile.TiffFile) -> dict[str, Any]:
             return told
         per_unit = tag.value[0] / tag.value[1]
         per_inch = per_unit * 25.4 / MM_PER[unit]
-        if unit in ("inch", "in") or (not ij and any(abs(per_inch - dpi) < 0.6 for dpi in _PRINTERS)):
+        if unit in ("inch", "in") or (
+            not ij and any(abs(per_inch - dpi) < 0.6 for dpi in _PRINTERS)
+        ):
             return told
         told["spacing"][dim] = MM_PER[unit] / per_unit
     if ij.get("spacing"):

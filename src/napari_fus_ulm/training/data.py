@@ -24,16 +24,16 @@ class PairReady:
     total: int
 
 
-def phantom_file(folder: Path, seed: int) -> Path:
-    """Cache file of one prepared phantom."""
-    return folder / f"phantom_{seed:09d}.npy"
+def phantom_file(folder: Path, seed: int, pixel_um: float) -> Path:
+    """Cache file of one phantom prepared at a pixel size."""
+    return folder / f"phantom_{seed:09d}_{pixel_um:g}um.npy"
 
 
 def prepare_phantom(seed: int, pixel_um: float, folder: Path) -> Path:
     """Simulate one phantom, prepare it, and keep it as float16 (2, height, width)."""
     from napari_fus_ulm.phantom import simulate_pair
 
-    path = phantom_file(folder, seed)
+    path = phantom_file(folder, seed, pixel_um)
     if not path.exists():
         pair = simulate_pair(seed)
         ready = prepare_pair(pair.fus, pair.ulm, pixel_um)
@@ -48,7 +48,7 @@ def prepare_phantoms(
 ) -> Iterator[PairReady]:
     """Simulate what is missing, on ``workers`` processes."""
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [seed for seed in seeds if not phantom_file(folder, seed).exists()]
+    missing = [seed for seed in seeds if not phantom_file(folder, seed, pixel_um).exists()]
     done = len(seeds) - len(missing)
     yield PairReady(done, len(seeds))
     if not missing:
@@ -68,9 +68,9 @@ def prepare_phantoms(
             yield PairReady(done, len(seeds))
 
 
-def load_phantoms(seeds: range, folder: Path) -> list[PreparedPair]:
+def load_phantoms(seeds: range, pixel_um: float, folder: Path) -> list[PreparedPair]:
     """Prepared phantoms, memory-mapped."""
-    stacks = (np.load(phantom_file(folder, seed), mmap_mode="r") for seed in seeds)
+    stacks = (np.load(phantom_file(folder, seed, pixel_um), mmap_mode="r") for seed in seeds)
     return [PreparedPair(stack[0], stack[1]) for stack in stacks]
 
 

@@ -100,7 +100,7 @@ def train_events(
         yield from data.prepare_phantoms(
             seeds, settings.pixel_um, folder / "phantoms", settings.workers
         )
-        pairs = data.load_phantoms(seeds, folder / "phantoms")
+        pairs = data.load_phantoms(seeds, settings.pixel_um, folder / "phantoms")
     else:
         pairs = data.load_folder(Path(settings.pairs), settings.pixel_um)
         yield data.PairReady(len(pairs), len(pairs))
