@@ -76,6 +76,18 @@ def test_values_stay_what_the_file_says(open_dock, tmp_path, qtbot, kind):
     assert viewer.layers[1].metadata["xarray"].attrs["values"] == "linear"
 
 
+def test_guessed_values_are_said_to_be_guessed(open_dock, tmp_path, qtbot):
+    import tifffile
+
+    _, dock = open_dock()
+    path = tmp_path / "s_pwd.tif"
+    tifffile.imwrite(path, np.random.default_rng(0).gamma(2.0, 100.0, (20, 30)).astype("f4"))
+    dialog = opened(dock, path, dock.fus, qtbot)
+    assert dialog.values.currentText() == "linear (guessed)"
+    dialog._on_accept()
+    assert dock.settings.values.currentText() == "linear (guessed)"
+
+
 def test_folder_of_pictures_as_a_film(open_dock, tmp_path, qtbot):
     from skimage.io import imsave
 

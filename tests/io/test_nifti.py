@@ -132,6 +132,11 @@ def test_a_header_corrected_elsewhere_wins_over_our_block(tmp_path: Path):
     affine[0, 0] = 0.2
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), affine, image.header), path)
     assert spacing_of(read_one(path)) == pytest.approx((0.1, 0.2))
+    unplaced = nib.Nifti1Image(np.eye(9)[:, :, None].astype(np.float32), None)
+    unplaced.header.set_zooms([0.3, 0.1, 1.0])
+    unplaced.header.set_xyzt_units("mm", "sec")
+    nib.save(unplaced, path)
+    assert spacing_of(read_one(path)) == pytest.approx((0.1, 0.3))
 
 
 def test_a_single_slice_keeps_its_place_and_thickness(tmp_path: Path):

@@ -106,8 +106,9 @@ class LoadDialog(QDialog):
             return
         scan = self._scans[max(self.images.currentIndex(), 0)]
         self._corrections = Corrections(slices="all", times="all")
-        told = scan.attrs["values"]
-        self.values.setItemText(0, f"as the file says ({WORD_OF.get(told, told)})")
+        word = WORD_OF.get(scan.attrs["values"], scan.attrs["values"])
+        guessed = bool(scan.attrs.get("values_guessed", False))
+        self.values.setItemText(0, f"{word} (guessed)" if guessed else f"as the file says ({word})")
         self.values.choose(None)
         self._say()
 

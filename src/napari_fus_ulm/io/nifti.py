@@ -63,7 +63,9 @@ def read_nifti(request: Request) -> list[xr.DataArray]:
     values = np.moveaxis(values, (0, 1, 2), (-1, -2, -3))
     block = sidecar.get(BLOCK)
     if isinstance(block, dict):
-        scan = rebuild(request, values, block)
+        sizes = np.linalg.norm(affine[:3, :3], axis=0)
+        step = dict(zip(AXIS_OF, sizes.tolist(), strict=True)) if known else {}
+        scan = rebuild(request, values, block, spacing=step)
         if bids := {key: value for key, value in sidecar.items() if key not in _OURS}:
             scan = scan.assign_attrs(bids=bids)
         return [_placed_by(affine, scan) if placed and request.spacing is None else scan]
@@ -107,12 +109,7 @@ def _placed_by(affine: npt.NDArray[np.float64], scan: xr.DataArray) -> xr.DataAr
     )
     told = {key: value for key, value in scan.attrs.items() if key != "voxel_to_world"}
     moved = moved.assign_attrs(told)
-    sizes = np.linalg.norm(affine[:3, 1:3], axis=0)
-    if not np.allclose(sizes, [step_of(scan, "j"), step_of(scan, "i")], rtol=1e-4):
-        moved.attrs["spacing_known"] = True
     if "k" in scan.dims:
-        if not np.isclose(step_of(moved, "k"), step_of(scan, "k"), rtol=1e-4):
-            moved.attrs["slice_spacing_known"] = True
         return moved
     unplaced = "z" not in scan.coords and np.allclose(affine[0], [1, 0, 0, 0], atol=1e-5)
     return moved.isel(k=0, drop=unplaced)
