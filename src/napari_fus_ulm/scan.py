@@ -31,6 +31,8 @@ ASSUMED_ULM_PIXEL_MM = 0.01
 ASSUMED_SLICE_MM = 0.5
 """Distance of slices taken where a file gives none: a usual fUS slice thickness."""
 SMALLEST_SIDE = 8
+GUESS_SAMPLE = 1_000_000
+"""Pixels from which the kind of values is guessed."""
 MM_PER = {
     "m": 1e3, "meter": 1e3, "metre": 1e3, "cm": 10.0, "mm": 1.0, "millimeter": 1.0,
     "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3,
@@ -287,11 +289,15 @@ def guess_values(image: npt.NDArray[Any]) -> ValuesKind:
         return "display"
     if image.dtype.kind not in "buif":
         return "linear"
-    numbers = np.asarray(image, dtype=float)
-    finite = numbers[np.isfinite(numbers)]
+    flat = image.reshape(-1)
+    # The extremes of everything, the rest from a sample: a film has a hundred million pixels.
+    sample = np.asarray(flat[:: max(1, flat.size // GUESS_SAMPLE)], dtype=float)
+    finite = sample[np.isfinite(sample)]
     if finite.size == 0:
         return "linear"
-    low, high = float(finite.min()), float(finite.max())
+    extremes = np.array([np.fmin.reduce(flat), np.fmax.reduce(flat)], dtype=float)
+    known = extremes[np.isfinite(extremes)]
+    low, high = min(finite.min(), *known), max(finite.max(), *known)
     if high <= 1.0 and low < -5.0:
         return "db"
     if low >= 0:

@@ -784,3 +784,13 @@ def test_width_and_tooltips(open_dock):
         if not widget.toolTip() and not (widget.parent() and widget.parent().toolTip())
     ]
     assert bare == []
+
+
+def test_the_dock_says_how_far_to_believe_each_mode(open_dock):
+    _, dock = open_dock()
+    said = set()
+    for button in dock.settings.modes.values():
+        button.click()
+        said.add(dock.settings.belief.text())
+    assert len(said) == 3
+    assert any("invented" in text for text in said)

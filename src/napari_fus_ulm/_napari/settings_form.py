@@ -9,7 +9,15 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QButtonGroup, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.advanced_form import AdvancedForm
-from napari_fus_ulm._napari.controls import CalmComboBox, Section, Signal, add_row, form, row
+from napari_fus_ulm._napari.controls import (
+    CalmComboBox,
+    Section,
+    Signal,
+    add_row,
+    form,
+    row,
+    wrapped,
+)
 from napari_fus_ulm.generators import names
 from napari_fus_ulm.inference.settings import EnhanceSettings
 
@@ -28,6 +36,14 @@ VALUES = (
 )
 WORD_OF = {data: text for text, data in VALUES}
 GAINS = (4.0, 3.0)
+
+
+BELIEF = {
+    "detailed": "One sharp sample: single small vessels may be invented.",
+    "balanced": "Mean of samples: what fades differs between them; see the spread.",
+    "accurate": "The most likely image: vessels that fUS does not determine fade.",
+}
+"""How far to believe what each mode draws, in one line."""
 
 
 class SettingsForm(QWidget):
@@ -62,6 +78,7 @@ class SettingsForm(QWidget):
             group.addButton(button)
             self.modes[name] = button
         self.modes["detailed"].setChecked(True)
+        self.belief = wrapped()
         self.advanced = AdvancedForm()
         self.section = Section("Advanced", self.advanced)
         self._lay_out()
@@ -152,6 +169,7 @@ class SettingsForm(QWidget):
 
     def _enable_for_mode(self) -> None:
         self.advanced.enable(steps=self.mode != "accurate", samples=self.mode == "balanced")
+        self.belief.setText(BELIEF[self.mode])
 
     def _lay_out(self) -> None:
         rows = form()
@@ -168,6 +186,7 @@ class SettingsForm(QWidget):
             "What the numbers of the fUS image are; a wrong answer shifts contrast and background.",
         )
         rows.addRow(row(QLabel("Result"), *self.modes.values(), spacing=8))
+        rows.addRow("", self.belief)
         add_row(
             rows,
             "Pixel",

@@ -147,6 +147,8 @@ def run_events(
     """
     try:
         events = make_events()
+        # napari keeps this frame when a run is cancelled; it must not keep the images with it.
+        del make_events
         held.append(events)
         yield from events
     except Exception as error:
