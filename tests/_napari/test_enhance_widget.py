@@ -159,11 +159,11 @@ def test_cancel_half_way_keeps_the_dock_alive(open_dock, click, small_pair, qtbo
     assert dock.run.button.text() == "Cancel"
     qtbot.waitUntil(lambda: any("preview" in x.name for x in viewer.layers), timeout=60_000)
     begun = time.monotonic()
-    with qtbot.waitSignal(dock.runner.ended, timeout=10_000):
+    with qtbot.waitSignal(dock.runner.ended, timeout=60_000):
         qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
         assert dock.run.button.text() == "Cancelling…"
         assert not dock.run.button.isEnabled()
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 3.0  # milliseconds on an idle machine
     assert dock.run.button.text() == "Enhance"
     assert dock.run.status.text().startswith("Cancelled")
     left = [layer.name for layer in viewer.layers]
@@ -187,7 +187,7 @@ def test_cancel_with_the_real_generator_comes_soon(open_dock, qtbot):
         qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
     assert end.args == ["cancelled", ""]
     # A second is the aim on idle cores; these may be busy.
-    assert time.monotonic() - begun < 3.0
+    assert time.monotonic() - begun < 6.0
     assert dock.run.button.text() == "Enhance"
 
 
@@ -498,7 +498,7 @@ def test_closing_the_viewer_during_a_run(open_dock, small_pair, qtbot):
     qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: any("preview" in x.name for x in viewer.layers), timeout=60_000)
     viewer.close()
-    qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=10_000)
+    qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=60_000)
 
 
 def test_closing_the_dock_during_a_run(open_dock, small_pair, qtbot):
@@ -509,7 +509,7 @@ def test_closing_the_dock_during_a_run(open_dock, small_pair, qtbot):
     qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: any("preview" in x.name for x in viewer.layers), timeout=60_000)
     dock.parent().destroyOnClose()
-    qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=10_000)
+    qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=60_000)
     viewer.add_image(np.random.default_rng(0).random((20, 20)))
     assert dock.fus.combo.count() == 2  # it no longer follows the viewer
     dock.deleteLater()

@@ -17,7 +17,7 @@ def film_file(tmp_path):
 def opened(dock, path, picker, qtbot):
     dialog = dock.open_load_dialog(path, picker)
     if dialog.reading:
-        qtbot.waitSignal(dialog._runner.ended, timeout=20_000).wait()
+        qtbot.waitSignal(dialog._runner.ended, timeout=60_000).wait()
     return dialog
 
 

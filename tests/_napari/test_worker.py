@@ -16,7 +16,7 @@ def runner(qapp):
 
 
 def ended(qtbot, runner, make):
-    with qtbot.waitSignal(runner.ended, timeout=10_000) as end:
+    with qtbot.waitSignal(runner.ended, timeout=60_000) as end:
         runner.start(make)
     return tuple(end.args)
 
@@ -64,9 +64,9 @@ def test_cancel_closes_the_iterator(qtbot, runner):
         finally:
             closed.set()
 
-    with qtbot.waitSignal(runner.event, timeout=10_000):
+    with qtbot.waitSignal(runner.event, timeout=60_000):
         runner.start(endless)
-    with qtbot.waitSignal(runner.ended, timeout=10_000) as end:
+    with qtbot.waitSignal(runner.ended, timeout=60_000) as end:
         runner.cancel()
         assert runner.cancelling
     assert end.args == [CANCELLED, ""]
@@ -83,9 +83,9 @@ def test_nothing_is_shown_after_a_cancel(qtbot, runner):
         yield "second"
 
     runner.event.connect(got.append)
-    with qtbot.waitSignal(runner.event, timeout=10_000):
+    with qtbot.waitSignal(runner.event, timeout=60_000):
         runner.start(slow)
-    with qtbot.waitSignal(runner.ended, timeout=10_000):
+    with qtbot.waitSignal(runner.ended, timeout=60_000):
         runner.cancel()
         go_on.set()
     assert got == ["first"]
@@ -98,11 +98,11 @@ def test_two_runs_at_once_are_refused(qtbot, runner):
         yield 1
         go_on.wait(10)
 
-    with qtbot.waitSignal(runner.event, timeout=10_000):
+    with qtbot.waitSignal(runner.event, timeout=60_000):
         runner.start(wait)
     with pytest.raises(RuntimeError, match="on already"):
         runner.start(wait)
-    with qtbot.waitSignal(runner.ended, timeout=10_000):
+    with qtbot.waitSignal(runner.ended, timeout=60_000):
         go_on.set()
 
 
