@@ -14,8 +14,9 @@ import napari_fus_ulm
 from napari_fus_ulm import EnhanceSettings, enhance, enhance_events, make_scan
 from napari_fus_ulm.generators.checkpoint import CheckpointError
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
-from napari_fus_ulm.inference.enhance import input_on_grid, prepare
+from napari_fus_ulm.inference.enhance import input_on_grid
 from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress, SliceDone
+from napari_fus_ulm.inference.prepare import prepare
 from napari_fus_ulm.io import write
 from napari_fus_ulm.phantom import PhantomPair, simulate_pair
 from napari_fus_ulm.scan import ScanError, extent_of, spacing_of

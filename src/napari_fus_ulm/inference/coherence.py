@@ -16,8 +16,10 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
-from napari_fus_ulm.inference.enhance import evaluations, plane_on_result, prepare
+from napari_fus_ulm.inference.enhance import evaluations
 from napari_fus_ulm.inference.events import Notice, Progress
+from napari_fus_ulm.inference.prepare import prepare
+from napari_fus_ulm.inference.results import plane_on_result
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.tiles import Tile
 from napari_fus_ulm.inference.translate import Tick, frame_noise, sample_patches

@@ -6,9 +6,6 @@ import dataclasses
 import time
 from collections.abc import Generator as YieldingGenerator
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +14,6 @@ import torch
 import xarray as xr
 
 from napari_fus_ulm.generators.base import Generator
-from napari_fus_ulm.generators.checkpoint import Card, bundled_weights, load_generator, sha256
-from napari_fus_ulm.inference.device import choose_device, choose_precision
 from napari_fus_ulm.inference.enhancement import Enhancement
 from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import (
@@ -29,6 +24,8 @@ from napari_fus_ulm.inference.events import (
     Progress,
     SliceDone,
 )
+from napari_fus_ulm.inference.prepare import Prepared, prepare
+from napari_fus_ulm.inference.results import finish, on_result_pixels, plane_on_result
 from napari_fus_ulm.inference.samplers import Estimate
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.tiles import Tile
@@ -41,88 +38,10 @@ from napari_fus_ulm.inference.translate import (
     sample_patches,
 )
 from napari_fus_ulm.pairs.baseline import apply_monotone_map
-from napari_fus_ulm.pairs.grid import Shape, area_mean, grid_shape
-from napari_fus_ulm.pairs.intensity import FusRange, fus_range, log_power
-from napari_fus_ulm.pairs.patches import position_channels
-from napari_fus_ulm.pairs.prepare import condition_grey, native_shape
-from napari_fus_ulm.scan import (
-    ScanError,
-    check_image,
-    check_scan,
-    extent_of,
-    guess_values,
-    make_scan,
-    planes,
-    spacing_of,
-)
+from napari_fus_ulm.pairs.grid import Shape
+from napari_fus_ulm.scan import make_scan
 
 Array = npt.NDArray[np.float32]
-
-_CARRIED = ("voxel_to_world", "slice_spacing_known", "leading_axis_known", "time_known")
-"""Attributes of the input's axes, which the result shares."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """One plane at native sampling.
-
-    Attributes
-    ----------
-    label : str
-        Such as "slice 3/7"; empty for a single image.
-    stream : int
-        Noise stream: frames of a time series share one, slices have their own.
-    logged : (height, width) array
-        Logarithm of power.
-    limits : FusRange or None
-        Range shared by a time series; None for a plane that is the same everywhere and stays
-        black.
-    """
-
-    label: str
-    stream: int
-    logged: Array
-    limits: FusRange | None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A scan ready for the generator.
-
-    Attributes
-    ----------
-    scan : xarray.DataArray
-    applied : Applied
-    card : Card
-    weights : Path
-    values : str
-        What the numbers were taken for.
-    native, target, result : tuple of int
-        Shapes of the planes: at native sampling, on the generator's grid, of the result.
-    planes : list of Plane
-    position : (3, height, width) array
-        Channels of the generator's grid.
-    notices : list of str
-        What the user was told; grows while the run goes on.
-    """
-
-    scan: xr.DataArray
-    applied: Applied
-    card: Card
-    weights: Path
-    values: str
-    native: Shape
-    target: Shape
-    result: Shape
-    planes: list[Plane]
-    position: Array
-    notices: list[str]
-
-    def frame(self, number: int) -> Frame:
-        """What one plane is conditioned on, on the generator's grid."""
-        plane = self.planes[number]
-        grey = condition_grey(plane.logged, self.native, self.target, plane.limits)
-        return Frame(grey[None], self.position)
 
 
 def enhance(
@@ -200,11 +119,11 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
                     samples * steps,
                     number,
                 )
-        images.append(_bin(seen.mean(), ready.result))
+        images.append(on_result_pixels(seen.mean(), ready.result))
         if samples > 1:
-            spreads.append(_bin(seen.deviation(), ready.result))
+            spreads.append(on_result_pixels(seen.deviation(), ready.result))
         yield SliceDone(number, len(ready.planes))
-    yield Finished(_finish(ready, settings, images, spreads, time.monotonic() - begun))
+    yield Finished(finish(ready, settings, images, spreads, time.monotonic() - begun))
 
 
 def _sample_events(
@@ -278,172 +197,6 @@ def evaluations(settings: EnhanceSettings, model: Generator) -> tuple[int, int]:
     return steps, settings.samples if settings.mode == "balanced" else 1
 
 
-def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
-    """Check the input, load the generator, and bring every plane onto its grid.
-
-    Raises
-    ------
-    ScanError, ValueError, CheckpointError
-        With a sentence about what is wrong and what to do.
-    """
-    fus = check_scan(fus)
-    blank = _check_planes(fus)
-    weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
-    model, card = _loaded(weights, weights.stat().st_mtime_ns if weights.exists() else 0)
-    if settings.generator != card.generator:
-        raise ValueError(
-            f"{weights.name} holds weights of the generator {card.generator!r}, "
-            f"not of {settings.generator!r}."
-        )
-    if settings.pixel_um < card.pixel_um - 1e-6:
-        raise ValueError(
-            f"The result pixel is {settings.pixel_um:g} µm, finer than the {card.pixel_um:g} µm "
-            f"this generator was trained at. Choose {card.pixel_um:g} µm or more."
-        )
-    device = choose_device(settings.device)
-    applied = Applied(
-        model.to(device),
-        device,
-        choose_precision(settings.precision, device),
-        settings.patch,
-        settings.overlap,
-        settings.window,
-        settings.batch,
-    )
-    values, notices = _values(fus, settings)
-    native = native_shape(fus)
-    if native != fus.shape[-2:]:
-        notices.append(
-            f"The pixels are finer than fUS can resolve; the image was averaged to "
-            f"{native[1]} × {native[0]} pixels of about 100 µm before it was enhanced."
-        )
-    if not fus.attrs.get("spacing_known", True):
-        dy, dx = spacing_of(fus)
-        notices.append(f"Pixel size not in the file: {dy:g} × {dx:g} mm assumed.")
-    extent = extent_of(fus)
-    target = grid_shape(extent, card.pixel_um)
-    position, said = _position(extent, target, settings, card)
-    notices += said
-    if not fus.attrs.get("leading_axis_known", True):
-        notices.append(
-            f"The file does not say whether its {fus.shape[0]} images are slices or times; "
-            f"{'times' if fus.dims[0] == 'time' else 'slices'} were assumed."
-        )
-    found = _planes(fus, values, native, blank)
-    if blank:
-        same = ", ".join(found[number].label for number in blank)
-        notices.append(f"Nothing to enhance, the same value everywhere: {same}; left black.")
-    result = grid_shape(extent, settings.pixel_um)
-    return Prepared(
-        fus, applied, card, weights, values, native, target, result, found, position, notices
-    )
-
-
-def _check_planes(fus: xr.DataArray) -> list[int]:
-    """Check every plane; return the numbers of those that are the same everywhere.
-
-    Raises
-    ------
-    ScanError
-        If a plane cannot be enhanced (naming it), or all are the same everywhere.
-    """
-    blank: list[int] = []
-    every = list(planes(fus))
-    for number, (_, plane) in enumerate(every):
-        try:
-            check_image(plane)
-        except ScanError as error:
-            if len(every) == 1:
-                raise
-            values = plane.values
-            if not np.isfinite(values).all() or values.min() != values.max():
-                raise ScanError(f"Image {number + 1} of {len(every)}: {error}") from error
-            blank.append(number)
-            if len(blank) == len(every):
-                raise
-    return blank
-
-
-@lru_cache(maxsize=2)
-def _loaded(weights: Path, modified: int) -> tuple[Generator, Card]:
-    """Keep the last generators in memory; ``modified`` makes a rewritten file a new one."""
-    model, card = load_generator(weights)
-    return model.to(memory_format=torch.channels_last), card
-
-
-def _values(fus: xr.DataArray, settings: EnhanceSettings) -> tuple[str, list[str]]:
-    if settings.values != "auto":
-        return settings.values, []
-    guess = str(fus.attrs.get("values", "unknown"))
-    if guess == "unknown":
-        guess = guess_values(fus.values)
-    elif not fus.attrs.get("values_guessed", False):
-        return guess, []
-    return guess, [f"The file does not say what its values are; «{guess}» was guessed."]
-
-
-def _position(
-    extent: tuple[float, float], target: Shape, settings: EnhanceSettings, card: Card
-) -> tuple[Array, list[str]]:
-    """Position channels, or zeros where the prior is off or the field of view is foreign."""
-    known = position_channels(target)
-    if settings.position == "off":
-        return np.zeros_like(known), []
-    seen = card.training.get("field_mm")
-    slack = 0.2
-    if seen and not all(
-        low * (1 - slack) <= side <= high * (1 + slack)
-        for side, (low, high) in zip(extent, seen, strict=True)
-    ):
-        return np.zeros_like(known), [
-            f"The field of view ({extent[1]:.1f} × {extent[0]:.1f} mm) is unlike those the "
-            "generator was trained on, so it is not told where in the brain a patch lies."
-        ]
-    return known, []
-
-
-def _planes(fus: xr.DataArray, values: str, native: Shape, blank: list[int]) -> list[Plane]:
-    """Bring every plane to native sampling and settle its range and noise stream."""
-    every = [(_place(index), plane) for index, plane in planes(fus)]
-    logs: list[Array] = []
-    for number, (_, plane) in enumerate(every):
-        logged = (
-            np.zeros(plane.shape, np.float32)
-            if number in blank
-            else (log_power(plane.values, values))
-        )
-        logs.append(logged if logged.shape == native else area_mean(logged, native))
-    # Frames of one time series differ in nothing but the data: same range, same noise.
-    places = list(dict.fromkeys(place for place, _ in every))
-    limits = {}
-    for place in places:
-        series = [
-            log
-            for n, ((at, _), log) in enumerate(zip(every, logs, strict=True))
-            if at == place and n not in blank
-        ]
-        if series:
-            limits[place] = fus_range(np.stack(series))
-    word = "time" if fus.dims[:-2] == ("time",) else "slice"
-    return [
-        Plane(
-            f"{word} {n + 1}/{len(every)}" if len(every) > 1 else "",
-            places.index(place),
-            log,
-            None if n in blank else limits[place],
-        )
-        for n, ((place, _), log) in enumerate(zip(every, logs, strict=True))
-    ]
-
-
-def _place(index: dict[str, int]) -> tuple[tuple[str, int], ...]:
-    return tuple((dim, n) for dim, n in index.items() if dim != "time")
-
-
-def _bin(image: Array, shape: Shape) -> Array:
-    return image if image.shape == shape else area_mean(image, shape)
-
-
 class _Moments:
     """Running mean and standard deviation of the samples of one plane (Welford)."""
 
@@ -463,99 +216,3 @@ class _Moments:
 
     def deviation(self) -> Array:
         return np.sqrt(self._squares / max(self.n - 1, 1)).astype(np.float32)
-
-
-def _coordinates(ready: Prepared, shape: Shape) -> dict[str, Any]:
-    """Pixel centres of a grid that fills the input's extent exactly."""
-    found: dict[str, Any] = {}
-    extent, spacing = extent_of(ready.scan), spacing_of(ready.scan)
-    for axis, (dim, name) in enumerate((("j", "y"), ("i", "x"))):
-        before = float(ready.scan.coords[name].values[0]) - spacing[axis] / 2
-        step = extent[axis] / shape[axis]
-        centres = before + (np.arange(shape[axis]) + 0.5) * step
-        found[name] = (dim, centres, {"units": "mm"})
-    return found
-
-
-def plane_on_result(ready: Prepared, grey: Array) -> xr.DataArray:
-    """One plane of grey levels on the result's grid, with its coordinates."""
-    image = _bin(grey, ready.result)
-    return xr.DataArray(
-        image,
-        dims=("j", "i"),
-        coords=_coordinates(ready, image.shape),
-        attrs={"modality": "ulm", "generated": True, "values": "grey"},
-    )
-
-
-def _finish(
-    ready: Prepared,
-    settings: EnhanceSettings,
-    images: list[Array],
-    spreads: list[Array],
-    seconds: float,
-) -> Enhancement:
-    provenance = _provenance(ready, settings)
-
-    def assemble(stack: list[Array], name: str) -> xr.DataArray:
-        leading = ready.scan.dims[:-2]
-        shape = (*ready.scan.shape[:-2], *ready.result)
-        coords = {
-            key: value
-            for key, value in ready.scan.coords.items()
-            if set(value.dims) <= set(leading)
-        }
-        return xr.DataArray(
-            np.stack(stack).reshape(shape),
-            dims=(*leading, "j", "i"),
-            coords={**coords, **_coordinates(ready, ready.result)},
-            name=name,
-            attrs={
-                "modality": "ulm",
-                "values": "grey",
-                "generated": True,
-                "source": provenance["input"],
-                "spacing_known": bool(ready.scan.attrs.get("spacing_known", True)),
-                "provenance": provenance,
-                **{key: ready.scan.attrs[key] for key in _CARRIED if key in ready.scan.attrs},
-            },
-        )
-
-    result = Enhancement(
-        assemble(images, "enhanced"),
-        assemble(spreads, "spread") if spreads else None,
-        settings,
-        provenance,
-        seconds,
-    )
-    result.image.name = result.title
-    if result.spread is not None:
-        result.spread.name = f"{result.title} · spread"
-    return result
-
-
-def _provenance(ready: Prepared, settings: EnhanceSettings) -> dict[str, Any]:
-    from napari_fus_ulm import __version__
-
-    extent = extent_of(ready.scan)
-    native_um = [1000.0 * side / n for side, n in zip(extent, ready.native, strict=True)]
-    result_um = [1000.0 * side / n for side, n in zip(extent, ready.result, strict=True)]
-    return {
-        "software": f"napari-fus-ulm {__version__}",
-        "torch": torch.__version__,
-        "generated": True,
-        "input": str(ready.scan.attrs.get("source", "")),
-        "input_name": str(ready.scan.name or "fUS"),
-        "values": ready.values,
-        "native_pixel_um": native_um,
-        "pixel_um": result_um,
-        "gain": float(np.sqrt(np.prod(native_um) / np.prod(result_um))),
-        "generator_title": ready.applied.model.title,
-        "weights": ready.weights.name,
-        "weights_sha256": sha256(ready.weights),
-        "phantom_trained": bool(ready.card.training.get("phantom_trained", False)),
-        "device": str(ready.applied.device),
-        "precision": ready.applied.precision,
-        "settings": dataclasses.asdict(settings),
-        "notices": ready.notices,
-    }

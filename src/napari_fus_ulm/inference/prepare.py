@@ -1,0 +1,258 @@
+"""From a scan to what a generator is conditioned on: checked, settled, on its grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+
+from napari_fus_ulm.generators.base import Generator
+from napari_fus_ulm.generators.checkpoint import Card, bundled_weights, load_generator
+from napari_fus_ulm.inference.device import choose_device, choose_precision
+from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.inference.translate import Applied, Frame
+from napari_fus_ulm.pairs.grid import Shape, area_mean, grid_shape
+from napari_fus_ulm.pairs.intensity import FusRange, fus_range, log_power
+from napari_fus_ulm.pairs.patches import position_channels
+from napari_fus_ulm.pairs.prepare import condition_grey, native_shape
+from napari_fus_ulm.scan import (
+    ScanError,
+    check_image,
+    check_scan,
+    extent_of,
+    guess_values,
+    planes,
+    spacing_of,
+)
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """One plane at native sampling.
+
+    Attributes
+    ----------
+    label : str
+        Such as "slice 3/7"; empty for a single image.
+    stream : int
+        Noise stream: frames of a time series share one, slices have their own.
+    logged : (height, width) array
+        Logarithm of power.
+    limits : FusRange or None
+        Range shared by a time series; None for a plane that is the same everywhere and stays
+        black.
+    """
+
+    label: str
+    stream: int
+    logged: Array
+    limits: FusRange | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A scan ready for the generator.
+
+    Attributes
+    ----------
+    scan : xarray.DataArray
+    applied : Applied
+    card : Card
+    weights : Path
+    values : str
+        What the numbers were taken for.
+    native, target, result : tuple of int
+        Shapes of the planes: at native sampling, on the generator's grid, of the result.
+    planes : list of Plane
+    position : (3, height, width) array
+        Channels of the generator's grid.
+    notices : list of str
+        What the user was told; grows while the run goes on.
+    """
+
+    scan: xr.DataArray
+    applied: Applied
+    card: Card
+    weights: Path
+    values: str
+    native: Shape
+    target: Shape
+    result: Shape
+    planes: list[Plane]
+    position: Array
+    notices: list[str]
+
+    def frame(self, number: int) -> Frame:
+        """What one plane is conditioned on, on the generator's grid."""
+        plane = self.planes[number]
+        grey = condition_grey(plane.logged, self.native, self.target, plane.limits)
+        return Frame(grey[None], self.position)
+
+
+def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
+    """Check the input, load the generator, and bring every plane onto its grid.
+
+    Raises
+    ------
+    ScanError, ValueError, CheckpointError
+        With a sentence about what is wrong and what to do.
+    """
+    fus = check_scan(fus)
+    blank = _check_planes(fus)
+    weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
+    model, card = _loaded(weights, weights.stat().st_mtime_ns if weights.exists() else 0)
+    if settings.generator != card.generator:
+        raise ValueError(
+            f"{weights.name} holds weights of the generator {card.generator!r}, "
+            f"not of {settings.generator!r}."
+        )
+    if settings.pixel_um < card.pixel_um - 1e-6:
+        raise ValueError(
+            f"The result pixel is {settings.pixel_um:g} µm, finer than the {card.pixel_um:g} µm "
+            f"this generator was trained at. Choose {card.pixel_um:g} µm or more."
+        )
+    device = choose_device(settings.device)
+    applied = Applied(
+        model.to(device),
+        device,
+        choose_precision(settings.precision, device),
+        settings.patch,
+        settings.overlap,
+        settings.window,
+        settings.batch,
+    )
+    values, notices = _values(fus, settings)
+    native = native_shape(fus)
+    if native != fus.shape[-2:]:
+        notices.append(
+            f"The pixels are finer than fUS can resolve; the image was averaged to "
+            f"{native[1]} × {native[0]} pixels of about 100 µm before it was enhanced."
+        )
+    if not fus.attrs.get("spacing_known", True):
+        dy, dx = spacing_of(fus)
+        notices.append(f"Pixel size not in the file: {dy:g} × {dx:g} mm assumed.")
+    extent = extent_of(fus)
+    target = grid_shape(extent, card.pixel_um)
+    position, said = _position(extent, target, settings, card)
+    notices += said
+    if not fus.attrs.get("leading_axis_known", True):
+        notices.append(
+            f"The file does not say whether its {fus.shape[0]} images are slices or times; "
+            f"{'times' if fus.dims[0] == 'time' else 'slices'} were assumed."
+        )
+    found = _planes(fus, values, native, blank)
+    if blank:
+        same = ", ".join(found[number].label for number in blank)
+        notices.append(f"Nothing to enhance, the same value everywhere: {same}; left black.")
+    result = grid_shape(extent, settings.pixel_um)
+    return Prepared(
+        fus, applied, card, weights, values, native, target, result, found, position, notices
+    )
+
+
+def _check_planes(fus: xr.DataArray) -> list[int]:
+    """Check every plane; return the numbers of those that are the same everywhere.
+
+    Raises
+    ------
+    ScanError
+        If a plane cannot be enhanced (naming it), or all are the same everywhere.
+    """
+    blank: list[int] = []
+    every = list(planes(fus))
+    for number, (_, plane) in enumerate(every):
+        try:
+            check_image(plane)
+        except ScanError as error:
+            if len(every) == 1:
+                raise
+            values = plane.values
+            if not np.isfinite(values).all() or values.min() != values.max():
+                raise ScanError(f"Image {number + 1} of {len(every)}: {error}") from error
+            blank.append(number)
+            if len(blank) == len(every):
+                raise
+    return blank
+
+
+@lru_cache(maxsize=2)
+def _loaded(weights: Path, modified: int) -> tuple[Generator, Card]:
+    """Keep the last generators in memory; ``modified`` makes a rewritten file a new one."""
+    model, card = load_generator(weights)
+    return model.to(memory_format=torch.channels_last), card
+
+
+def _values(fus: xr.DataArray, settings: EnhanceSettings) -> tuple[str, list[str]]:
+    if settings.values != "auto":
+        return settings.values, []
+    guess = str(fus.attrs.get("values", "unknown"))
+    if guess == "unknown":
+        guess = guess_values(fus.values)
+    elif not fus.attrs.get("values_guessed", False):
+        return guess, []
+    return guess, [f"The file does not say what its values are; «{guess}» was guessed."]
+
+
+def _position(
+    extent: tuple[float, float], target: Shape, settings: EnhanceSettings, card: Card
+) -> tuple[Array, list[str]]:
+    """Position channels, or zeros where the prior is off or the field of view is foreign."""
+    known = position_channels(target)
+    if settings.position == "off":
+        return np.zeros_like(known), []
+    seen = card.training.get("field_mm")
+    slack = 0.2
+    if seen and not all(
+        low * (1 - slack) <= side <= high * (1 + slack)
+        for side, (low, high) in zip(extent, seen, strict=True)
+    ):
+        return np.zeros_like(known), [
+            f"The field of view ({extent[1]:.1f} × {extent[0]:.1f} mm) is unlike those the "
+            "generator was trained on, so it is not told where in the brain a patch lies."
+        ]
+    return known, []
+
+
+def _planes(fus: xr.DataArray, values: str, native: Shape, blank: list[int]) -> list[Plane]:
+    """Bring every plane to native sampling and settle its range and noise stream."""
+    every = [(_place(index), plane) for index, plane in planes(fus)]
+    logs: list[Array] = []
+    for number, (_, plane) in enumerate(every):
+        logged = (
+            np.zeros(plane.shape, np.float32)
+            if number in blank
+            else (log_power(plane.values, values))
+        )
+        logs.append(logged if logged.shape == native else area_mean(logged, native))
+    # Frames of one time series differ in nothing but the data: same range, same noise.
+    places = list(dict.fromkeys(place for place, _ in every))
+    limits = {}
+    for place in places:
+        series = [
+            log
+            for n, ((at, _), log) in enumerate(zip(every, logs, strict=True))
+            if at == place and n not in blank
+        ]
+        if series:
+            limits[place] = fus_range(np.stack(series))
+    word = "time" if fus.dims[:-2] == ("time",) else "slice"
+    return [
+        Plane(
+            f"{word} {n + 1}/{len(every)}" if len(every) > 1 else "",
+            places.index(place),
+            log,
+            None if n in blank else limits[place],
+        )
+        for n, ((place, _), log) in enumerate(zip(every, logs, strict=True))
+    ]
+
+
+def _place(index: dict[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple((dim, n) for dim, n in index.items() if dim != "time")

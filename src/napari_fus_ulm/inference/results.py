@@ -1,0 +1,125 @@
+"""From grey levels to a result: pixels, coordinates, a name, and where it came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+
+from napari_fus_ulm.generators.checkpoint import sha256
+from napari_fus_ulm.inference.enhancement import Enhancement
+from napari_fus_ulm.inference.prepare import Prepared
+from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.pairs.grid import Shape, area_mean
+from napari_fus_ulm.scan import extent_of, spacing_of
+
+Array = npt.NDArray[np.float32]
+
+_CARRIED = ("voxel_to_world", "slice_spacing_known", "leading_axis_known", "time_known")
+"""Attributes of the input's axes, which the result shares."""
+
+
+def on_result_pixels(image: Array, shape: Shape) -> Array:
+    """Grey levels of the generator's grid binned to the result's."""
+    return image if image.shape == shape else area_mean(image, shape)
+
+
+def _coordinates(ready: Prepared, shape: Shape) -> dict[str, Any]:
+    """Pixel centres of a grid that fills the input's extent exactly."""
+    found: dict[str, Any] = {}
+    extent, spacing = extent_of(ready.scan), spacing_of(ready.scan)
+    for axis, (dim, name) in enumerate((("j", "y"), ("i", "x"))):
+        before = float(ready.scan.coords[name].values[0]) - spacing[axis] / 2
+        step = extent[axis] / shape[axis]
+        centres = before + (np.arange(shape[axis]) + 0.5) * step
+        found[name] = (dim, centres, {"units": "mm"})
+    return found
+
+
+def plane_on_result(ready: Prepared, grey: Array) -> xr.DataArray:
+    """One plane of grey levels on the result's grid, with its coordinates."""
+    image = on_result_pixels(grey, ready.result)
+    return xr.DataArray(
+        image,
+        dims=("j", "i"),
+        coords=_coordinates(ready, image.shape),
+        attrs={"modality": "ulm", "generated": True, "values": "grey"},
+    )
+
+
+def finish(
+    ready: Prepared,
+    settings: EnhanceSettings,
+    images: list[Array],
+    spreads: list[Array],
+    seconds: float,
+) -> Enhancement:
+    """Put the planes of a run together: image, spread where there is one, provenance."""
+    provenance = _provenance(ready, settings)
+
+    def assemble(stack: list[Array], name: str) -> xr.DataArray:
+        leading = ready.scan.dims[:-2]
+        shape = (*ready.scan.shape[:-2], *ready.result)
+        coords = {
+            key: value
+            for key, value in ready.scan.coords.items()
+            if set(value.dims) <= set(leading)
+        }
+        return xr.DataArray(
+            np.stack(stack).reshape(shape),
+            dims=(*leading, "j", "i"),
+            coords={**coords, **_coordinates(ready, ready.result)},
+            name=name,
+            attrs={
+                "modality": "ulm",
+                "values": "grey",
+                "generated": True,
+                "source": provenance["input"],
+                "spacing_known": bool(ready.scan.attrs.get("spacing_known", True)),
+                "provenance": provenance,
+                **{key: ready.scan.attrs[key] for key in _CARRIED if key in ready.scan.attrs},
+            },
+        )
+
+    result = Enhancement(
+        assemble(images, "enhanced"),
+        assemble(spreads, "spread") if spreads else None,
+        settings,
+        provenance,
+        seconds,
+    )
+    result.image.name = result.title
+    if result.spread is not None:
+        result.spread.name = f"{result.title} · spread"
+    return result
+
+
+def _provenance(ready: Prepared, settings: EnhanceSettings) -> dict[str, Any]:
+    from napari_fus_ulm import __version__
+
+    extent = extent_of(ready.scan)
+    native_um = [1000.0 * side / n for side, n in zip(extent, ready.native, strict=True)]
+    result_um = [1000.0 * side / n for side, n in zip(extent, ready.result, strict=True)]
+    return {
+        "software": f"napari-fus-ulm {__version__}",
+        "torch": torch.__version__,
+        "generated": True,
+        "input": str(ready.scan.attrs.get("source", "")),
+        "input_name": str(ready.scan.name or "fUS"),
+        "values": ready.values,
+        "native_pixel_um": native_um,
+        "pixel_um": result_um,
+        "gain": float(np.sqrt(np.prod(native_um) / np.prod(result_um))),
+        "generator_title": ready.applied.model.title,
+        "weights": ready.weights.name,
+        "weights_sha256": sha256(ready.weights),
+        "phantom_trained": bool(ready.card.training.get("phantom_trained", False)),
+        "device": str(ready.applied.device),
+        "precision": ready.applied.precision,
+        "settings": dataclasses.asdict(settings),
+        "notices": ready.notices,
+    }
