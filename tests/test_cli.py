@@ -138,6 +138,7 @@ def test_a_round_gain_means_the_generators_pixel(pair: PhantomPair, tmp_path: Pa
 
 def test_a_folder_is_enhanced_file_by_file(pair: PhantomPair, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "._rat.npy").write_bytes(b"what macOS leaves on foreign disks")
     for name in ("a.1", "a.2"):
         write(tmp_path / "in" / f"{name}.npy", pair.fus)
     (tmp_path / "in" / "notes.txt").write_text("not an image")

@@ -9,7 +9,6 @@ import xarray as xr
 from qtpy.QtCore import QSettings
 
 from napari_fus_ulm._napari import memory
-from napari_fus_ulm._napari.samples import from_corner
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.metrics.libraries import load_triton_apart
 
@@ -53,6 +52,16 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     write_text(card_path(path), json.dumps(card))
     return path
+
+
+def from_corner(scan: xr.DataArray) -> xr.DataArray:
+    """Move a piece of an image so that its outer corner lies at (0, 0)."""
+    moved = {}
+    for dim, name in (("j", "y"), ("i", "x")):
+        step = float(scan[name][1] - scan[name][0])
+        centres = (scan[name].values - float(scan[name][0])) + step / 2
+        moved[name] = (dim, centres, scan[name].attrs)
+    return scan.assign_coords(moved)
 
 
 @pytest.fixture(scope="session")

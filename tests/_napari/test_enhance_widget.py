@@ -163,7 +163,7 @@ def test_cancel_half_way_keeps_the_dock_alive(open_dock, click, small_pair, qtbo
         qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
         assert dock.run.button.text() == "Cancelling…"
         assert not dock.run.button.isEnabled()
-    assert time.monotonic() - begun < 3.0  # milliseconds on an idle machine
+    assert time.monotonic() - begun < 1.0
     assert dock.run.button.text() == "Enhance"
     assert dock.run.status.text().startswith("Cancelled")
     left = [layer.name for layer in viewer.layers]
@@ -187,7 +187,7 @@ def test_cancel_with_the_real_generator_comes_soon(open_dock, qtbot):
         qtbot.mouseClick(dock.run.button, Qt.MouseButton.LeftButton)
     assert end.args == ["cancelled", ""]
     # A second is the aim on idle cores; these may be busy.
-    assert time.monotonic() - begun < 6.0
+    assert time.monotonic() - begun < 3.0
     assert dock.run.button.text() == "Enhance"
 
 

@@ -363,14 +363,14 @@ def test_the_rule_suits_two_real_maps_of_one_brain(real_data: Callable[[str], Pa
     assert unregistered.cl_dice < found.cl_dice - 0.3
 
 
-def test_a_section_is_scored_in_about_a_second(phantom: np.ndarray) -> None:
+def test_a_section_takes_less_than_half_a_second(phantom: np.ndarray) -> None:
     image = np.tile(phantom, (3, 2))[:600, :500]
     times = []
     for _ in range(3):
         begin = time.process_time()
         vessel_scores(image, image[:, ::-1], PIXEL)
         times.append(time.process_time() - begin)
-    assert min(times) < 1.5  # 0.25 s on an idle core
+    assert min(times) < 0.5
 
 
 @pytest.mark.parametrize(

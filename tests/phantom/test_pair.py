@@ -49,6 +49,11 @@ def test_both_images_cover_the_same_field_of_view(animals: list) -> None:
         pair = animal.pair
         assert extent_of(pair.fus) == pytest.approx(extent_of(pair.ulm), abs=1e-9)
         assert spacing_of(pair.ulm) == pytest.approx((0.01, 0.01))
+        for scan in (pair.fus, pair.ulm):
+            corner = [
+                float(scan[a][0]) - s / 2 for a, s in zip("yx", spacing_of(scan), strict=True)
+            ]
+            assert corner == pytest.approx([0.0, 0.0], abs=1e-9)
         # The drawn pixel size is met up to what makes whole pixels of the field of view.
         wanted = [side / 1000.0 for side in pair.params.fus_pixel_um]
         assert spacing_of(pair.fus) == pytest.approx(wanted, rel=0.01)

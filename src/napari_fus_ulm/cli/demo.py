@@ -11,8 +11,6 @@ import typer
 from napari_fus_ulm.cli.console import failing_politely, print_json, say
 
 NAME = "demo"
-SEED = 910_000_007
-"""A phantom that no training run uses."""
 
 
 def command(
@@ -33,9 +31,10 @@ def command(
         from napari_fus_ulm.phantom import simulate_pair
         from napari_fus_ulm.scan import extent_of
         from napari_fus_ulm.training.evaluation import BASELINE, MODES
+        from napari_fus_ulm.training.settings import DEMO_SEED
 
         say("Simulating a fUS/ULM pair…")
-        pair = simulate_pair(SEED)
+        pair = simulate_pair(DEMO_SEED)
         base = input_on_grid(pair.fus, EnhanceSettings())
         truth = reference_on_grid(pair.ulm, base)
         rows = {BASELINE: fidelity(base.values, truth)}
@@ -55,7 +54,7 @@ def command(
         write(out / "fus.ome.tif", pair.fus)
         write(out / "ulm.ome.tif", pair.ulm)
         found = {
-            "sample": f"phantom, seed {SEED}",
+            "sample": f"phantom, seed {DEMO_SEED}",
             "rows": {name: row.as_dict() for name, row in rows.items()},
             "seconds": {name: round(one.seconds, 2) for name, one in results.items()},
             "provenance": results["detailed"].provenance,

@@ -130,12 +130,12 @@ def command(
 
 
 def _files(inputs: list[Path]) -> list[Path]:
-    from napari_fus_ulm.io import SUFFIXES_READ
+    from napari_fus_ulm.io import images_in
 
     found: list[Path] = []
     for path in inputs:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.name.lower().endswith(SUFFIXES_READ))
+            inside = images_in(path)
             if not inside:
                 raise ValueError(f"The folder {path} holds no file of a kind that is read.")
             found += inside

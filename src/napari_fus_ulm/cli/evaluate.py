@@ -69,14 +69,13 @@ def _images(images: Path, references: Path) -> dict[str, dict[str, Fidelity]]:
 
 
 def _matched(images: Path, references: Path) -> list[tuple[Path, Path]]:
-    from napari_fus_ulm.io import SUFFIXES_READ
+    from napari_fus_ulm.io import images_in
     from napari_fus_ulm.io.common import stem_of
 
     def by_stem(folder: Path) -> dict[str, Path]:
         if not folder.is_dir():
             raise ValueError(f"{folder} is not a folder; give two images or two folders.")
-        files = (p for p in sorted(folder.iterdir()) if p.name.lower().endswith(SUFFIXES_READ))
-        return {stem_of(p).removesuffix("_enhanced"): p for p in files}
+        return {stem_of(p).removesuffix("_enhanced"): p for p in images_in(folder)}
 
     left, right = by_stem(images), by_stem(references)
     alone = sorted((set(left) ^ set(right)) - {stem for stem in left if stem.endswith("_spread")})

@@ -6,6 +6,7 @@ in no time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     Reader = Callable[[Request], list[xr.DataArray]]
     Writer = Callable[[Path, xr.DataArray], None]
 
-__all__ = ["SUFFIXES_READ", "SUFFIXES_WRITE", "read", "read_one", "suffix_of", "write"]
+__all__ = ["SUFFIXES_READ", "SUFFIXES_WRITE", "images_in", "read", "read_one", "suffix_of", "write"]
 
 _READERS = {
     ".ome.tif": "tiff.read_tiff",
@@ -155,6 +156,24 @@ def suffix_of(path: str | Path, known: Sequence[str] = SUFFIXES_READ) -> str | N
     """Return the longest suffix of ``path`` that is in ``known``, or None."""
     name = Path(path).name.lower()
     return max((s for s in known if name.endswith(s)), key=len, default=None)
+
+
+def images_in(folder: str | Path) -> list[Path]:
+    """Return the files of a folder that can be read, in natural order of their names.
+
+    Hidden files are left out: macOS puts "._slice1.tif" beside "slice1.tif" on foreign disks.
+    """
+    files = [
+        path
+        for path in Path(folder).iterdir()
+        if path.is_file() and not path.name.startswith(".") and suffix_of(path) is not None
+    ]
+
+    def natural(path: Path) -> list[tuple[bool, int, str]]:
+        parts = re.split(r"(\d+)", path.name)
+        return [(t.isdecimal(), int(t) if t.isdecimal() else 0, t) for t in parts]
+
+    return sorted(files, key=natural)
 
 
 def _load(target: str) -> Any:

@@ -151,16 +151,9 @@ def unreadable(path: Path, error: Exception) -> ScanError:
 
 def read_folder(folder: Path, read_one: Callable[[Path], xr.DataArray]) -> xr.DataArray:
     """Read a folder's images, in natural order of their names, as one stack along k."""
-    from napari_fus_ulm.io import suffix_of
+    from napari_fus_ulm.io import images_in
 
-    skipped = (".csv", ".npz")
-    # macOS puts "._slice1.tif" beside "slice1.tif" on foreign disks.
-    files = [
-        p
-        for p in folder.iterdir()
-        if p.is_file() and not p.name.startswith(".") and suffix_of(p) not in (None, *skipped)
-    ]
-    files.sort(key=lambda p: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", p.name)])
+    files = [path for path in images_in(folder) if path.suffix.lower() not in (".csv", ".npz")]
     if not files:
         raise ScanError(f"The folder “{folder.name}” holds no image that can be read.")
     scans = [read_one(file) for file in files]

@@ -69,9 +69,12 @@ def simulate_pair(
     # The extent is what counts: pixel sizes follow from it exactly.
     extent = (counts.shape[0] * ULM_PIXEL / 1000.0, counts.shape[1] * ULM_PIXEL / 1000.0)
     record = {"simulated": True, "seed": seed, "phantom": dataclasses.asdict(animal)}
+    # Coordinates are pixel centres: the outer corner of both images lies at (0, 0).
+    step = (extent[0] / power.shape[0], extent[1] / power.shape[1])
     fus = make_scan(
         power,
-        spacing=(extent[0] / power.shape[0], extent[1] / power.shape[1]),
+        spacing=step,
+        origin=(step[0] / 2.0, step[1] / 2.0),
         modality="fus",
         source=f"phantom, seed {seed}",
         values_kind="linear",
@@ -81,6 +84,7 @@ def simulate_pair(
     ulm = make_scan(
         counts,
         spacing=ULM_PIXEL / 1000.0,
+        origin=(ULM_PIXEL / 2000.0, ULM_PIXEL / 2000.0),
         modality="ulm",
         source=f"phantom, seed {seed}",
         values_kind="linear",

@@ -132,13 +132,11 @@ def _check_reference(ulm: xr.DataArray) -> None:
 
 def _by_name(folder: Path) -> dict[str, Path]:
     """Images of a folder by their name without suffix."""
-    from napari_fus_ulm.io import SUFFIXES_READ
+    from napari_fus_ulm.io import images_in
     from napari_fus_ulm.io.common import stem_of
 
     found: dict[str, Path] = {}
-    for path in sorted(folder.glob("[!.]*")):
-        if not path.name.lower().endswith(SUFFIXES_READ):
-            continue
+    for path in images_in(folder) if folder.is_dir() else []:
         other = found.setdefault(stem_of(path), path)
         if other != path:
             raise ValueError(

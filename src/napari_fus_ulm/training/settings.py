@@ -14,6 +14,8 @@ VALIDATION_SEED = 900_000_000
 """First of the seeds that no training run uses: validation."""
 TEST_SEED = 910_000_000
 """First of the seeds kept for the numbers that are reported."""
+DEMO_SEED = TEST_SEED + 7
+"""The section that ``napari-fus-ulm demo`` and the viewer's sample show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
