@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_fus_ulm.phantom.params import PhantomParams
 from napari_fus_ulm.phantom.tissue import Tissue
-from napari_fus_ulm.phantom.vessels import Anatomy, Vessels, anatomy_of, smooth_displacement
+from napari_fus_ulm.phantom.anatomy import Anatomy, anatomy_of
+from napari_fus_ulm.phantom.vessels import Vessels, smooth_displacement
 
 GRID = 25.0
 """Grid on which blood volume is blurred, µm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,14 @@ import xarray as xr
 from napari_fus_ulm.phantom.bubbles import ULM_PIXEL, bubble_counts
 from napari_fus_ulm.phantom.doppler import power_doppler
 from napari_fus_ulm.phantom.params import PhantomParams
-from napari_fus_ulm.phantom.tissue import draw_tissue
-from napari_fus_ulm.phantom.vessels import Vessels, grow_vessels
+from napari_fus_ulm.phantom.tissue import Tissue, draw_tissue
+from napari_fus_ulm.phantom.section import grow_vessels
+from napari_fus_ulm.phantom.vessels import Vessels
 from napari_fus_ulm.scan import make_scan
+
+
+PLANE_SPACING_UM = 500.0
+"""Distance of an animal's planes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +33,11 @@ class PhantomPair:
     ulm : xarray.DataArray
         Bubble counts on a 10 µm grid over the same field of view.
     vessels : Vessels
-        The truth both were made from.
+        The truth both were made from; z is 0 in the ULM's plane.
     seed : int
+        The animal.
+    plane : int
+        Number of the section within the animal, from 0.
     params : PhantomParams
         The parameters drawn for this animal.
     """
@@ -37,38 +46,72 @@ class PhantomPair:
     ulm: xr.DataArray
     vessels: Vessels
     seed: int
+    plane: int
     params: PhantomParams
 
 
 def simulate_pair(
     seed: int, params: PhantomParams | None = None, *, vary: bool = True
 ) -> PhantomPair:
-    """Simulate one co-registered fUS/ULM pair.
+    """Simulate one co-registered fUS/ULM pair: the only plane of :func:`simulate_animal`."""
+    return next(simulate_animal(seed, params=params, vary=vary))
+
+
+def simulate_animal(
+    seed: int,
+    planes: int = 1,
+    params: PhantomParams | None = None,
+    *,
+    vary: bool = True,
+) -> Iterator[PhantomPair]:
+    """Simulate the sections of one animal, from front to back.
 
     Parameters
     ----------
     seed : int
-        Everything follows from it; the same seed gives the same pair.
+        Everything follows from it; the same seed gives the same animal.
+    planes : int
+        Sections, :data:`PLANE_SPACING_UM` apart, through one slab of vessels.
     params : PhantomParams, optional
         A typical rat by default.
     vary : bool
         Draw this animal's parameters (default; see :meth:`PhantomParams.draw` for what it keeps
         of ``params``), or use them as they are.
 
-    Returns
-    -------
+    Yields
+    ------
     PhantomPair
     """
     rng = np.random.default_rng(seed)
     centre = params or PhantomParams()
     animal = centre.draw(rng) if vary else centre
     tissue = draw_tissue(rng)
-    vessels = grow_vessels(rng, animal, tissue)
+    heights = (np.arange(planes) - 0.5 * (planes - 1)) * PLANE_SPACING_UM
+    slab = grow_vessels(rng, animal, tissue, heights)
+    for plane, height in enumerate(heights):
+        # Each plane draws its own numbers, so that it does not depend on how many there are.
+        own = np.random.default_rng([seed, plane])
+        yield _section(own, slab.seen_from(float(height)), animal, tissue, seed, plane)
+
+
+def _section(
+    rng: np.random.Generator,
+    vessels: Vessels,
+    animal: PhantomParams,
+    tissue: Tissue,
+    seed: int,
+    plane: int,
+) -> PhantomPair:
     counts = bubble_counts(rng, vessels, animal)
     power = power_doppler(rng, vessels, animal, tissue)
     # The extent is what counts: pixel sizes follow from it exactly.
     extent = (counts.shape[0] * ULM_PIXEL / 1000.0, counts.shape[1] * ULM_PIXEL / 1000.0)
-    record = {"simulated": True, "seed": seed, "phantom": dataclasses.asdict(animal)}
+    record = {
+        "simulated": True,
+        "seed": seed,
+        "plane": plane,
+        "phantom": dataclasses.asdict(animal),
+    }
     # Coordinates are pixel centres: the outer corner of both images lies at (0, 0).
     step = (extent[0] / power.shape[0], extent[1] / power.shape[1])
     fus = make_scan(
@@ -76,7 +119,7 @@ def simulate_pair(
         spacing=step,
         origin=(step[0] / 2.0, step[1] / 2.0),
         modality="fus",
-        source=f"phantom, seed {seed}",
+        source=f"phantom, seed {seed}, plane {plane}",
         values_kind="linear",
         name="phantom power Doppler",
         provenance=record,
@@ -86,9 +129,9 @@ def simulate_pair(
         spacing=ULM_PIXEL / 1000.0,
         origin=(ULM_PIXEL / 2000.0, ULM_PIXEL / 2000.0),
         modality="ulm",
-        source=f"phantom, seed {seed}",
+        source=f"phantom, seed {seed}, plane {plane}",
         values_kind="linear",
         name="phantom ULM",
         provenance=record,
     )
-    return PhantomPair(fus, ulm, vessels, seed, animal)
+    return PhantomPair(fus, ulm, vessels, seed, plane, animal)

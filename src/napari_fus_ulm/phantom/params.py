@@ -35,6 +35,11 @@ class PhantomParams:
     arbors_per_mm2 : float
         Small trees (trunks of 5 to 28 µm radius) per mm² of section and 500 µm of slice, below
         the cortex and where the tissue has its median density.
+    fine_per_mm2 : float
+        Fine vessels (radius 4 to 5.5 µm) per mm² of section and 500 µm of slice.
+    asymmetry : float
+        Difference of the two sides: displacement of a named vessel in mm of an adult rat, and
+        the chance that it is missing.
     bubbles : float
         Bubble tracks through a vessel of 10 µm radius and 5 mm/s during the recording.
     localisation_um : float
@@ -82,6 +87,8 @@ class PhantomParams:
     front_to_back: float = 0.6
     penetrator_spacing_um: float = 165.0
     arbors_per_mm2: float = 1.6
+    fine_per_mm2: float = 8.0
+    asymmetry: float = 0.1
     bubbles: float = 30.0
     localisation_um: float = 6.0
     ulm_slice_um: float = 500.0
@@ -125,6 +132,8 @@ class PhantomParams:
             front_to_back=float(rng.uniform(0.0, 1.0)),
             penetrator_spacing_um=float(rng.uniform(140.0, 200.0)),
             arbors_per_mm2=around(self.arbors_per_mm2, 0.3),
+            fine_per_mm2=around(self.fine_per_mm2, 0.4),
+            asymmetry=float(rng.uniform(0.03, 0.2)),
             bubbles=around(self.bubbles, 0.4),
             localisation_um=float(rng.uniform(4.0, 8.0)),
             ulm_slice_um=float(rng.uniform(400.0, 600.0)),

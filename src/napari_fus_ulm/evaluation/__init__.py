@@ -1,0 +1,1 @@
+"""Generators and baselines on a cohort: scores, intervals, tables and pictures."""

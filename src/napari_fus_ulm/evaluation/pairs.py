@@ -1,0 +1,157 @@
+"""Pairs ready to be judged: both scans, and their grey levels on the grid of the results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from napari_fus_ulm.pairs.grid import grid_shape
+from napari_fus_ulm.pairs.intensity import log_power
+from napari_fus_ulm.pairs.prepare import check_same_extent, condition_grey, native_shape
+from napari_fus_ulm.pairs.reference import reference_on_grid
+from napari_fus_ulm.scan import ScanError, check_image, extent_of, guess_values, make_scan
+
+if TYPE_CHECKING:
+    from napari_fus_ulm.pairs.cohort import PairFiles
+    from napari_fus_ulm.phantom import PhantomPair
+    from napari_fus_ulm.phantom.vessels import Vessels
+
+Grey = npt.NDArray[np.float32]
+PIXEL_UM = 20.0
+"""Side of a result's pixel: a fifth of fUS's native 100 µm, as of the bundled generator."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluationPair:
+    """One pair on the grid it is judged on.
+
+    Attributes
+    ----------
+    name, animal : str
+        As in the cohort.
+    fus, ulm : xarray.DataArray
+        2-D scans of one field of view, as recorded.
+    condition : (height, width) array
+        Grey fUS in [0, 1] on the grid, cubic interpolation: what a generator sees.
+    truth : (height, width) array
+        Grey ULM in [0, 1] on the grid: counts binned, then the logarithm.
+    values : str
+        What the fUS image's numbers were taken for.
+    vessels : Vessels or None
+        The simulated tree both were made from; phantoms only.
+    """
+
+    name: str
+    animal: str
+    fus: xr.DataArray
+    ulm: xr.DataArray
+    condition: Grey
+    truth: Grey
+    values: str
+    vessels: Vessels | None = None
+
+    @property
+    def extent_mm(self) -> tuple[float, float]:
+        """Height and width of the field of view."""
+        return extent_of(self.fus)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float]:
+        """Height and width of a pixel of the grid."""
+        rows, columns = self.truth.shape
+        return self.extent_mm[0] / rows, self.extent_mm[1] / columns
+
+    @property
+    def pixel_mm(self) -> float:
+        """Side of the square pixel that a pixel of the grid is taken for."""
+        return float(np.sqrt(np.prod(self.spacing_mm)))
+
+
+def make_pair(
+    name: str,
+    animal: str,
+    fus: xr.DataArray,
+    ulm: xr.DataArray,
+    *,
+    pixel_um: float = PIXEL_UM,
+    vessels: Vessels | None = None,
+) -> EvaluationPair:
+    """Bring two scans onto the grid of the results.
+
+    Parameters
+    ----------
+    name, animal : str
+    fus, ulm : xarray.DataArray
+        2-D, over the same field of view.
+    pixel_um : float
+        Side of a grid pixel, µm.
+    vessels : Vessels, optional
+
+    Raises
+    ------
+    ValueError
+        If an image cannot be used or they do not cover the same field of view.
+    """
+    check_image(fus)
+    _check_reference(ulm)
+    check_same_extent(fus, ulm)
+    values = str(fus.attrs.get("values", "unknown"))
+    values = guess_values(fus.values) if values == "unknown" else values
+    target = grid_shape(extent_of(fus), pixel_um)
+    condition = condition_grey(log_power(fus.values, values), native_shape(fus), target)
+    spacing = [side / n for side, n in zip(extent_of(fus), target, strict=True)]
+    truth = reference_on_grid(ulm, make_scan(condition, spacing=spacing))
+    return EvaluationPair(name, animal, fus, ulm, condition, truth, values, vessels)
+
+
+def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:
+    """Read a pair of files, and its vessel tree where it has one.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be read or used; the sentence names it.
+    """
+    from napari_fus_ulm.io import read_one
+    from napari_fus_ulm.phantom import read_vessels
+
+    current = files.fus
+    try:
+        fus = read_one(files.fus, modality="fus").squeeze(drop=True)
+        check_image(fus)
+        current = files.ulm
+        ulm = read_one(files.ulm, modality="ulm").squeeze(drop=True)
+        _check_reference(ulm)
+        vessels = read_vessels(files.vessels) if files.vessels else None
+        return make_pair(
+            files.name, files.animal, fus, ulm, pixel_um=pixel_um, vessels=vessels
+        )
+    except ValueError as error:
+        told = str(error)
+        raise ValueError(told if current.name in told else f"{current}: {told}") from error
+
+
+def phantom_pair(pair: PhantomPair, name: str, pixel_um: float = PIXEL_UM) -> EvaluationPair:
+    """A simulated pair that was never written to disk, ready to be judged."""
+    return make_pair(
+        name, name, pair.fus, pair.ulm, pixel_um=pixel_um, vessels=pair.vessels
+    )
+
+
+def _check_reference(ulm: xr.DataArray) -> None:
+    """Say why a ULM image cannot be compared with; unlike fUS it may be empty."""
+    if ulm.ndim != 2:
+        raise ScanError(
+            f"The image has the axes {tuple(map(str, ulm.dims))}; one 2-D plane (depth, lateral) "
+            "was expected: save one slice per file."
+        )
+    wrong = int(ulm.size - np.isfinite(ulm.values).sum())
+    if wrong:
+        raise ScanError(
+            f"{wrong} of {ulm.size} pixels are NaN or infinite; replace them (for instance by 0) "
+            "first."
+        )
