@@ -10,7 +10,9 @@ from napari_fus_ulm.phantom import PhantomParams
 from napari_fus_ulm.phantom.bubbles import bubble_counts
 from napari_fus_ulm.phantom.vessels import STEP, Vessels
 
-PARAMS = PhantomParams(width_mm=3.0, depth_mm=2.0, localisation_um=0.0, ulm_slice_um=1e6)
+PARAMS = PhantomParams(
+    width_mm=3.0, depth_mm=2.0, localisation_um=0.0, motion_um=0.0, ulm_slice_um=1e6
+)
 EIGHT = np.ones((3, 3))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_fus_ulm.phantom import PhantomParams
+from napari_fus_ulm.phantom.anatomy import anatomy_of
 from napari_fus_ulm.phantom.doppler import (
     GRID,
     _bed_level,
@@ -17,7 +18,8 @@ from napari_fus_ulm.phantom.doppler import (
     power_doppler,
 )
 from napari_fus_ulm.phantom.tissue import draw_tissue
-from napari_fus_ulm.phantom.vessels import STEP, Vessels, anatomy_of, grow_vessels
+from napari_fus_ulm.phantom.section import grow_vessels
+from napari_fus_ulm.phantom.vessels import STEP, Vessels
 
 SHAPE = (160, 200)
 PARAMS = PhantomParams(

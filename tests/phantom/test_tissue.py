@@ -5,9 +5,10 @@ import pytest
 from scipy.stats import spearmanr
 
 from napari_fus_ulm.phantom import PhantomParams
+from napari_fus_ulm.phantom.anatomy import anatomy_of
 from napari_fus_ulm.phantom.doppler import GRID, _capillary_bed
+from napari_fus_ulm.phantom.section import grow_vessels
 from napari_fus_ulm.phantom.tissue import CONTRAST, draw_tissue
-from napari_fus_ulm.phantom.vessels import anatomy_of, grow_vessels
 
 
 def test_the_density_is_log_normal_about_one_and_smooth() -> None:

@@ -4,19 +4,18 @@ import numpy as np
 import pytest
 
 from napari_fus_ulm.phantom import PhantomParams
+from napari_fus_ulm.phantom.anatomy import Anatomy, anatomy_of
+from napari_fus_ulm.phantom.section import _cut, grow_vessels
 from napari_fus_ulm.phantom.tissue import draw_tissue
 from napari_fus_ulm.phantom.vessels import (
     LARGEST,
+    REACH,
     SMALLEST,
     STEP,
-    Anatomy,
     Generation,
     Vessels,
-    _cut,
-    anatomy_of,
     branch,
     grow,
-    grow_vessels,
     smooth_displacement,
 )
 
@@ -37,10 +36,10 @@ def test_radii_follow_murrays_law_at_every_branching() -> None:
     at = np.rint(starts[:, 0] / STEP).astype(int)
     own = children.radii[:, 0]
     checked = 0
-    for place in set(zip(owner, at, strict=True)):
+    assert len(set(zip(owner, at, strict=True))) == len(own)  # one child a point
+    assert at.min() >= 1
+    for place in zip(owner, at, strict=True):
         here = (owner == place[0]) & (at == place[1])
-        if here.sum() > 1 or own[here][0] <= SMALLEST:
-            continue  # two children at one point, or a child clipped to the smallest radius
         before, after = thinned.radii[place[0], place[1] - 1], thinned.radii[place]
         assert after < before
         assert before**3 == pytest.approx(after**3 + own[here][0] ** 3, rel=1e-9)
@@ -70,6 +69,7 @@ def test_vessels_grow_in_equal_steps_and_about_where_they_are_sent() -> None:
     made = grow(rng, np.zeros((n, 3)), heading, np.full(n, 600.0), np.full(n, 7.0), wander=0.03)
     steps = np.linalg.norm(np.diff(made.points, axis=1), axis=-1)
     assert np.allclose(steps, STEP)
+    assert np.allclose(made.radii, 7.0)
     assert (made.counts == 60).all()
     ends = made.points[:, -1]
     assert ends[:, 1].mean() > 500.0

@@ -1,5 +1,6 @@
 """Where the pairs come from: simulated on several processes, or a laboratory's folder."""
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 import xarray as xr
 
 from napari_fus_ulm.io import read_one, write
+from napari_fus_ulm.pairs.cohort import CohortError, read_cohort, write_pairs_table
 from napari_fus_ulm.pairs.grid import area_mean
 from napari_fus_ulm.pairs.prepare import prepare_pair
 from napari_fus_ulm.pairs.reference import reference_on_grid
+from napari_fus_ulm.pairs.splits import LeakageError
 from napari_fus_ulm.phantom import simulate_pair
 from napari_fus_ulm.scan import extent_of, make_scan
 from napari_fus_ulm.training.data import (
@@ -20,6 +23,7 @@ from napari_fus_ulm.training.data import (
     load_phantoms,
     phantom_file,
     prepare_phantoms,
+    training_files,
 )
 
 
@@ -78,6 +82,38 @@ def test_the_two_images_of_a_pair_may_have_different_formats(
     assert np.array_equal(pairs[1].ulm, load_folder(pairs_folder, 20.0)[1].ulm)
 
 
+def with_sides(pairs_folder: Path, copy: Path, *sides: str) -> Path:
+    """The folder with a table that puts its pairs on these sides."""
+    shutil.copytree(pairs_folder, copy)
+    pairs = read_cohort(copy)
+    told = [dataclasses.replace(p, split=side) for p, side in zip(pairs, sides, strict=True)]
+    write_pairs_table(copy, told)
+    return copy
+
+
+def test_where_there_is_a_split_only_its_train_side_is_trained_on(
+    pairs_folder: Path, tmp_path: Path
+) -> None:
+    folder = with_sides(pairs_folder, tmp_path / "pairs", "test", "train")
+    assert [pair.name for pair in training_files(folder)] == ["rat.2"]
+    (pair,) = load_folder(folder, 20.0)
+    assert np.array_equal(pair.ulm, load_folder(pairs_folder, 20.0)[1].ulm)
+
+
+def test_a_split_without_a_train_side_is_refused(pairs_folder: Path, tmp_path: Path) -> None:
+    folder = with_sides(pairs_folder, tmp_path / "pairs", "test", "")
+    with pytest.raises(CohortError, match=r"pairs\.csv is on the side train"):
+        load_folder(folder, 20.0)
+
+
+def test_an_animal_on_two_sides_is_not_trained_on(pairs_folder: Path, tmp_path: Path) -> None:
+    folder = with_sides(pairs_folder, tmp_path / "pairs", "test", "train")
+    table = folder / "pairs.csv"
+    table.write_text(table.read_text().replace(",rat.2,", ",rat.1,"))
+    with pytest.raises(LeakageError, match=r"rat\.1 is on two sides of the split, train and test"):
+        load_folder(folder, 20.0)
+
+
 def test_files_without_a_partner_are_named(pairs_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(pairs_folder, tmp_path / "pairs")
     (tmp_path / "pairs" / "ulm" / "rat.2.npy").unlink()
@@ -94,7 +130,9 @@ def test_two_files_of_one_name_are_refused(pairs_folder: Path, tmp_path: Path) -
 
 
 def test_a_folder_without_pairs_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"must hold fus/ and ulm/ .* no file was found there"):
+    with pytest.raises(
+        ValueError, match=r"must hold pairs\.csv, or fus/ .* no file was found there"
+    ):
         load_folder(tmp_path, 20.0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_fus_ulm.cli import demo, enhance, evaluate, info, simulate, train
+from napari_fus_ulm.cli import demo, enhance, evaluate, info, pairs, simulate, train
 
 app = typer.Typer(
     help=(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 for module in (enhance, demo, simulate, train, evaluate, info):
     app.command(module.NAME, help=module.__doc__, short_help=module.command.__doc__)(module.command)
+app.add_typer(pairs.app, name=pairs.NAME)
 
 
 def main() -> None:

@@ -1,38 +1,121 @@
-"""Simulate fUS/ULM pairs: fus/NAME and ulm/NAME, the layout that train --pairs reads."""
+"""Simulate animals as a cohort of fUS/ULM pairs, or hold the simulation against real recordings.
+
+The folder has the layout that train --pairs and evaluate read. The same command goes on where an
+interrupted one stopped. Files depend on the seed, not on the number of workers.
+"""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_fus_ulm.cli.console import failing_politely, print_json, progress
+from napari_fus_ulm.cli.console import (
+    checking_usage,
+    failing_politely,
+    print_json,
+    progress,
+    say,
+)
 
 NAME = "simulate"
+CALIBRATION_ANIMALS = 50
 
 
 def command(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the pairs.")],
-    n: Annotated[int, typer.Option("-n", help="Number of animals.", min=1)] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of the first; the others follow.", min=0)] = 0,
-    suffix: Annotated[str, typer.Option(help=".ome.tif, .nii.gz or .npy.")] = ".ome.tif",
-    json: Annotated[bool, typer.Option("--json", help="Files for machines.")] = False,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the cohort.")] = None,
+    n: Annotated[
+        int | None, typer.Option("-n", help="Animals: 1, with --calibration 50.", min=1)
+    ] = None,
+    planes: Annotated[int, typer.Option(help="Sections an animal, 0.5 mm apart.", min=1)] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the first animal; the others follow.", min=0)
+    ] = None,
+    suffix: Annotated[str, typer.Option(help=".nii.gz, .ome.tif or .npy.")] = ".nii.gz",
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    study: Annotated[
+        bool, typer.Option("--study", help="The study's cohort: 35 animals, split 29/1/5.")
+    ] = False,
+    calibration: Annotated[
+        bool, typer.Option("--calibration", help="Statistics beside those of real recordings.")
+    ] = False,
+    real: Annotated[
+        Path | None,
+        typer.Option(help="Folder of real recordings to measure again, with --calibration."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Result for machines.")] = False,
 ) -> None:
-    """Simulate fUS/ULM pairs."""
-    with failing_politely(json):
-        from napari_fus_ulm.io import write
-        from napari_fus_ulm.phantom import simulate_pair
+    """Simulate fUS/ULM pairs, or hold the simulation against real recordings."""
+    if calibration:
+        if out is not None or study:
+            raise typer.BadParameter("--calibration writes nothing; leave out -o and --study.")
+        _calibrate(n or CALIBRATION_ANIMALS, seed, workers, real, json)
+    elif out is None:
+        raise typer.BadParameter("Say where the pairs go (-o FOLDER), or give --calibration.")
+    elif real is not None:
+        raise typer.BadParameter("--real belongs to --calibration.")
+    elif study and (n is not None or seed is not None):
+        raise typer.BadParameter("--study has its own animals; leave out -n and --seed.")
+    else:
+        _populate(out, n or 1, planes, seed or 0, suffix, workers, study, json)
 
-        made = []
-        with progress() as bar:
-            for number in bar.track(range(seed, seed + n), description="Simulating"):
-                pair = simulate_pair(number)
-                name = f"phantom-{number:06d}{suffix}"
-                for kind, scan in (("fus", pair.fus), ("ulm", pair.ulm)):
-                    (out / kind).mkdir(parents=True, exist_ok=True)
-                    made.append(str(write(out / kind / name, scan)))
+
+def _populate(
+    out: Path, n: int, planes: int, seed: int, suffix: str, workers: int, study: bool, json: bool
+) -> None:
+    with failing_politely(json):
+        from napari_fus_ulm.phantom.population import (
+            PopulationSettings,
+            simulate_population,
+            study_settings,
+        )
+
+        with checking_usage():
+            settings = (
+                study_settings(planes=planes, suffix=suffix)
+                if study
+                else PopulationSettings(animals=n, planes=planes, seed=seed, suffix=suffix)
+            )
+        done = 0
+        try:
+            with (
+                progress() as bar,
+                closing(simulate_population(out, settings, workers=workers)) as events,
+            ):
+                task = bar.add_task("Simulating")
+                for event in events:
+                    done = event.done
+                    bar.update(task, completed=event.done, total=event.total)
+        except KeyboardInterrupt:
+            say(f"What is complete in {out} stays; give the same command again to go on.")
+            raise
+        table = out / "pairs.csv"
         if json:
-            print_json(made)
+            print_json({"folder": str(out), "pairs": done, "table": str(table)})
         else:
-            print("\n".join(made))
+            print(table)
+
+
+def _calibrate(n: int, seed: int | None, workers: int, folder: Path | None, json: bool) -> None:
+    with failing_politely(json):
+        from dataclasses import asdict
+
+        from napari_fus_ulm.phantom.calibration import CALIBRATION_SEED, Calibrated, calibrate
+        from napari_fus_ulm.phantom.calibration_table import as_markdown
+        from napari_fus_ulm.phantom.real import measure_real, stored_numbers
+
+        held = measure_real(folder) if folder else stored_numbers()
+        first = CALIBRATION_SEED if seed is None else seed
+        with progress() as bar:
+            task = bar.add_task("Simulating", total=n)
+            for event in calibrate(n, workers=workers, seed=first, real=held):
+                if isinstance(event, Calibrated):
+                    found = event
+                else:
+                    bar.update(task, completed=event.done)
+        if json:
+            print_json({"real": asdict(held), "simulated": asdict(found)})
+        else:
+            print(as_markdown(found, held), end="")

@@ -1,4 +1,4 @@
-"""Train a generator on phantoms, or on a folder of pairs (fus/NAME, ulm/NAME)."""
+"""Train a generator on phantoms, or on a folder of pairs (pairs.csv, or fus/NAME and ulm/NAME)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
     generator: Annotated[str, typer.Option(help="Generator.")] = DEFAULT.generator,
     pairs: Annotated[
-        Path | None, typer.Option(help="Folder with fus/ and ulm/; phantoms without it.")
+        Path | None,
+        typer.Option(help="Folder of pairs (its train side, if split); phantoms without it."),
     ] = None,
     phantoms: Annotated[int, typer.Option(help="Simulated sections.")] = DEFAULT.phantoms,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = DEFAULT.steps,

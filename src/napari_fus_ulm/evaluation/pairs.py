@@ -127,9 +127,7 @@ def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:
         ulm = read_one(files.ulm, modality="ulm").squeeze(drop=True)
         _check_reference(ulm)
         vessels = read_vessels(files.vessels) if files.vessels else None
-        return make_pair(
-            files.name, files.animal, fus, ulm, pixel_um=pixel_um, vessels=vessels
-        )
+        return make_pair(files.name, files.animal, fus, ulm, pixel_um=pixel_um, vessels=vessels)
     except ValueError as error:
         told = str(error)
         raise ValueError(told if current.name in told else f"{current}: {told}") from error
@@ -137,9 +135,7 @@ def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:
 
 def phantom_pair(pair: PhantomPair, name: str, pixel_um: float = PIXEL_UM) -> EvaluationPair:
     """A simulated pair that was never written to disk, ready to be judged."""
-    return make_pair(
-        name, name, pair.fus, pair.ulm, pixel_um=pixel_um, vessels=pair.vessels
-    )
+    return make_pair(name, name, pair.fus, pair.ulm, pixel_um=pixel_um, vessels=pair.vessels)
 
 
 def _check_reference(ulm: xr.DataArray) -> None:

@@ -221,9 +221,9 @@ def _near_vessels(pixels: Floats, vessels: Vessels, chosen: Mask, tolerance_um: 
         distance, index = cKDTree(points[like == one]).query(
             pixels[waiting], distance_upper_bound=tolerance_um + float(wall.max()) + 1.0
         )
-        hit = np.isfinite(distance)
-        reach = tolerance_um + wall[index[hit]] + 1e-6
-        near[waiting[hit]] = distance[hit] <= reach
+        # Nothing within the bound: distance infinite, index one past the last.
+        reach = tolerance_um + np.append(wall, 0.0)[index] + 1e-6
+        near[waiting[distance <= reach]] = True
     return near
 
 

@@ -150,9 +150,9 @@ def write_pairs_table(folder: Path, pairs: Iterable[PairFiles]) -> Path:
     writer.writerow(COLUMNS)
     names: set[str] = set()
     for pair in pairs:
-        if pair.name in names:
+        if pair.name.casefold() in names:
             raise CohortError(f"Two pairs are called {pair.name}; every name must be used once.")
-        names.add(pair.name)
+        names.add(pair.name.casefold())
         files = (pair.fus, pair.ulm, pair.vessels)
         told = (_told_path(folder, path) if path else "" for path in files)
         writer.writerow([pair.name, pair.animal, pair.split, *told])

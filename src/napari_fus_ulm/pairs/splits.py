@@ -209,13 +209,21 @@ def refuse_seen(
             )
 
 
-def same_images(pairs: Iterable[PairFiles]) -> list[tuple[Path, Path]]:
-    """Return image files that are copies of each other under two names."""
-    first: dict[str, Path] = {}
-    copies: list[tuple[Path, Path]] = []
+def same_images(pairs: Iterable[PairFiles]) -> list[tuple[PairFiles, Path, PairFiles, Path]]:
+    """Return images that occur twice: the first pair and its file, and the copy's pair and file.
+
+    Files that cannot be opened are passed over.
+    """
+    first: dict[str, tuple[PairFiles, Path]] = {}
+    copies = []
     for pair in pairs:
         for path in (pair.fus, pair.ulm):
-            other = first.setdefault(fingerprint(path), path)
-            if other != path:
-                copies.append((other, path))
+            try:
+                key = fingerprint(path)
+            except OSError:
+                continue
+            if key in first:
+                copies.append((*first[key], pair, path))
+            else:
+                first[key] = (pair, path)
     return copies

@@ -51,6 +51,11 @@ class Anatomy:
         half = np.clip(0.22 - 0.035 * u, 0.05, None)
         return (np.abs(d - centre) < half) & (u < 4.2)
 
+    def base(self, x: Array) -> Array:
+        """Depth of the brain's base at lateral position ``x``."""
+        u = (x - self.midline) / (1000.0 * self.scale)
+        return self.top + (8.8 - 0.05 * u**2) * 1000.0 * self.scale
+
     def place(self, side: float, u: float, d: float) -> Array:
         """A landmark ``u`` mm beside the midline and ``d`` mm below the top of an adult rat."""
         x = self.midline + side * u * 1000.0 * self.scale

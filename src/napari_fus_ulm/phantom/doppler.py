@@ -11,18 +11,25 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from napari_fus_ulm.phantom.params import PhantomParams
-from napari_fus_ulm.phantom.tissue import Tissue
 from napari_fus_ulm.phantom.anatomy import Anatomy, anatomy_of
+from napari_fus_ulm.phantom.params import PhantomParams
+from napari_fus_ulm.phantom.skull import Transmission, transparent
+from napari_fus_ulm.phantom.tissue import Tissue
 from napari_fus_ulm.phantom.vessels import Vessels, smooth_displacement
 
 GRID = 25.0
 """Grid on which blood volume is blurred, µm."""
+LATERAL = 0.12
+"""Share of the Doppler shift that flow across the beam still has: the beam's width, turbulence."""
 Array = npt.NDArray[np.float64]
 
 
 def power_doppler(
-    rng: np.random.Generator, vessels: Vessels, params: PhantomParams, tissue: Tissue
+    rng: np.random.Generator,
+    vessels: Vessels,
+    params: PhantomParams,
+    tissue: Tissue,
+    skull: Transmission = transparent,
 ) -> npt.NDArray[np.float32]:
     """Render linear power Doppler on a grid of ``params.fus_pixel_um``.
 
@@ -39,7 +46,7 @@ def power_doppler(
     blurred = _blur_with_depth(volume, params, y)
     signal = blurred + _bed_level(blurred, bed, params.background) * bed
     loss = 10 ** (-0.1 * params.attenuation_db_mm * np.clip(y - anatomy.top, 0, None) / 1000.0)
-    signal *= loss[:, None] * _shadows(rng, x, params.shadow)[None, :]
+    signal *= loss[:, None] * skull(x)[None, :]
     mean = signal.mean()
     signal += mean * params.haze * np.exp(-np.clip(y - anatomy.top + 300, 0, None) / 900.0)[:, None]
 
@@ -61,8 +68,7 @@ def _blood_volume(
     xyz[:, :2] += rng.normal(0.0, p.shift_um, 2)
     xyz[:, :2] += smooth_displacement(rng, xyz[:, :2], size, p.warp_um)
     axial = np.abs(vessels.tangents()[:, 1])
-    # Turbulence and beam width give lateral flow some Doppler shift too.
-    doppler = vessels.speed * (0.35 + 0.65 * axial)
+    doppler = vessels.speed * (LATERAL + (1.0 - LATERAL) * axial)
     passed = doppler**2 / (doppler**2 + p.clutter_speed_mm_s**2)
     sigma = p.fus_slice_um / 2.355
     seen = np.exp(-0.5 * ((xyz[:, 2] - p.out_of_plane_um) / sigma) ** 2)
@@ -89,11 +95,13 @@ def _capillary_bed(
     """Relative density of capillaries: smooth texture, more in cortex, less in white matter."""
     xx, yy = np.meshgrid(x, y)
     below = a.below(xx, yy) / (1000.0 * a.scale)
-    density = np.where(below > 0, 1.0, 0.04)
+    # The base is a ragged place; the surface is sharp.
+    brain = 0.15 + 0.85 / (1.0 + np.exp((yy - a.base(xx)) / 200.0))
+    density = np.where(below > 0, brain, 0.04)
     density *= 1.0 + rng.uniform(0.1, 0.7) * np.exp(-(((below - 0.7) / 0.7) ** 2))
     density *= np.where(a.in_callosum(xx, yy), rng.uniform(0.35, 0.7), 1.0)
-    texture = 0.7 * np.log(tissue.density(xx, yy))
-    for scale, strength in ((100.0, 0.12), (300.0, 0.12), (900.0, 0.12)):
+    texture = 0.6 * np.log(tissue.density(xx, yy))
+    for scale, strength in ((100.0, 0.12), (300.0, 0.16), (900.0, 0.2)):
         field = gaussian_filter(rng.normal(size=density.shape), scale / GRID, mode="wrap")
         texture += strength * field / field.std()
     return gaussian_filter(density, 60.0 / GRID) * np.exp(texture)
@@ -119,15 +127,6 @@ def _blur_with_depth(image: Array, p: PhantomParams, y: Array) -> Array:
         blurred.append(gaussian_filter(image, sigma))
     shares = [np.interp(y, depths, np.eye(3)[i])[:, None] for i in range(3)]
     return np.asarray(sum(s * b for s, b in zip(shares, blurred, strict=True)))
-
-
-def _shadows(rng: np.random.Generator, x: Array, strength: float) -> Array:
-    """Transmission through the skull along the probe, 1 where it is clear."""
-    dark = np.zeros_like(x)
-    for _ in range(rng.integers(1, 5)):
-        centre, width = rng.uniform(0, x[-1]), rng.uniform(150, 900)
-        dark += rng.uniform(0, 1) * np.exp(-0.5 * ((x - centre) / width) ** 2)
-    return np.exp(-2.0 * strength * dark)
 
 
 def _sample(image: Array, p: PhantomParams) -> Array:

@@ -12,11 +12,11 @@ import xarray as xr
 from napari_fus_ulm.phantom.bubbles import ULM_PIXEL, bubble_counts
 from napari_fus_ulm.phantom.doppler import power_doppler
 from napari_fus_ulm.phantom.params import PhantomParams
-from napari_fus_ulm.phantom.tissue import Tissue, draw_tissue
 from napari_fus_ulm.phantom.section import grow_vessels
+from napari_fus_ulm.phantom.skull import Transmission, draw_skull
+from napari_fus_ulm.phantom.tissue import Tissue, draw_tissue
 from napari_fus_ulm.phantom.vessels import Vessels
 from napari_fus_ulm.scan import make_scan
-
 
 PLANE_SPACING_UM = 500.0
 """Distance of an animal's planes."""
@@ -85,13 +85,13 @@ def simulate_animal(
     rng = np.random.default_rng(seed)
     centre = params or PhantomParams()
     animal = centre.draw(rng) if vary else centre
-    tissue = draw_tissue(rng)
+    tissue, skull = draw_tissue(rng), draw_skull(rng, animal)
     heights = (np.arange(planes) - 0.5 * (planes - 1)) * PLANE_SPACING_UM
     slab = grow_vessels(rng, animal, tissue, heights)
     for plane, height in enumerate(heights):
         # Each plane draws its own numbers, so that it does not depend on how many there are.
         own = np.random.default_rng([seed, plane])
-        yield _section(own, slab.seen_from(float(height)), animal, tissue, seed, plane)
+        yield _section(own, slab.seen_from(float(height)), animal, tissue, skull, seed, plane)
 
 
 def _section(
@@ -99,11 +99,12 @@ def _section(
     vessels: Vessels,
     animal: PhantomParams,
     tissue: Tissue,
+    skull: Transmission,
     seed: int,
     plane: int,
 ) -> PhantomPair:
-    counts = bubble_counts(rng, vessels, animal)
-    power = power_doppler(rng, vessels, animal, tissue)
+    counts = bubble_counts(rng, vessels, animal, skull)
+    power = power_doppler(rng, vessels, animal, tissue, skull)
     # The extent is what counts: pixel sizes follow from it exactly.
     extent = (counts.shape[0] * ULM_PIXEL / 1000.0, counts.shape[1] * ULM_PIXEL / 1000.0)
     record = {

@@ -36,7 +36,7 @@ class PhantomParams:
         Small trees (trunks of 5 to 28 µm radius) per mm² of section and 500 µm of slice, below
         the cortex and where the tissue has its median density.
     fine_per_mm2 : float
-        Fine vessels (radius 4 to 5.5 µm) per mm² of section and 500 µm of slice.
+        Fine vessels (radius 4.5 to 7 µm at their start) per mm² of section and 500 µm of slice.
     asymmetry : float
         Difference of the two sides: displacement of a named vessel in mm of an adult rat, and
         the chance that it is missing.
@@ -44,6 +44,8 @@ class PhantomParams:
         Bubble tracks through a vessel of 10 µm radius and 5 mm/s during the recording.
     localisation_um : float
         Standard deviation of a bubble's position.
+    motion_um : float
+        Standard deviation of a whole track's position: what is left of the brain's motion.
     ulm_slice_um, fus_slice_um : float
         Full width at half maximum of the elevation profiles.
     fus_pixel_um : tuple of float
@@ -69,6 +71,8 @@ class PhantomParams:
         Growth of the noise floor with depth.
     haze, shadow : float
         Strength of clutter haze under the skull and of acoustic shadows, 0 to 1.
+    hemisphere_loss : float
+        Share of the power that one side loses (thicker skull, tilted probe).
     shift_um : float
         Rigid misregistration of the two recordings (standard deviation per axis).
     warp_um : float
@@ -82,29 +86,31 @@ class PhantomParams:
     slab_um: float = 1500.0
     scale: float = 1.0
     midline_offset_um: float = 0.0
-    surface_um: float = 500.0
+    surface_um: float = 200.0
     curvature: float = 1.0
     front_to_back: float = 0.6
     penetrator_spacing_um: float = 165.0
-    arbors_per_mm2: float = 1.6
-    fine_per_mm2: float = 8.0
+    arbors_per_mm2: float = 1.05
+    fine_per_mm2: float = 1.6
     asymmetry: float = 0.1
-    bubbles: float = 30.0
-    localisation_um: float = 6.0
+    bubbles: float = 55.0
+    localisation_um: float = 7.0
+    motion_um: float = 10.0
     ulm_slice_um: float = 500.0
     fus_slice_um: float = 500.0
     fus_pixel_um: tuple[float, float] = (100.0, 110.0)
     psf_um: tuple[float, float] = (110.0, 140.0)
     psf_growth_per_mm: float = 0.06
-    background: float = 0.6
-    haematocrit_sd: float = 0.5
-    clutter_speed_mm_s: float = 2.0
+    background: float = 0.7
+    haematocrit_sd: float = 0.7
+    clutter_speed_mm_s: float = 1.5
     attenuation_db_mm: float = 0.5
-    effective_frames: float = 60.0
+    effective_frames: float = 150.0
     noise_db: float = 16.0
     noise_db_mm: float = 0.8
     haze: float = 0.2
     shadow: float = 0.2
+    hemisphere_loss: float = 0.1
     shift_um: float = 40.0
     warp_um: float = 40.0
     out_of_plane_um: float = 60.0
@@ -127,29 +133,31 @@ class PhantomParams:
             depth_mm=float(rng.uniform(7.0, 9.0)),
             scale=float(rng.uniform(0.75, 1.35)) * self.scale,
             midline_offset_um=float(rng.normal(0.0, 500.0)),
-            surface_um=float(rng.uniform(-50.0, 900.0)),
+            surface_um=float(rng.uniform(-200.0, 500.0)),
             curvature=float(rng.uniform(0.3, 1.7)),
             front_to_back=float(rng.uniform(0.0, 1.0)),
             penetrator_spacing_um=float(rng.uniform(140.0, 200.0)),
             arbors_per_mm2=around(self.arbors_per_mm2, 0.3),
             fine_per_mm2=around(self.fine_per_mm2, 0.4),
             asymmetry=float(rng.uniform(0.03, 0.2)),
-            bubbles=around(self.bubbles, 0.4),
-            localisation_um=float(rng.uniform(4.0, 8.0)),
+            bubbles=around(self.bubbles, 0.7),
+            localisation_um=float(rng.uniform(5.0, 10.0)),
+            motion_um=float(rng.uniform(5.0, 15.0)),
             ulm_slice_um=float(rng.uniform(400.0, 600.0)),
             fus_slice_um=float(rng.uniform(400.0, 600.0)),
             fus_pixel_um=(float(rng.uniform(95, 110)), lateral),
-            psf_um=(float(rng.uniform(95, 130)), float(rng.uniform(120, 165))),
-            background=float(rng.uniform(0.45, 0.8)),
-            haematocrit_sd=float(rng.uniform(0.4, 0.7)),
-            clutter_speed_mm_s=float(rng.uniform(1.0, 3.0)),
-            attenuation_db_mm=float(rng.uniform(0.0, 1.0)),
+            psf_um=(float(rng.uniform(100, 135)), float(rng.uniform(125, 170))),
+            background=float(rng.uniform(0.55, 0.85)),
+            haematocrit_sd=float(rng.uniform(0.5, 0.9)),
+            clutter_speed_mm_s=float(rng.uniform(0.8, 2.4)),
+            attenuation_db_mm=float(rng.uniform(0.0, 0.7)),
             effective_frames=around(self.effective_frames, 0.6),
-            noise_db=float(rng.uniform(10.0, 22.0)),
+            noise_db=float(rng.uniform(12.0, 24.0)),
             noise_db_mm=float(rng.uniform(0.3, 1.5)),
             haze=float(rng.uniform(0.0, 0.5)),
             shadow=float(rng.uniform(0.0, 0.5)),
-            shift_um=float(rng.uniform(0.0, 60.0)),
+            hemisphere_loss=float(rng.beta(1.0, 3.0)) * 0.8,
+            shift_um=float(rng.uniform(0.0, 80.0)),
             warp_um=float(rng.uniform(20.0, 60.0)),
-            out_of_plane_um=float(rng.uniform(0.0, 150.0)),
+            out_of_plane_um=float(rng.uniform(0.0, 200.0)),
         )

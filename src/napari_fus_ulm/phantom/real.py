@@ -17,6 +17,7 @@ from napari_fus_ulm.pairs.grid import area_mean, grid_shape
 from napari_fus_ulm.pairs.intensity import log_power
 from napari_fus_ulm.pairs.prepare import condition_grey, native_shape, reference_grey
 from napari_fus_ulm.phantom import statistics as st
+from napari_fus_ulm.phantom.measure import map_numbers
 from napari_fus_ulm.scan import extent_of, spacing_of
 
 STORED = "real_statistics.json"
@@ -25,7 +26,10 @@ WIDTH_MM = 10.0
 ULM_UM = 4.9
 """Pixel of the mouse ULM maps, from their field of view (about)."""
 POWER = {"rat": "rat_power_doppler.png", "mouse": "mouse_power_doppler.png"}
-MAPS = {"mouse, week 2": "mouse_ulm_week2_counts.tif", "mouse, week 3": "mouse_ulm_week3_counts.tif"}
+MAPS = {
+    "mouse week 2": "mouse_ulm_week2_counts.tif",
+    "mouse week 3": "mouse_ulm_week3_counts.tif",
+}
 
 Bands = tuple[tuple[float, float, float], ...]
 
@@ -115,19 +119,9 @@ def _of_map(scan: xr.DataArray) -> dict[str, float]:
     rows, columns = (size // 2 * 2 for size in scan.shape)
     even = np.asarray(scan.values[:rows, :columns], dtype=np.float64)
     twice = even.reshape(rows // 2, 2, columns // 2, 2).sum(axis=(1, 3))
-    on_map = st.binned(scan.values, side_um, st.MAP_UM)
-    mask = st.map_mask(on_map, st.MAP_UM)
-    found = {
-        "count_share_as_recorded": 100.0 * st.count_share(scan.values),
-        "count_share": 100.0 * st.count_share(twice),
-        "density": st.length_density(mask, st.MAP_UM),
-    }
-    for name, values, of in (
-        ("count", st.count_percentiles(twice), (50, 90, 99)),
-        ("width", st.width_percentiles(mask, st.MAP_UM), (10, 50, 90)),
-    ):
-        found |= {f"{name}_{p}": float(v) for p, v in zip(of, values, strict=True)}
-    return found
+    as_recorded = 100.0 * st.count_share(scan.values)
+    # Pixels of 9.8 µm hold whole counts; those of exactly 10 µm would hold shares of them.
+    return {"count_share_as_recorded": as_recorded, **map_numbers(twice, 2 * side_um)}
 
 
 def _bands(patches: npt.NDArray[np.float64]) -> Bands:

@@ -23,6 +23,7 @@ from napari_fus_ulm.phantom.vessels import (
     Vessels,
     all_vessels,
     branch,
+    fading_in,
     grow,
     smooth_displacement,
     tapered,
@@ -81,7 +82,8 @@ def grow_vessels(
     """
     a = anatomy_of(params)
     thick = dataclasses.replace(params, slab_um=params.slab_um + float(np.ptp(heights)))
-    made = [*_cortex(rng, a, thick), *_arbors(rng, a, thick, tissue), _fine(rng, a, thick, tissue)]
+    made = [*_cortex(rng, a, thick), *_arbors(rng, a, thick, tissue)]
+    made += _fine(rng, a, thick, tissue)
     layout = _layout(rng, params)
     for height in heights:
         made += _named(rng, a, params, layout, float(height))
@@ -125,12 +127,12 @@ def _cortex(rng: np.random.Generator, a: Anatomy, p: PhantomParams) -> list[Gene
     """Pial arc, penetrators and their side branches."""
     slices = p.slab_um / 500.0
     # Pial vessels lie on the surface, running both ways.
-    n = round(slices * a.width / 1000.0 * 1.6)
+    n = round(slices * a.width / 1000.0 * 1.0)
     x = rng.uniform(-500, a.width + 500, n)
     tangent = np.column_stack([a.normal(x)[:, 1], -a.normal(x)[:, 0]])
     sign = np.where(x > a.midline, 1.0, -1.0) * rng.choice([1.0, 1.0, -1.0], n)
     lengths = rng.uniform(800, 3000, n)
-    radii = np.clip(np.exp(rng.normal(np.log(24), 0.4, n)), 10, 60)
+    radii = np.clip(np.exp(rng.normal(np.log(36), 0.4, n)), 12, 80)
     pial = grow(
         rng,
         np.column_stack([x, a.surface(x), _elevations(rng, n, p)]),
@@ -152,7 +154,7 @@ def _cortex(rng: np.random.Generator, a: Anatomy, p: PhantomParams) -> list[Gene
     n = len(x)
     deep = rng.random(n) < 0.4
     lengths = np.where(deep, rng.uniform(950, 1650, n), rng.gamma(4.0, 150.0, n) + 200) * a.scale
-    radii = np.where(deep, rng.uniform(9, 22, n), rng.uniform(5.5, 13, n))
+    radii = np.where(deep, rng.uniform(11, 28, n), rng.uniform(6, 15, n))
     inward = a.normal(x)
     # Neighbours lean alike, over about a millimetre.
     lean = smooth_displacement(rng, np.column_stack([x, 0 * x]), a.width, 0.10, 1200.0)[:, 0]
@@ -191,7 +193,7 @@ def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
             (reach, d + 0.9 * hippocampus + 0.3),
         )
         tufts = Forks(10.0 * (0.4 + hippocampus), (0.6, 1.4), (150.0, 650.0))
-        made.append(Trunk(curve, rng.uniform(18, 34), (tufts, Forks(3.0)), 0.4))
+        made.append(Trunk(curve, rng.uniform(24, 50), (tufts, Forks(3.0)), 0.4))
         row = tuple((1.05 * u + 0.2, y - near(0.55, 0.08)) for u, y in curve[1:])
         bristles = Forks(9.0 * (0.3 + hippocampus), (0.9, 1.5), (120.0, 450.0))
         made.append(Trunk(row, rng.uniform(9, 15), (bristles, Forks(3.0)), 0.4))
@@ -205,8 +207,8 @@ def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
             (1.1 * u + 0.1, d + 0.55 * fall),
             (near(u + 0.1 * fall, 0.4), d + fall),
         )
-        forks = (Forks(2.2, (0.3, 0.75)), Forks(2.2, (0.3, 0.8)), Forks(3.0))
-        made.append(Trunk(curve, rng.uniform(13, 34), forks))
+        forks = (Forks(2.2, (0.3, 0.75)), Forks(2.5, (0.3, 0.8)), Forks(4.0, (0.4, 1.1)))
+        made.append(Trunk(curve, rng.uniform(18, 55), forks))
     # The lateral arc around thalamus and striatum, fed at the base.
     if rng.random() < 0.85:
         end = rng.uniform(1.5, 2.4)
@@ -216,18 +218,18 @@ def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
             (near(3.6), near(4.5)),
             (near(3.3), near(3.4)),
         )
-        forks = (Forks(2.5, (0.3, 0.9), (200.0, 1100.0)), Forks(2.5))
-        made.append(Trunk(curve, rng.uniform(18, 42), forks, 0.15))
+        forks = (Forks(2.5, (0.3, 0.9), (200.0, 1100.0)), Forks(3.0), Forks(4.0, (0.4, 1.1)))
+        made.append(Trunk(curve, rng.uniform(28, 65), forks, 0.15))
     # Striatal vessels rise far from the base in the front, fans stay low everywhere.
-    for _ in range(rng.poisson(1.0 + 4.0 * (1.0 - hippocampus))):
+    for _ in range(rng.poisson(0.5 + 3.0 * (1.0 - hippocampus))):
         foot, rise = (rng.uniform(1.2, 3.4), rng.uniform(5.8, 7.2)), rng.uniform(1.8, 3.8)
         curve = (
             foot,
             (foot[0] + 0.18 * rise, foot[1] - 0.35 * rise),
             (foot[0] + near(0.3, 0.12) * rise, foot[1] - rise),
         )
-        forks = (Forks(2.0, (0.25, 0.7)), Forks(2.2))
-        made.append(Trunk(curve, rng.uniform(10, 24), forks, 0.15))
+        forks = (Forks(2.0, (0.25, 0.7)), Forks(2.5), Forks(4.0, (0.4, 1.1)))
+        made.append(Trunk(curve, rng.uniform(12, 30), forks, 0.15))
     for _ in range(rng.integers(3, 8)):
         foot, rise = (rng.uniform(0.2, 3.8), rng.uniform(5.4, 7.6)), rng.uniform(0.6, 1.8)
         lean = near(0.15, 0.35)
@@ -236,8 +238,8 @@ def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
             (foot[0] + 0.4 * lean * rise, foot[1] - 0.5 * rise),
             (foot[0] + lean * rise, foot[1] - rise),
         )
-        forks = (Forks(3.0, (0.3, 0.8)), Forks(3.0))
-        made.append(Trunk(curve, rng.uniform(9, 28), forks, 0.15))
+        forks = (Forks(3.0, (0.3, 0.8)), Forks(3.0), Forks(4.0, (0.4, 1.1)))
+        made.append(Trunk(curve, rng.uniform(11, 34), forks, 0.15))
     return made
 
 
@@ -251,7 +253,7 @@ def _named(
     midline = _along_curve(
         rng,
         np.stack([top, (top + a.place(1.0, rng.normal(0.0, 0.03), 1.4)) / 2, low]),
-        rng.uniform(20, 65),
+        rng.uniform(24, 75),
         height + float(rng.normal(0.0, 120.0)),
         0.4,
     )
@@ -269,7 +271,7 @@ def _named(
                     for u, d in trunk.knots
                 ]
             )
-            radius = min(trunk.radius * strength * float(np.exp(rng.normal(0, 0.15))), 60.0)
+            radius = min(trunk.radius * strength * float(np.exp(rng.normal(0, 0.15))), 90.0)
             elevation = height + float(rng.normal(0.0, 180.0))
             line = _along_curve(rng, knots, radius, elevation, trunk.end_share)
             made += tree(rng, line, *trunk.forks)
@@ -293,9 +295,12 @@ def _along_curve(
     for wavelength, size in ((6.0, 4.0), (30.0, 25.0)):
         ripple = gaussian_filter1d(rng.normal(size=(n, 3)), wavelength, axis=0, mode="nearest")
         xyz += size * ripple * np.sqrt(2.0 * wavelength * np.sqrt(np.pi)) * [1.0, 1.0, 2.0]
-    # Vessels leave the plane slowly.
+    # They come into the plane from the side, and leave it slowly.
+    xyz[:, 2] += fading_in(rng, 1, n, 500.0)[0]
     xyz[:, 2] += rng.normal(0.0, 0.08) * STEP * np.arange(n)
-    return Generation(xyz[None], tapered(np.full((1, n), radius), along[None], end_share), np.array([n]))
+    return Generation(
+        xyz[None], tapered(np.full((1, n), radius), along[None], end_share), np.array([n])
+    )
 
 
 def _arbors(
@@ -310,19 +315,34 @@ def _arbors(
     starts = np.column_stack([xy, _elevations(rng, n, p)])
     lengths = np.clip(np.exp(rng.normal(np.log(650), 0.5, n)), 200, 2000) * a.scale
     radii = np.clip(np.exp(rng.normal(np.log(9.0), 0.45, n)), 5.0, 28.0)
-    trunk = grow(rng, starts, direction, lengths, radii, end_share=0.2)
-    return tree(rng, trunk, Forks(3.2, (0.3, 0.8)), Forks(3.0, (0.3, 0.9)))
+    trunk = grow(rng, starts, direction, lengths, radii, end_share=0.2, from_aside=400.0)
+    return tree(rng, trunk, Forks(3.5, (0.3, 0.8)), Forks(4.0, (0.3, 1.0)))
 
 
-def _fine(rng: np.random.Generator, a: Anatomy, p: PhantomParams, tissue: Tissue) -> Generation:
-    """Short vessels of 4 to 5.5 µm radius in no particular direction: the last that ULM sees."""
+def _fine(
+    rng: np.random.Generator, a: Anatomy, p: PhantomParams, tissue: Tissue
+) -> list[Generation]:
+    """Fine vessels in no particular direction, dividing into the last that ULM sees."""
     xy = _places(rng, a, tissue, p.fine_per_mm2 * p.slab_um / 500.0, cortex=1.0)
     n = len(xy)
     angle = rng.uniform(0, 2 * np.pi, n)
     direction = _directions(np.column_stack([np.cos(angle), np.sin(angle)]), rng, 0.5)
     starts = np.column_stack([xy, _elevations(rng, n, p)])
-    lengths, radii = rng.uniform(90, 420, n), rng.uniform(4.0, 5.5, n)
-    return grow(rng, starts, direction, lengths, radii, wander=0.05, pull=0.0, kinks=0.35)
+    lengths = np.exp(rng.uniform(np.log(180), np.log(800), n))
+    radii = rng.uniform(4.5, 7.0, n)
+    trunk = grow(
+        rng,
+        starts,
+        direction,
+        lengths,
+        radii,
+        wander=0.03,
+        pull=0.0,
+        kinks=0.35,
+        end_share=0.1,
+        from_aside=300.0,
+    )
+    return tree(rng, trunk, Forks(6.0, (0.4, 1.2)))
 
 
 def _places(
@@ -333,7 +353,8 @@ def _places(
     xy = np.column_stack([rng.uniform(0, a.width, n), rng.uniform(0, a.depth, n)])
     in_cortex = a.below(xy[:, 0], xy[:, 1]) < 1300.0 * a.scale
     chance = 0.4 * tissue.density(xy[:, 0], xy[:, 1]) ** 1.5 * np.where(in_cortex, cortex, 1.0)
-    return xy[rng.random(n) < chance]
+    inside = (a.below(*xy.T) > 0) & (xy[:, 1] < a.base(xy[:, 0]))
+    return xy[inside & (rng.random(n) < chance)]
 
 
 def _crossing(rng: np.random.Generator, a: Anatomy, p: PhantomParams) -> Generation:

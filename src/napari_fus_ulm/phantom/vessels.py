@@ -10,7 +10,6 @@ image plane.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +103,7 @@ def grow(
     pull: float = 0.02,
     kinks: float = 0.2,
     end_share: float = 1.0,
+    from_aside: float = 0.0,
 ) -> Generation:
     """Grow vessels as smooth random walks, all at once.
 
@@ -121,6 +121,9 @@ def grow(
         does not add up.
     end_share : float
         Share of r³ that is left at the end, the rest given off in twigs on the way.
+    from_aside : float
+        Elevation (µm, root mean square) from which vessels come into their plane over their first
+        hundreds of µm, so that they fade in where nothing feeds them.
     """
     n = len(starts)
     steps = max(2, int(np.ceil(lengths.max(initial=2 * STEP) / STEP)))
@@ -133,9 +136,19 @@ def grow(
         points[:, t] = position
         heading = unit(heading + wander * bend[:, t] + pull * (directions - heading))
         position = position + STEP * unit(heading + kinks * kink[:, t])
+    points[:, :, 2] += fading_in(rng, n, steps, from_aside)
     counts = np.clip(np.ceil(lengths / STEP), 2, steps).astype(np.int64)
     along = np.minimum(np.arange(steps)[None, :] / (counts[:, None] - 1), 1.0)
-    return Generation(points, tapered(np.repeat(radii[:, None], steps, axis=1), along, end_share), counts)
+    return Generation(
+        points, tapered(np.repeat(radii[:, None], steps, axis=1), along, end_share), counts
+    )
+
+
+def fading_in(rng: np.random.Generator, n: int, steps: int, size: float) -> Array:
+    """(n, steps) elevations in µm that fall from about ``size`` to 0, nowhere steeper than 60°."""
+    start = size * rng.normal(size=n)
+    reach = np.maximum(rng.uniform(10.0, 30.0, n), np.abs(start) / (1.7 * STEP))
+    return np.asarray(start[:, None] * np.exp(-np.arange(steps) / reach[:, None]))
 
 
 def tapered(radii: Array, along: Array, end_share: float) -> Array:
@@ -268,9 +281,9 @@ def all_vessels(rng: np.random.Generator, generations: list[Generation]) -> Vess
 
 
 def _speed(rng: np.random.Generator, made: Generation) -> Array:
-    """3 to 15 mm/s, slower in small vessels; medians as measured in mouse ULM."""
+    """2 to 16 mm/s, slower in small vessels, as measured in mouse ULM."""
     own = np.exp(rng.normal(0, 0.3, len(made.counts)))[:, None]
-    return np.clip((2.0 + 0.9 * np.sqrt(made.radii)) * own, 1.0, 30.0)
+    return np.clip((1.4 + 0.63 * np.sqrt(made.radii)) * own, 1.0, 30.0)
 
 
 def smooth_displacement(

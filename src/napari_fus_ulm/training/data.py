@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from napari_fus_ulm.pairs.cohort import TABLE, CohortError, PairFiles, read_cohort
 from napari_fus_ulm.pairs.prepare import PreparedPair, prepare_pair
 from napari_fus_ulm.pairs.reference import reference_on_grid
+from napari_fus_ulm.pairs.splits import split_of
 from napari_fus_ulm.scan import ScanError, check_image, extent_of, make_scan
 
 
@@ -74,25 +76,40 @@ def load_phantoms(seeds: range, pixel_um: float, folder: Path) -> list[PreparedP
     return [PreparedPair(stack[0], stack[1]) for stack in stacks]
 
 
-def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
-    """Prepare all pairs ``fus/NAME.*`` and ``ulm/NAME.*`` of a folder.
+def training_files(folder: Path) -> tuple[PairFiles, ...]:
+    """Return the pairs of a folder that may be trained on.
 
-    Files of other kinds, such as the JSON beside an image, are passed over.
+    All of them; where the table has splits, those on the train side only.
+
+    Raises
+    ------
+    CohortError
+        If the folder is none of pairs (see :func:`napari_fus_ulm.pairs.cohort.read_cohort`), or
+        nothing is on the train side.
+    LeakageError
+        If an animal or an image is on two sides.
+    """
+    pairs = read_cohort(folder)
+    if not any(pair.split for pair in pairs):
+        return pairs
+    chosen = split_of(pairs).train
+    if not chosen:
+        raise CohortError(
+            f"No pair in {folder / TABLE} is on the side train; write train into the column "
+            "“split” of those to train on."
+        )
+    return chosen
+
+
+def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
+    """Prepare the pairs of a folder that may be trained on.
 
     Raises
     ------
     ValueError
-        If there is no pair, a file has no partner, two files share a name, or an image cannot be
-        used; the sentence names the file.
+        See :func:`training_files`; or if an image cannot be used: the sentence names the file.
     """
-    fus, ulm = _by_name(folder / "fus"), _by_name(folder / "ulm")
-    alone = sorted(set(fus) ^ set(ulm))
-    if alone or not fus:
-        raise ValueError(
-            f"{folder} must hold fus/ and ulm/ with files of equal names; "
-            + (f"without a partner: {', '.join(alone)}." if alone else "no file was found there.")
-        )
-    return [_prepare_files(fus[name], ulm[name], pixel_um) for name in sorted(fus)]
+    return [_prepare_files(pair.fus, pair.ulm, pixel_um) for pair in training_files(folder)]
 
 
 def _prepare_files(fus_path: Path, ulm_path: Path, pixel_um: float) -> PreparedPair:
@@ -128,18 +145,3 @@ def _check_reference(ulm: xr.DataArray) -> None:
             f"{wrong} of {ulm.size} pixels are NaN or infinite; replace them (for instance by 0) "
             "first."
         )
-
-
-def _by_name(folder: Path) -> dict[str, Path]:
-    """Images of a folder by their name without suffix."""
-    from napari_fus_ulm.io import images_in
-    from napari_fus_ulm.io.common import stem_of
-
-    found: dict[str, Path] = {}
-    for path in images_in(folder) if folder.is_dir() else []:
-        other = found.setdefault(stem_of(path), path)
-        if other != path:
-            raise ValueError(
-                f"{folder} holds {other.name} and {path.name}; keep one file of a name."
-            )
-    return found

@@ -31,8 +31,10 @@ from napari_fus_ulm.generators.checkpoint import (
     write_text,
 )
 from napari_fus_ulm.pairs.baseline import fit_monotone_map
+from napari_fus_ulm.pairs.cohort import cohort_name
 from napari_fus_ulm.pairs.patches import draw_patches
 from napari_fus_ulm.pairs.prepare import PreparedPair
+from napari_fus_ulm.pairs.splits import seen_animals
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.settings import SEED_BLOCK, TrainSettings
@@ -93,6 +95,7 @@ def train_events(
     _check_folder(settings, folder, resume)
     # Before the pairs are made, which takes long: what is missing is said at once.
     run = _Run.resume(settings, folder) if resume else _Run.start(settings)
+    seen = _seen(settings, folder, resume)
     pairs: list[PreparedPair]
     if settings.pairs is None:
         first = settings.seed * SEED_BLOCK
@@ -105,7 +108,7 @@ def train_events(
         pairs = data.load_folder(Path(settings.pairs), settings.pixel_um)
         yield data.PairReady(len(pairs), len(pairs))
     write_text(folder / "settings.json", settings.to_json())
-    yield from _steps(settings, folder, pairs, run)
+    yield from _steps(settings, folder, pairs, run, seen)
 
 
 @dataclass(slots=True)
@@ -163,8 +166,24 @@ class _Run:
         write_tensors(folder / CHECKPOINT, tensors)
 
 
+def _seen(settings: TrainSettings, folder: Path, resume: bool) -> list[dict[str, str]]:
+    """Animals these weights will have seen: those of the weights it begins with, then its own."""
+    before = folder / WEIGHTS if resume else settings.init and Path(settings.init)
+    seen: list[dict[str, str]] = []
+    if before:
+        seen += read_card(before).training.get("animals", [])
+    if settings.pairs is not None:
+        own = Path(settings.pairs)
+        seen += seen_animals(data.training_files(own), cohort_name(own))
+    return [one for n, one in enumerate(seen) if one not in seen[:n]]
+
+
 def _steps(
-    settings: TrainSettings, folder: Path, pairs: list[PreparedPair], run: _Run
+    settings: TrainSettings,
+    folder: Path,
+    pairs: list[PreparedPair],
+    run: _Run,
+    seen: list[dict[str, str]],
 ) -> Iterator[TrainEvent]:
     started, first = time.monotonic() - run.seconds, run.step
     saved_at, begun = time.monotonic(), time.monotonic()
@@ -184,7 +203,7 @@ def _steps(
         due = time.monotonic() - saved_at > 60.0 * settings.checkpoint_minutes
         if due or run.step == settings.steps:
             run.save(folder)
-            _save_weights(settings, folder, run, pairs)
+            _save_weights(settings, folder, run, pairs, seen)
             _append_curve(folder / "losses.csv", ["step", *losses], curve)
             saved_at, curve = time.monotonic(), []
             yield Saved(run.step, folder)
@@ -221,7 +240,11 @@ def rate(step: int, steps: int) -> float:
 
 
 def _save_weights(
-    settings: TrainSettings, folder: Path, run: _Run, pairs: list[PreparedPair]
+    settings: TrainSettings,
+    folder: Path,
+    run: _Run,
+    pairs: list[PreparedPair],
+    seen: list[dict[str, str]],
 ) -> None:
     half = {name: tensor.half() for name, tensor in run.average.state_dict().items()}
     write_tensors(folder / WEIGHTS, half)
@@ -237,6 +260,9 @@ def _save_weights(
         training={
             "data": source,
             "phantom_trained": settings.pairs is None,
+            "cohort": None if settings.pairs is None else cohort_name(Path(settings.pairs)),
+            # Evaluation refuses to judge the weights on these.
+            "animals": seen,
             "settings": dataclasses.asdict(settings),
             "steps": run.step,
             "patches": run.step * settings.batch,

@@ -27,7 +27,8 @@ class TrainSettings:
     generator : str
         Name in the registry.
     pairs : str or None
-        Folder with ``fus/`` and ``ulm/`` files of equal names; None trains on phantoms.
+        Folder with ``pairs.csv`` (then its train side is used), or with ``fus/`` and ``ulm/`` files
+        of equal names; None trains on phantoms.
     phantoms : int
         Simulated sections, seeds ``seed * 1_000_000`` onwards.
     seed : int

@@ -1,0 +1,108 @@
+"""The rows that need no generator: the input, what simple means make of it, and chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_fus_ulm.evaluation.deconvolution import fit_deconvolution
+from napari_fus_ulm.evaluation.methods import INPUT, ULM, Fitted, Method, Pairs, fit_mapped
+from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
+from napari_fus_ulm.pairs.baseline import apply_monotone_map
+from napari_fus_ulm.pairs.grid import resample
+
+DECONVOLVED, ATLAS, OTHER = "rl", "atlas", "other"
+INPUT_TITLE = "input (bicubic, mapped)"
+
+
+def baselines() -> tuple[Method, ...]:
+    """The rows that every generator stands beside."""
+    mapped = "passed through one monotone intensity map fitted on the training pairs"
+    return (
+        Method(
+            INPUT, INPUT_TITLE, f"The fUS image, cubic interpolation, {mapped}.", _fit_input, True
+        ),
+        Method(
+            DECONVOLVED,
+            "Richardson–Lucy (mapped)",
+            "Deconvolution of the linear power Doppler with a Gaussian point spread function whose "
+            f"size and number of iterations were tuned on the validation pairs, {mapped}.",
+            fit_deconvolution,
+            True,
+        ),
+        Method(
+            ATLAS,
+            "mean training image (mapped)",
+            "The mean of the training pairs' ULM, stretched to the field of view (fUS is not "
+            f"looked at), {mapped} (each training image against the mean of the others).",
+            _fit_atlas,
+            True,
+        ),
+        Method(
+            OTHER,
+            "another animal's ULM",
+            "The ULM of the first training pair as it is, stretched to the field of view: what "
+            "chance and shared anatomy reach with a picture that is sharp and wrong.",
+            _fit_other,
+            True,
+        ),
+    )
+
+
+def the_ulm() -> Method:
+    """The ULM itself as a row, to be judged against the simulated vessels."""
+    return Method(
+        ULM,
+        "the ULM itself",
+        "What a perfect answer would score against the simulated vessels.",
+        lambda train, validation: Fitted(lambda pair: pair.truth),
+    )
+
+
+def input_by_card(table: Sequence[float], card: str) -> Method:
+    """The input through the map that a weights card keeps, where there are no training pairs."""
+
+    def picture(pair: EvaluationPair) -> Grey:
+        return apply_monotone_map(pair.condition, list(table))
+
+    return Method(
+        INPUT,
+        INPUT_TITLE,
+        "The fUS image, cubic interpolation, passed through the monotone intensity map that the "
+        f"card {card} keeps (there are no training pairs to fit one on).",
+        lambda train, validation: Fitted(picture),
+    )
+
+
+def _fit_input(train: Pairs, validation: Pairs) -> Fitted:
+    table = fit_mapped(lambda pair: pair.condition, train)
+    return Fitted(lambda pair: apply_monotone_map(pair.condition, table))
+
+
+def _fit_atlas(train: Pairs, validation: Pairs) -> Fitted:
+    """The mean of the training images, and its map fitted with each image left out of its mean."""
+    if len({pair.animal for pair in train}) < 2:
+        raise ValueError("The mean training image needs two training animals or more.")
+    first = train[0].truth.shape
+    total = np.sum([resample(pair.truth, first) for pair in train], axis=0, dtype=np.float64)
+
+    def without(animal: str) -> Grey:
+        own = [pair for pair in train if pair.animal == animal]
+        part = np.sum([resample(pair.truth, first) for pair in own], axis=0, dtype=np.float64)
+        return np.asarray((total - part) / (len(train) - len(own)), np.float32)
+
+    def on(image: Grey, pair: EvaluationPair) -> Grey:
+        return np.clip(resample(image, pair.truth.shape), 0.0, 1.0)
+
+    table = fit_mapped(lambda pair: on(without(pair.animal), pair), train)
+    mean = np.asarray(total / len(train), np.float32)
+    return Fitted(lambda pair: apply_monotone_map(on(mean, pair), table))
+
+
+def _fit_other(train: Pairs, validation: Pairs) -> Fitted:
+    other = train[0]
+    return Fitted(
+        lambda pair: np.clip(resample(other.truth, pair.truth.shape), 0.0, 1.0),
+        f"that of {other.name}",
+    )

@@ -1,0 +1,139 @@
+"""Images beside their ULM, whatever made them: the same measures as in the harness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from napari_fus_ulm.evaluation.align import align, grey_on
+from napari_fus_ulm.evaluation.harness import (
+    Evaluation,
+    EvaluationSettings,
+    Event,
+    Finished,
+    ImageScored,
+    Row,
+)
+from napari_fus_ulm.evaluation.pairs import Grey
+from napari_fus_ulm.evaluation.scores import score
+from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.pairs.reference import reference_on_grid
+from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
+
+IMAGES = "images"
+
+
+def matched(images: Path, references: Path) -> list[tuple[Path, Path]]:
+    """Pairs of files: two files, or the files of two folders by their names.
+
+    Raises
+    ------
+    ValueError
+        If something is missing or has no partner; the sentence names it.
+    """
+    for path in (images, references):
+        if not path.exists():
+            raise ValueError(f"There is no file or folder {path}.")
+    if images.is_file():
+        return [(images, references)]
+    left, right = _by_stem(images), _by_stem(references)
+    alone = sorted((set(left) ^ set(right)) - {stem for stem in left if stem.endswith("_spread")})
+    if alone or not left:
+        raise ValueError(
+            f"Files in {images} and {references} are matched by name (NAME or NAME_enhanced); "
+            + (f"without a partner: {', '.join(alone)}." if alone else "there are none.")
+        )
+    return [(left[stem], right[stem]) for stem in sorted(set(left) & set(right))]
+
+
+def compare_events(
+    files: Sequence[tuple[Path, Path]],
+    settings: EvaluationSettings | None = None,
+    *,
+    aligned: bool = False,
+    spacing: float | None = None,
+) -> Iterator[Event]:
+    """Judge images by their ULM, event by event.
+
+    Parameters
+    ----------
+    files : sequence of (Path, Path)
+        An image (generated, power Doppler, or another ULM map) and its ULM.
+    settings : EvaluationSettings, optional
+        The grid is that of ``pixel_um``, but never finer than a ULM map; generated images keep
+        their own pixels.
+    aligned : bool
+        Register the image to its ULM by a translation first, and judge the common part.
+    spacing : float, optional
+        Pixel size in mm of the files that do not tell theirs.
+
+    Yields
+    ------
+    Progress, ImageScored, Finished
+    """
+    chosen = settings or EvaluationSettings()
+    found: list[ImageScored] = []
+    notes: list[str] = []
+    for done, (image_path, reference_path) in enumerate(files):
+        yield Progress(done, len(files), image_path.name)
+        image, reference = (
+            _read(path, modality, spacing, notes)
+            for path, modality in ((image_path, None), (reference_path, "ulm"))
+        )
+        if aligned:
+            registered = align(image, reference)
+            image, reference = registered.image, registered.reference
+            down, right = registered.shift_mm
+            notes.append(
+                f"{image_path.name} was moved by {down:+.3f} mm down and {right:+.3f} mm right"
+            )
+        picture = on_own_grid(image, chosen.pixel_um)
+        step = [side / n for side, n in zip(extent_of(image), picture.shape, strict=True)]
+        truth = reference_on_grid(reference, make_scan(picture, spacing=step))
+        pixel_mm = float(np.sqrt(np.prod(step)))
+        scores = score(picture, truth, pixel_mm, rule=chosen.rule)
+        one = ImageScored(1, IMAGES, image_path.name, image_path.name, scores, 0.0)
+        found.append(one)
+        yield one
+    how = ", registered by a translation and cropped to what both show" if aligned else ""
+    note = f"Beside their ULM{how}."
+    rows = (Row(IMAGES, "images", note, tuple(notes)),)
+    yield Finished(Evaluation(chosen, rows, tuple(found)))
+
+
+def on_own_grid(image: xr.DataArray, pixel_um: float) -> Grey:
+    """Grey levels of an image: a generated one as it is, any other on a grid of ``pixel_um``."""
+    if image.attrs.get("values") == "grey":
+        return np.asarray(np.clip(image.values, 0.0, 1.0), np.float32)
+    if image.attrs.get("modality") == "fus":  # interpolated, as every input row is
+        return grey_on(image, pixel_um)
+    return grey_on(image, max(pixel_um, 1000.0 * float(np.sqrt(np.prod(spacing_of(image))))))
+
+
+def _read(
+    path: Path, modality: str | None, spacing: float | None, notes: list[str]
+) -> xr.DataArray:
+    """One plane; where its file tells no pixel size, what was taken is noted."""
+    from napari_fus_ulm.io import read_one
+
+    scan = read_one(path, modality=modality).squeeze(drop=True)
+    if scan.attrs.get("spacing_known", True):
+        return scan
+    if spacing is not None:
+        return read_one(path, modality=modality, spacing=spacing).squeeze(drop=True)
+    notes.append(
+        f"{path.name} does not tell its pixel size, {1000 * spacing_of(scan)[0]:g} µm was assumed"
+    )
+    return scan
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    from napari_fus_ulm.io import images_in
+    from napari_fus_ulm.io.common import stem_of
+
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder; give two images or two folders.")
+    return {stem_of(p).removesuffix("_enhanced"): p for p in images_in(folder)}

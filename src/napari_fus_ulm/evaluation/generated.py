@@ -1,0 +1,80 @@
+"""Generators as rows: every one for which there are weights, in each of its modes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from napari_fus_ulm.evaluation.methods import Fitted, Method
+from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
+from napari_fus_ulm.generators.checkpoint import BUNDLED, Card, read_card
+from napari_fus_ulm.inference.settings import EnhanceSettings, Mode
+from napari_fus_ulm.pairs.grid import resample
+
+MODES: tuple[Mode, ...] = ("accurate", "balanced", "detailed")
+
+
+def generators(
+    weights: Sequence[Path] = (), settings: EnhanceSettings | None = None
+) -> tuple[Method, ...]:
+    """Every generator in every mode it has.
+
+    Parameters
+    ----------
+    weights : sequence of Path
+        Weights files; by default those that ship, in the order of the registry.
+    settings : EnhanceSettings, optional
+        ``generator``, ``weights``, ``mode`` and ``pixel_um`` are replaced.
+
+    Raises
+    ------
+    CheckpointError
+        If a weights file has no card that can be read.
+    """
+    files = [Path(one) for one in weights] or bundled()
+    base = settings or EnhanceSettings()
+    found: list[Method] = []
+    for path in files:
+        card = read_card(path)
+        name = card.generator if not weights else path.stem
+        taken = {method.key for method in found}
+        for mode in MODES:
+            key = f"{name}-{mode}"
+            if key in taken:
+                key = f"{path.parent.name}-{key}"
+            found.append(_generator(key, card, path, mode, base))
+    return tuple(found)
+
+
+def bundled() -> list[Path]:
+    """Weights that ship with the package, in the order of the registry."""
+    from napari_fus_ulm.generators import names
+
+    files = (BUNDLED / f"{name}.safetensors" for name in names())
+    return [path for path in files if path.exists()]
+
+
+def _generator(key: str, card: Card, weights: Path, mode: Mode, base: EnhanceSettings) -> Method:
+    told = card.training.get("data", "what its card does not tell")
+    settings = dataclasses.replace(base, generator=card.generator, weights=str(weights), mode=mode)
+    return Method(
+        key,
+        f"{key.replace('-', ' ')} (generated)",
+        f"The generator {card.generator} in its mode {mode}, weights {weights.name}, trained on "
+        f"{told}.",
+        lambda train, validation: Fitted(partial(_enhanced, settings, card.pixel_um)),
+        weights=weights,
+    )
+
+
+def _enhanced(settings: EnhanceSettings, finest_um: float, pair: EvaluationPair) -> Grey:
+    """A generator's picture on the pair's grid; a grid finer than its own is interpolated to."""
+    from napari_fus_ulm.inference.enhance import enhance
+
+    pixel_um = max(1000.0 * pair.pixel_mm, finest_um)
+    image = enhance(pair.fus, dataclasses.replace(settings, pixel_um=pixel_um)).image.values
+    return np.clip(resample(image, pair.truth.shape), 0.0, 1.0)

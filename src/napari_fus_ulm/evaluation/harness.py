@@ -1,0 +1,252 @@
+"""The study's protocol on any cohort: fit on one side of a split, judge on the other.
+
+Long work is an iterator of small frozen events; to stop iterating is to cancel. Baselines are
+fitted again for every split. Generators are not trained here, so repeated splits show how much the
+choice of test animals matters, not how much the choice of training animals does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from napari_fus_ulm.evaluation.leakage import refuse_copies, refuse_phantoms, refuse_weights
+from napari_fus_ulm.evaluation.methods import Method
+from napari_fus_ulm.evaluation.pairs import PIXEL_UM, EvaluationPair, Grey, load_pair
+from napari_fus_ulm.evaluation.scores import Scores, score
+from napari_fus_ulm.evaluation.tree import DEFAULT_TREE_RULE, TreeRule
+from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule
+from napari_fus_ulm.pairs.cohort import PairFiles
+from napari_fus_ulm.pairs.splits import Split
+
+Side = Literal["test", "validation"]
+KEPT_PAIRS = 64
+"""Prepared pairs kept in memory (about 6 MB each)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSettings:
+    """How pictures are judged.
+
+    Parameters
+    ----------
+    side : {"test", "validation"}
+        Side of the split that is judged. On the validation side the baselines are tuned on
+        training pairs.
+    pixel_um : float
+        Grid on which everything is compared, µm.
+    cohort : str
+        Name of the cohort, by which weights know what they have seen.
+    rule : VesselRule
+        What counts as a vessel.
+    tree_rule : TreeRule
+        What of a simulated tree can be seen.
+    """
+
+    side: Side = "test"
+    pixel_um: float = PIXEL_UM
+    cohort: str = ""
+    rule: VesselRule = DEFAULT_RULE
+    tree_rule: TreeRule = DEFAULT_TREE_RULE
+
+    def __post_init__(self) -> None:
+        if self.side not in ("test", "validation"):
+            raise ValueError(f"The side is {self.side!r}; it must be test or validation.")
+        if not 5.0 <= self.pixel_um <= 200.0:
+            raise ValueError(f"The pixel is {self.pixel_um:g} µm; it must be from 5 to 200 µm.")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageScored:
+    """One picture of one pair, judged.
+
+    Attributes
+    ----------
+    split : int
+        Number of the split, from 1.
+    method : str
+        Key of the method.
+    image, animal : str
+    scores : Scores
+    seconds : float
+        Time it took to make the picture.
+    pair : EvaluationPair or None
+        What it was made of and judged by; None in a finished evaluation.
+    picture : (height, width) array or None
+        Grey levels in [0, 1]; None in a finished evaluation.
+    """
+
+    split: int
+    method: str
+    image: str
+    animal: str
+    scores: Scores
+    seconds: float
+    pair: EvaluationPair | None = field(default=None, repr=False, compare=False)
+    picture: Grey | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A method as the tables tell it: what it is, and what was chosen in each split."""
+
+    key: str
+    title: str
+    note: str
+    chosen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything that was measured.
+
+    Attributes
+    ----------
+    settings : EvaluationSettings
+    rows : tuple of Row
+        In the order of the tables.
+    images : tuple of ImageScored
+        Without their pictures.
+    splits : tuple of dict
+        Names of the pairs on each side.
+    """
+
+    settings: EvaluationSettings
+    rows: tuple[Row, ...]
+    images: tuple[ImageScored, ...]
+    splits: tuple[dict[str, list[str]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The whole evaluation."""
+
+    evaluation: Evaluation
+
+
+Event = Progress | ImageScored | Finished
+Load = Callable[[PairFiles, float], EvaluationPair]
+
+
+def evaluate_events(
+    splits: Sequence[Split],
+    methods: Sequence[Method],
+    settings: EvaluationSettings | None = None,
+    *,
+    load: Load = load_pair,
+) -> Iterator[Event]:
+    """Judge methods on one side of every split, event by event.
+
+    Parameters
+    ----------
+    splits : sequence of Split
+    methods : sequence of Method
+    settings : EvaluationSettings, optional
+    load : callable
+        Makes an :class:`EvaluationPair` of an entry of a split at a pixel size.
+
+    Yields
+    ------
+    Progress
+        Before every piece of work; ``done`` counts fits and pictures.
+    ImageScored, Finished
+
+    Raises
+    ------
+    LeakageError
+        If weights have seen an animal they would be judged on, or one image is on two sides under
+        two names. Nothing of that split is judged then.
+    ValueError
+        If a side is empty or a file cannot be used; the sentence names it.
+    """
+    chosen = settings or EvaluationSettings()
+    _check(splits, methods, chosen)
+    kept = lru_cache(maxsize=KEPT_PAIRS)(lambda files: load(files, chosen.pixel_um))
+    total = sum(len(methods) * (1 + len(_judged(split, chosen.side))) for split in splits)
+    done = 0
+    images: list[ImageScored] = []
+    notes: dict[str, list[str]] = {method.key: [] for method in methods}
+    for number, split in enumerate(splits, start=1):
+        label = f"split {number}/{len(splits)}: " if len(splits) > 1 else ""
+        judged = _judged(split, chosen.side)
+        yield Progress(done, total, f"{label}reading")
+        learning = any(method.learns for method in methods)
+        train = [kept(files) for files in split.train] if learning else []
+        tuning = [kept(files) for files in split.validation] if learning else []
+        if learning:
+            refuse_copies((*train, *tuning), [kept(files) for files in judged], chosen.side)
+        for method in methods:
+            if method.weights is not None:
+                refuse_phantoms([kept(files) for files in judged], method.weights)
+        for method in methods:
+            yield Progress(done, total, f"{label}{method.title}, fitting")
+            fitted = method.fit(train, tuning if chosen.side == "test" else [])
+            notes[method.key].append(fitted.note)
+            done += 1
+            for files in judged:
+                yield Progress(done, total, f"{label}{method.title}, {files.name}")
+                pair = kept(files)
+                begun = time.monotonic()
+                picture = fitted.picture(pair)
+                seconds = time.monotonic() - begun
+                scores = score(
+                    picture,
+                    pair.truth,
+                    pair.pixel_mm,
+                    vessels=pair.vessels,
+                    extent_mm=pair.extent_mm,
+                    rule=chosen.rule,
+                    tree_rule=chosen.tree_rule,
+                )
+                told = (number, method.key, pair.name, pair.animal, scores, seconds)
+                images.append(ImageScored(*told))
+                yield ImageScored(*told, pair, picture)
+                done += 1
+    yield Progress(done, total, "")
+    rows = tuple(Row(m.key, m.title, m.note, tuple(notes[m.key])) for m in methods)
+    sides = tuple({s: [f.name for f in files] for s, files in split.sides()} for split in splits)
+    yield Finished(Evaluation(chosen, rows, tuple(images), sides))
+
+
+def evaluate(
+    splits: Sequence[Split],
+    methods: Sequence[Method],
+    settings: EvaluationSettings | None = None,
+    *,
+    load: Load = load_pair,
+) -> Evaluation:
+    """The same as :func:`evaluate_events`, in one go."""
+    for event in evaluate_events(splits, methods, settings, load=load):
+        if isinstance(event, Finished):
+            return event.evaluation
+    raise ValueError("The evaluation ended without a result.")
+
+
+def _judged(split: Split, side: Side) -> tuple[PairFiles, ...]:
+    return split.test if side == "test" else split.validation
+
+
+def _check(
+    splits: Sequence[Split], methods: Sequence[Method], settings: EvaluationSettings
+) -> None:
+    """Refuse what cannot be judged, before any work is done."""
+    if not splits or not methods:
+        raise ValueError("There is nothing to evaluate: no split or no method.")
+    for split in splits:
+        if not _judged(split, settings.side):
+            raise ValueError(
+                f"The {settings.side} side of the split holds no pair; write {settings.side} into "
+                "the column “split” of pairs.csv for at least one animal."
+            )
+        if not split.train and any(method.learns for method in methods):
+            raise ValueError(
+                "The training side of the split holds no pair, and the baselines are fitted on "
+                "it; name generators only (--methods), or give the split a training side."
+            )
+        for method in methods:
+            if method.weights is not None:
+                refuse_weights(split, method.weights, settings.cohort)

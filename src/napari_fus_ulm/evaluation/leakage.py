@@ -1,0 +1,81 @@
+"""What was learnt from must not be judged on: weights, renamed images, phantoms' seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_fus_ulm.evaluation.pairs import EvaluationPair
+from napari_fus_ulm.generators.checkpoint import read_card
+from napari_fus_ulm.pairs.splits import LeakageError, Split, refuse_seen
+from napari_fus_ulm.training.settings import SEED_BLOCK
+
+
+def refuse_weights(split: Split, weights: Path, cohort: str) -> None:
+    """Refuse weights whose card lists an animal of the validation or test side.
+
+    Raises
+    ------
+    LeakageError
+    """
+    seen = read_card(weights).training.get("animals") or []
+    # Phantoms that are simulated when needed have no files that could have been trained on.
+    if seen and all(pair.fus.is_file() for _, side in split.sides() for pair in side):
+        refuse_seen(split, seen, weights.name, cohort=cohort)
+
+
+def refuse_phantoms(judged: Sequence[EvaluationPair], weights: Path) -> None:
+    """Refuse weights that were trained on the phantoms they would be judged on, told by the seed.
+
+    Raises
+    ------
+    LeakageError
+    """
+    training = read_card(weights).training
+    settings = training.get("settings") or {}
+    if not training.get("phantom_trained") or not settings.get("phantoms"):
+        return
+    first = int(settings.get("seed", 0)) * SEED_BLOCK
+    known = range(first, first + int(settings["phantoms"]))
+    for pair in judged:
+        seed = phantom_seed(pair)
+        if seed is not None and seed in known:
+            raise LeakageError(
+                f"{pair.name} is the phantom of seed {seed}, and the weights {weights.name} were "
+                f"trained on the seeds {known.start} to {known.stop - 1}; judge them on phantoms "
+                "with other seeds."
+            )
+
+
+def phantom_seed(pair: EvaluationPair) -> int | None:
+    """Seed of a simulated pair, as its fUS file tells it; None of a recording."""
+    told: Any = pair.fus.attrs.get("provenance")
+    if not isinstance(told, dict) or not told.get("simulated"):
+        return None
+    seed = told.get("seed")
+    return int(seed) if isinstance(seed, int | float) else None
+
+
+def refuse_copies(
+    known: Sequence[EvaluationPair], judged: Sequence[EvaluationPair], side: str
+) -> None:
+    """Refuse an image that was copied to another side under another name: equal pixels.
+
+    Raises
+    ------
+    LeakageError
+    """
+    for one in known:
+        for other in judged:
+            if one.name == other.name:
+                continue
+            for kind in ("fus", "ulm"):
+                a, b = getattr(one, kind).values, getattr(other, kind).values
+                if a.shape == b.shape and a.any() and np.array_equal(a, b):
+                    raise LeakageError(
+                        f"{one.name} and {other.name} hold the same {kind} image, and "
+                        f"{other.name} is on the {side} side; remove one of them."
+                    )
