@@ -11,12 +11,13 @@ import json
 import shutil
 from pathlib import Path
 
+from napari_fus_ulm.evaluation.harness import evaluate
+from napari_fus_ulm.evaluation.methods import INPUT
+from napari_fus_ulm.evaluation.phantoms import held_out, load_phantom, phantom_methods
 from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_card, write_text
-from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.metrics.fidelity import Fidelity, mean_and_sd
 from napari_fus_ulm.pairs.baseline import fit_monotone_map
 from napari_fus_ulm.training import data
-from napari_fus_ulm.training.evaluation import evaluate_on_phantoms
 from napari_fus_ulm.training.loop import MAP_PAIRS, WEIGHTS, field_mm
 from napari_fus_ulm.training.settings import SEED_BLOCK, TEST_SEED
 
@@ -51,16 +52,17 @@ def main() -> None:
     notes = NOTES.format(sections=settings["phantoms"])
     card = dataclasses.replace(card, notes=notes, metrics={})
     write_card(target, card)
-    rows: dict[str, list[Fidelity]] = {}
-    for one in evaluate_on_phantoms(EnhanceSettings(), options.phantoms):
-        rows.setdefault(one.row, []).append(one.fidelity)
     metrics: dict[str, object] = {
         "on": f"{options.phantoms} held-out phantoms, seeds from {TEST_SEED}",
         "command": f"napari-fus-ulm evaluate --phantoms {options.phantoms}",
     }
-    for row, found in rows.items():
+    methods = phantom_methods([target])
+    judged = evaluate([held_out(options.phantoms)], methods, load=load_phantom)
+    for row in judged.rows:
+        found = [one.scores.fidelity for one in judged.images if one.method == row.key]
         mean, sd = mean_and_sd(found)
-        metrics[row] = {"mean": rounded(mean), "sd": rounded(sd)}
+        name = row.title if row.key == INPUT else row.key.rpartition("-")[2]
+        metrics[name] = {"mean": rounded(mean), "sd": rounded(sd)}
     write_card(target, dataclasses.replace(card, metrics=metrics))
     print(json.dumps(metrics, indent=2))
 

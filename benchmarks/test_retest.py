@@ -2,15 +2,17 @@
 
     python benchmarks/test_retest.py ../shared/data
 
-The maps are those of week 2 and week 3 of one awake mouse (bubble counts, 4.9 µm). Four figures are
-documented for them "after a cube root and a translation-only registration", without pixel size,
-normalisation, field or threshold. Of the choices tried (1, 2, 3, 4 pixels binned; root, logarithm;
-scaling by the maximum or a percentile; whole field or brain; several thresholds) this one gives all
-four within ±0.03 and ±0.5 dB: the recorded pixels, cube roots scaled to their 99.9th percentile, the
-rows and columns that hold brain, and a shift found in whole pixels of the 4 × 4 binned maps, which is
-3 pixels (15 µm) off the best. It need not be the one that was used. With the best shift r is 0.03 to
-0.04 and PSNR 0.6 dB higher. This project's own rule bins the counts to 20 µm first, and single bubbles
-that missed the same 4.9 µm pixel by chance then agree: that row belongs beside a model's.
+The maps are those of week 2 and week 3 of one awake mouse (bubble counts, 4.9 µm). Four figures
+are documented for them "after a cube root and a translation-only registration", without pixel size,
+normalisation, field or threshold. Of the choices tried (1, 2, 3, 4 pixels binned; root or
+logarithm; scaled by the maximum or a percentile; whole field or brain; several thresholds) this one
+gives all four within ±0.03 and ±0.5 dB: the recorded pixels, cube roots scaled to their 99.9th
+percentile, the rows and columns that hold brain, and a shift found in whole pixels of the 4 × 4
+binned maps, which is 3 pixels (15 µm) off the best. It need not be the one that was used. With the
+best shift r is 0.03 to 0.04 and PSNR 0.6 dB above the documented figures.
+
+This project's own rule bins the counts to 20 µm first, so that bubbles which missed each other's
+4.9 µm pixel by chance agree. Its row is the one that belongs beside a model's.
 """
 
 import sys
@@ -103,7 +105,7 @@ def brain(maps: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def likeness(maps: list[np.ndarray]) -> Likeness:
-    """The four measures on cube roots at native pixels; clDice after smoothing, Otsu's threshold."""
+    """The four measures on cube roots; clDice of Otsu's masks after smoothing."""
     roots = [np.cbrt(counts) for counts in maps]
     one, two = (np.clip(root / np.percentile(root, HIGH), 0.0, 1.0) for root in roots)
     near = fidelity(one, two, lpips=False)
@@ -122,7 +124,7 @@ def own_rule(first: np.ndarray, second: np.ndarray) -> tuple[Likeness, float, fl
     return told, near.mse, near.lpips
 
 
-def as_scan(counts: np.ndarray):  # noqa: ANN201
+def as_scan(counts: np.ndarray):
     """Counts with their pixel size."""
     return make_scan(counts, spacing=PIXEL_MM, modality="ulm", values_kind="linear")
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +16,16 @@ from typer.testing import CliRunner
 import napari_fus_ulm
 from napari_fus_ulm import phantom
 from napari_fus_ulm.cli import app
+from napari_fus_ulm.evaluation import phantoms
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.io import read_one, write
+from napari_fus_ulm.pairs.cohort import write_pairs_table
 from napari_fus_ulm.phantom import PhantomPair, PhantomParams, simulate_pair
+from napari_fus_ulm.phantom.files import write_phantom
+from napari_fus_ulm.phantom.population import PopulationSettings, simulate_population
 from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
 from napari_fus_ulm.training import evaluation, loop
+from napari_fus_ulm.training.settings import TEST_SEED
 
 SMALL = PhantomParams(width_mm=2.4, depth_mm=2.4, fus_pixel_um=(100.0, 100.0))
 COMMANDS = ("enhance", "demo", "simulate", "train", "evaluate", "info")
@@ -288,31 +294,15 @@ def test_an_interrupted_run_ends_with_130(
 # ---------------------------------------------------------------- the other commands
 
 
-def test_simulated_pairs_are_what_the_seed_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(phantom, "simulate_pair", small_pair)
-    options = ["-o", tmp_path, "-n", 2, "--seed", 7, "--suffix", ".npy", "--json"]
-    made = json.loads(run("simulate", *options).stdout)
-    assert [Path(one).relative_to(tmp_path).as_posix() for one in made] == [
-        f"{kind}/phantom-{seed:06d}.npy" for seed in (7, 8) for kind in ("fus", "ulm")
-    ]
-    expected = small_pair(8)
-    assert np.array_equal(read_one(made[2]).values, expected.fus.values)
-    ulm = read_one(made[3])
-    assert np.array_equal(ulm.values, expected.ulm.values)
-    assert (ulm.attrs["modality"], ulm.attrs["values"]) == ("ulm", "linear")
-    run("simulate", "-o", tmp_path, "--seed", "-1", code=2)
-
-
 def test_training_on_a_simulated_folder_ends_in_weights_that_enhance(
     fus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phantom, "simulate_pair", small_pair)
     monkeypatch.setattr(
         loop, "build", lambda *_: ConditionalDiffusion(widths=(8, 8, 8), blocks=(1, 1, 1))
     )
-    run("simulate", "-o", tmp_path / "pairs", "-n", 2, "--suffix", ".npy")
+    settings = PopulationSettings(animals=2, suffix=".npy", params=SMALL, vary=False)
+    *_, last = simulate_population(tmp_path / "pairs", settings, workers=1)
+    assert last.done == 2
     options = ["--pairs", tmp_path / "pairs", "--batch", 2, "--patch", 32, "-o", tmp_path / "run"]
     result = run("train", *options, "--steps", 2)
     weights = Path(result.stdout.strip())
@@ -330,15 +320,17 @@ def test_two_images_are_compared(pair: PhantomPair, fus_file: Path, tmp_path: Pa
     ulm = write(tmp_path / "ulm.npy", pair.ulm)
     text = run("evaluate", ulm, ulm).stdout
     assert "MSE" in text
-    assert "ulm.npy" in text
-    found = json.loads(run("evaluate", ulm, ulm, "--json").stdout)
-    same = found["images"]["images"]["ulm.npy"]
+    assert "breaks/mm" in text
+    assert "1 image of 1 animal" in text
+    (same,) = json.loads(run("evaluate", ulm, ulm, "--json").stdout)["images"]
+    assert same["image"] == "ulm.npy"
     assert same["mse"] == 0.0
-    assert same["ssim"] == pytest.approx(1.0)
+    assert same["ssim"] == same["r"] == same["cl_dice"] == pytest.approx(1.0)
     enhanced = tmp_path / "x.ome.tif"
     run("enhance", fus_file, "-o", enhanced, "--mode", "accurate")
-    scores = json.loads(run("evaluate", enhanced, ulm, "--json").stdout)
-    assert 0.0 < scores["images"]["mean"]["mse"] < 1.0
+    (scores,) = json.loads(run("evaluate", enhanced, ulm, "--json").stdout)["images"]
+    assert 0.0 < scores["mse"] < 1.0
+    assert scores["invented_mm"] >= 0.0
     assert "Crop or register" in run(
         "evaluate", enhanced, write(tmp_path / "part.npy", pair.ulm[:200]), code=1
     ).stderr  # fmt: skip
@@ -353,7 +345,7 @@ def test_a_picture_is_judged_by_its_grey_levels(pair: PhantomPair, tmp_path: Pat
     found = json.loads(
         run("evaluate", tmp_path / "result_ulm.png", tmp_path / "ulm.png", "--json").stdout
     )
-    assert found["images"]["mean"]["mse"] == 0.0
+    assert found["images"][0]["mse"] == 0.0
 
 
 def test_two_folders_are_matched_by_name(pair: PhantomPair, tmp_path: Path) -> None:
@@ -369,14 +361,16 @@ def test_two_folders_are_matched_by_name(pair: PhantomPair, tmp_path: Path) -> N
         scan = make_scan(grey, spacing=0.02, modality="ulm", values_kind="grey")
         write(tmp_path / "made" / f"rat.{number}_enhanced.npy", scan)
     folders = [tmp_path / "made", tmp_path / "ulm"]
-    found = json.loads(run("evaluate", *folders, "--json").stdout)["images"]
-    first, second = found["images"].values()
+    found = json.loads(run("evaluate", *folders, "--json").stdout)
+    first, second = found["images"]
     assert first["mse"] == pytest.approx(0.0, abs=1e-9)
     assert second["mse"] == pytest.approx(fidelity(np.clip(truth + 0.2, 0, 1), truth).mse, rel=1e-4)
-    assert found["mean"]["mse"] == pytest.approx(second["mse"] / 2)
+    mean = found["rows"]["images"]["summary"]["mse"]["mean"]
+    assert mean == pytest.approx(second["mse"] / 2, abs=1e-9)
     table = run("evaluate", *folders, "--csv").stdout.splitlines()
     assert len(table) == 3
-    assert table[1].startswith("rat.1")
+    assert table[1].startswith("1,images,rat.1")
+    assert "| rat.2_enhanced.npy |" in run("evaluate", *folders).stdout
     (tmp_path / "ulm" / "rat.2.npy").unlink()
     assert "without a partner: rat.2." in run("evaluate", *folders, code=1).stderr
 
@@ -390,12 +384,77 @@ def test_what_cannot_be_compared_is_said(fus_file: Path, tmp_path: Path) -> None
 
 
 def test_held_out_phantoms_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "simulate_pair", small_pair)
-    found = json.loads(run("evaluate", "--phantoms", 1, "--json").stdout)
-    assert list(found) == [evaluation.BASELINE, "accurate", "balanced", "detailed"]
-    for row in found.values():
-        assert list(row["images"]) == ["phantom 910000000"]
-        assert 0.0 < row["mean"]["mse"] < 1.0
+    drawn = []
+
+    def small(seed: int) -> PhantomPair:
+        drawn.append(seed)
+        return small_pair(seed)
+
+    monkeypatch.setattr(phantoms, "simulate_pair", small)
+    result = run("evaluate", "--phantoms", 1, "--methods", "input,accurate", "--json")
+    assert "Richardson–Lucy and the mean training image are left out" in result.stderr
+    found = json.loads(result.stdout)
+    assert drawn == [TEST_SEED]
+    assert list(found["rows"]) == ["input", "diffusion-accurate", "ulm"]
+    for one in found["images"][:2]:
+        assert one["image"] == f"phantom-{TEST_SEED}"
+        assert 0.0 < one["mse"] < 1.0
+        assert 0.0 <= one["tree_recall"] < 1.0
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cohort")
+    sides = ("train", "train", "validation", "test", "test")
+    made = [
+        write_phantom(folder, small_pair(930 + n), animal=f"sub-{n}", plane=None, split=side)
+        for n, side in enumerate(sides)
+    ]
+    write_pairs_table(folder, made)
+    return folder
+
+
+def test_a_cohort_is_evaluated_and_its_tables_and_picture_are_kept(
+    cohort: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ["--methods", "input,atlas,accurate"]
+    result = run("evaluate", cohort, "-o", out, *words, "--image", 2)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "images.csv",
+        "picture.png",
+        "results.json",
+        "table.md",
+    ]
+    assert (out / "table.md").read_text() == result.stdout
+    for told in ("2 images of 2 animals", "mean training image", "the ULM itself", "segments"):
+        assert told in result.stdout
+    assert len((out / "images.csv").read_text().splitlines()) == 1 + 4 * 2
+    found = json.loads((out / "results.json").read_text())
+    assert found["splits"] == [
+        {"train": ["sub-0", "sub-1"], "validation": ["sub-2"], "test": ["sub-3", "sub-4"]}
+    ]
+    validated = json.loads(
+        run("evaluate", cohort, "--side", "validation", "--methods", "input", "--json").stdout
+    )
+    assert {one["image"] for one in validated["images"]} == {"sub-2"}
+
+
+def test_splits_are_drawn_again_by_animal(cohort: Path) -> None:
+    result = run("evaluate", cohort, "--splits", 2, "--methods", "input", "--csv")
+    lines = [line.split(",") for line in result.stdout.splitlines()[1:]]
+    assert {line[0] for line in lines} == {"1", "2"}
+
+
+def test_a_cohort_that_cannot_be_evaluated_is_said(cohort: Path, tmp_path: Path) -> None:
+    assert "There is no folder" in run("evaluate", tmp_path / "none", code=1).stderr
+    assert "no method 'bicubic'" in run("evaluate", cohort, "--methods", "bicubic", code=1).stderr
+    assert "test or validation" in run("evaluate", cohort, "--side", "train", code=1).stderr
+    shutil.copytree(cohort, tmp_path / "leak")
+    table = tmp_path / "leak" / "pairs.csv"
+    table.write_text(table.read_text().replace("sub-4,sub-4,test", "sub-4,SUB-0,test"))
+    said = run("evaluate", tmp_path / "leak", "--methods", "input", code=1).stderr
+    assert "The animal sub-0 is on two sides of the split" in said
 
 
 def test_the_demo_leaves_a_picture_an_image_and_its_metrics(

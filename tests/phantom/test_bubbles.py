@@ -131,3 +131,43 @@ def test_bubbles_pass_every_part_of_a_vessel_alike() -> None:
     counts = bubble_counts(np.random.default_rng(0), lines(rows, 10.0), PARAMS)
     thirds = counts.reshape(200, 3, 100).sum(axis=(0, 2))
     assert thirds / thirds.mean() == pytest.approx(np.ones(3), abs=0.15)
+
+
+def test_a_track_counts_once_in_every_pixel() -> None:
+    """A vessel that runs to and fro within one row of pixels is no brighter for it."""
+    zigzag = lines([1005.0], 4.0)
+    zigzag.points[:, 0] = 500.0 + 100.0 * np.abs((np.arange(300) / 10.0) % 2 - 1)
+    counts = bubble_counts(np.random.default_rng(0), zigzag, PARAMS)
+    entering = PARAMS.bubbles * 0.16 * 3 * (1 + 3000.0 / 450.0)
+    assert 0 < counts.max() <= 2 * entering
+
+
+def test_a_thinning_vessel_loses_bubbles_as_it_loses_flow() -> None:
+    rows = list(np.linspace(100.0, 1900.0, 40))
+    vessels = lines(rows, 20.0)
+    vessels.radii[:] = np.tile(20.0 * np.linspace(1.0, 0.125, 300) ** (1 / 3), 40)
+    counts = bubble_counts(np.random.default_rng(0), vessels, PARAMS)
+    along = counts.sum(axis=0)
+    start, end = along[:20].mean(), along[-20:].mean()
+    assert end / start == pytest.approx(0.15, abs=0.07)
+
+
+def test_a_dark_skull_hides_bubbles() -> None:
+    rows = list(np.linspace(100.0, 1900.0, 20))
+    counts = bubble_counts(
+        np.random.default_rng(0),
+        lines(rows, 10.0),
+        PARAMS,
+        lambda x: np.where(x < 1500.0, 1.0, 0.25),
+    )
+    clear, dark = counts[:, :150].sum(), counts[:, 150:].sum()
+    assert dark / clear == pytest.approx(0.5, abs=0.1)  # the root of the power
+
+
+def test_motion_between_recordings_widens_a_vessel() -> None:
+    params = dataclasses.replace(PARAMS, motion_um=15.0, bubbles=300.0)
+    counts = bubble_counts(np.random.default_rng(0), lines([1005.0], 4.0), params)
+    across = 10.0 * (np.arange(len(counts)) + 0.5) - 1005.0
+    profile = counts.sum(axis=1)
+    deviation = np.sqrt((profile * across**2).sum() / profile.sum())
+    assert 15.0 < deviation < 30.0  # a fifth of the tracks is off by more

@@ -17,8 +17,8 @@ from napari_fus_ulm.phantom.doppler import (
     _sample,
     power_doppler,
 )
-from napari_fus_ulm.phantom.tissue import draw_tissue
 from napari_fus_ulm.phantom.section import grow_vessels
+from napari_fus_ulm.phantom.tissue import draw_tissue
 from napari_fus_ulm.phantom.vessels import STEP, Vessels
 
 SHAPE = (160, 200)

@@ -20,15 +20,19 @@ def test_animals_differ_and_stay_within_what_was_measured() -> None:
         ("fus_slice_um", 400, 600),
         ("ulm_slice_um", 400, 600),
         ("attenuation_db_mm", 0, 2),
+        ("motion_um", 0, 20),
+        ("hemisphere_loss", 0, 0.8),
+        ("asymmetry", 0, 0.25),
         ("shift_um", 0, 110),
         ("out_of_plane_um", 0, 200),
-        ("background", 0.4, 0.85),
+        ("background", 0.5, 0.9),
     ):
         values = column(name)
         assert low <= values.min(), name
         assert values.max() <= high, name
         assert np.ptp(values) > 0.5 * np.ptp(values.clip(low, high)) > 0, name
-    assert abs(column("background").mean() - 0.6) < 0.06  # about 60 % of the displayed mean
+    # The calibration reads about nine tenths of it back: 52 to 72 % in two real images.
+    assert abs(column("background").mean() - 0.7) < 0.05
     assert 0.5 < np.median(column("bubbles")) / PhantomParams().bubbles < 2
 
 

@@ -9,7 +9,6 @@ from napari_fus_ulm.phantom.section import _cut, grow_vessels
 from napari_fus_ulm.phantom.tissue import draw_tissue
 from napari_fus_ulm.phantom.vessels import (
     LARGEST,
-    REACH,
     SMALLEST,
     STEP,
     Generation,

@@ -31,7 +31,7 @@ def command(
     ] = None,
     planes: Annotated[int, typer.Option(help="Sections an animal, 0.5 mm apart.", min=1)] = 1,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of the first animal; the others follow.", min=0)
+        int | None, typer.Option(help="First animal: 0, with --calibration 900000000.", min=0)
     ] = None,
     suffix: Annotated[str, typer.Option(help=".nii.gz, .ome.tif or .npy.")] = ".nii.gz",
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
@@ -47,10 +47,13 @@ def command(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Result for machines.")] = False,
 ) -> None:
-    """Simulate fUS/ULM pairs, or hold the simulation against real recordings."""
+    """Simulate fUS/ULM pairs, or compare them with real ones."""
     if calibration:
-        if out is not None or study:
-            raise typer.BadParameter("--calibration writes nothing; leave out -o and --study.")
+        if out is not None or study or planes > 1:
+            raise typer.BadParameter(
+                "--calibration writes nothing and looks at one section an animal; leave out -o, "
+                "--study and --planes."
+            )
         _calibrate(n or CALIBRATION_ANIMALS, seed, workers, real, json)
     elif out is None:
         raise typer.BadParameter("Say where the pairs go (-o FOLDER), or give --calibration.")

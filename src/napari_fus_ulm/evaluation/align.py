@@ -57,7 +57,8 @@ def align(image: xr.DataArray, reference: xr.DataArray) -> Aligned:
     from skimage.registration import phase_cross_correlation
 
     greys = [grey_on(scan, REGISTERED_UM) for scan in (reference, image)]
-    shape = [max(sides) for sides in zip(*(grey.shape for grey in greys), strict=True)]
+    # As large as both together: a circular correlation would take a far shift for a near one.
+    shape = [sum(sides) for sides in zip(*(grey.shape for grey in greys), strict=True)]
     padded = []
     for grey in greys:
         missing = [(0, n - side) for n, side in zip(shape, grey.shape, strict=True)]

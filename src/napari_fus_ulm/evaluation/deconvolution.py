@@ -55,7 +55,12 @@ def fit_deconvolution(
 
 
 def deconvolved(pair: EvaluationPair, scale: float, iterations: int) -> Grey:
-    """Grey levels in [0, 1] of the deconvolved power Doppler, on the pair's grid.
+    """Grey levels in [0, 1] of the deconvolved power Doppler (see :func:`sharpened`)."""
+    return fus_to_grey(np.maximum(sharpened(pair, scale, iterations), 0.0), "linear")
+
+
+def sharpened(pair: EvaluationPair, scale: float, iterations: int) -> Grey:
+    """Linear power Doppler after deconvolution, on the pair's grid, up to a factor.
 
     Richardson (1972) and Lucy (1974) by scikit-image, on linear power interpolated to the grid;
     the border is mirrored so that it does not ring.
@@ -79,7 +84,7 @@ def deconvolved(pair: EvaluationPair, scale: float, iterations: int) -> Grey:
     padded = np.pad(fine / fine.mean(), [(m, m) for m in margin], mode="symmetric")
     sharp = richardson_lucy(padded, psf, num_iter=iterations, clip=False)
     inner = sharp[margin[0] : -margin[0], margin[1] : -margin[1]]
-    return fus_to_grey(np.maximum(inner, 0.0), "linear")
+    return np.asarray(inner, np.float32)
 
 
 def gaussian_psf(fwhm: Sequence[float]) -> npt.NDArray[np.float32]:

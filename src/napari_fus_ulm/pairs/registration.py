@@ -2,8 +2,9 @@
 
 fUS and ULM differ in what they show, but both are bright where vessels are: on a common grid, the
 counts blurred to the resolution of fUS, both as logarithms and without their slow changes, they
-correlate. Which transform, and how precise it is, was measured on phantoms that were shifted by a
-known amount (``benchmarks/registration.py``).
+correlate. How precise that is is measured on phantoms that are shifted by a known amount
+(``benchmarks/registration.py``); of the transforms (logarithm, square and cube root), the averages
+(250, 500, 1000 µm) and phase correlation, this was the most precise and told mirrored images best.
 """
 
 from __future__ import annotations

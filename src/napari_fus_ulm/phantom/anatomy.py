@@ -37,7 +37,7 @@ class Anatomy:
         slope = (self.surface(x + 50.0) - self.surface(x - 50.0)) / 100.0
         slope = np.where(np.abs(x - self.midline) < 250, 0.0, slope)
         vector = np.stack([-slope, np.ones_like(slope)], axis=-1)
-        return vector / np.linalg.norm(vector, axis=-1, keepdims=True)
+        return np.asarray(vector / np.linalg.norm(vector, axis=-1, keepdims=True))
 
     def below(self, x: Array, y: Array) -> Array:
         """Depth under the surface."""
@@ -54,7 +54,7 @@ class Anatomy:
     def base(self, x: Array) -> Array:
         """Depth of the brain's base at lateral position ``x``."""
         u = (x - self.midline) / (1000.0 * self.scale)
-        return self.top + (8.8 - 0.05 * u**2) * 1000.0 * self.scale
+        return np.asarray(self.top + (8.8 - 0.05 * u**2) * 1000.0 * self.scale)
 
     def place(self, side: float, u: float, d: float) -> Array:
         """A landmark ``u`` mm beside the midline and ``d`` mm below the top of an adult rat."""
@@ -67,7 +67,7 @@ class Anatomy:
         """(n, 2) unit vectors away from the base beside the midline: how deep vessels fan out."""
         foot = np.where(x > self.midline, 900.0, -900.0) * self.scale + self.midline
         vector = np.stack([x - foot, y - (self.top + 7500.0 * self.scale)], axis=-1)
-        return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
+        return np.asarray(vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9))
 
 
 def anatomy_of(params: PhantomParams) -> Anatomy:

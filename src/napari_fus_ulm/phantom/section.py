@@ -179,6 +179,7 @@ def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
     """The named vessels of one side of this animal."""
     hippocampus = float(np.clip((p.front_to_back - 0.15) / 0.5, 0.0, 1.0))
     made: list[Trunk] = []
+    curve: tuple[tuple[float, float], ...]
 
     def near(value: float, sd: float = 0.12) -> float:
         return value + float(rng.normal(0.0, sd))

@@ -1,4 +1,4 @@
-"""What the skull lets through: shadows, and a side that lies in the dark. Both recordings share it."""
+"""What the skull lets through; shadows and a darker side are the same for both recordings."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def read_vessels(path: Path) -> Vessels:
     try:
         with np.load(path, allow_pickle=False) as found:
             points, radii, speed, first = (found[name] for name in FIELDS)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, TypeError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} is not a vessel tree: {', '.join(FIELDS)} in a NumPy .npz file were expected "
             f"({error})."

@@ -1,0 +1,187 @@
+"""The protocol: what is judged, what is refused, and that stopping stops."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_fus_ulm.evaluation import leakage
+from napari_fus_ulm.evaluation.baselines import baselines, the_ulm
+from napari_fus_ulm.evaluation.generated import generators
+from napari_fus_ulm.evaluation.harness import (
+    EvaluationSettings,
+    Finished,
+    ImageScored,
+    evaluate,
+    evaluate_events,
+)
+from napari_fus_ulm.evaluation.methods import Fitted, Method
+from napari_fus_ulm.evaluation.pairs import EvaluationPair, load_pair
+from napari_fus_ulm.generators.checkpoint import BUNDLED, read_card
+from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.pairs.cohort import fingerprint, read_cohort
+from napari_fus_ulm.pairs.splits import LeakageError, Split, draw_splits, split_of
+from napari_fus_ulm.training.settings import SEED_BLOCK
+
+INPUT_ONLY = baselines()[:1]
+
+
+@pytest.fixture
+def split(cohort: Path) -> Split:
+    return split_of(read_cohort(cohort))
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """The bundled diffusion weights as a laboratory's own file."""
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(BUNDLED / f"diffusion{suffix}", tmp_path / f"mine{suffix}")
+    return tmp_path / "mine.safetensors"
+
+
+def taught(weights: Path, **training: object) -> None:
+    """Write into the card what the weights have seen."""
+    card = json.loads(weights.with_suffix(".json").read_text())
+    card["training"] |= training
+    weights.with_suffix(".json").write_text(json.dumps(card))
+
+
+def test_every_method_is_judged_on_every_test_image(split: Split) -> None:
+    quick = EnhanceSettings(steps=2, samples=2)
+    methods = (*baselines(), *generators(settings=quick), the_ulm())
+    events = list(evaluate_events([split], methods))
+    scored = [event for event in events if isinstance(event, ImageScored)]
+    names = [files.name for files in split.test]
+    assert [(one.method, one.image) for one in scored] == [
+        (method.key, name) for method in methods for name in names
+    ]
+    for one in scored:
+        assert one.scores.tree is not None
+        assert one.picture is not None
+        assert one.pair is not None
+        assert one.picture.shape == one.pair.truth.shape
+    perfect = [one for one in scored if one.method == "ulm"]
+    assert all(one.scores.fidelity.mse == 0.0 for one in perfect)
+    steps = [event for event in events if isinstance(event, Progress)]
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+    assert steps[-1].done == steps[-1].total
+    (end,) = [event for event in events if isinstance(event, Finished)]
+    assert all(one.picture is None and one.pair is None for one in end.evaluation.images)
+    assert end.evaluation.splits[0]["test"] == names
+
+
+def test_the_fits_see_the_training_and_validation_sides_only(split: Split) -> None:
+    seen: list[list[str]] = []
+
+    def fit(train: list[EvaluationPair], validation: list[EvaluationPair]) -> Fitted:
+        seen.append([pair.name for pair in (*train, *validation)])
+        return Fitted(lambda pair: pair.condition)
+
+    spy = Method("spy", "spy", "", fit, learns=True)
+    evaluate([split], [spy])
+    evaluate([split], [spy], EvaluationSettings(side="validation"))
+    train = [files.name for files in split.train]
+    assert seen == [[*train, split.validation[0].name], train]
+
+
+def test_repeated_splits_are_pooled(cohort: Path) -> None:
+    splits = draw_splits(read_cohort(cohort), 3)
+    found = evaluate(splits, INPUT_ONLY)
+    assert {one.split for one in found.images} == {1, 2, 3}
+    assert len(found.images) == sum(len(split.test) for split in splits)
+    assert len(found.rows[0].chosen) == 3
+
+
+def test_stopping_the_iteration_stops_the_work(split: Split) -> None:
+    fitted = []
+
+    def fit(train: object, validation: object) -> Fitted:
+        fitted.append(1)
+        return Fitted(lambda pair: pair.condition)
+
+    slow = [Method(name, name, "", fit) for name in ("one", "two")]
+    events = evaluate_events([split], slow)
+    next(event for event in events if isinstance(event, ImageScored))
+    events.close()  # type: ignore[attr-defined]
+    assert fitted == [1]
+
+
+def test_an_animal_on_two_sides_is_refused(split: Split) -> None:
+    guest = dataclasses.replace(split.train[0], name="again")
+    with pytest.raises(LeakageError, match="sub-01"):
+        evaluate([Split(split.train, split.validation, (guest,))], INPUT_ONLY)
+
+
+def test_an_image_that_was_renamed_is_refused(split: Split, tmp_path: Path) -> None:
+    """Another animal's name and another file format do not hide equal pixels."""
+    from napari_fus_ulm.io import read_one, write
+
+    seen = split.train[0]
+    fus = write(tmp_path / "new_pwd.npy", read_one(seen.fus))
+    guest = dataclasses.replace(split.test[0], name="new", animal="sub-99", fus=fus)
+    leaking = Split(split.train, split.validation, (guest,))
+    with pytest.raises(LeakageError, match=r"sub-01 and new hold the same fus image.*test side"):
+        evaluate([leaking], INPUT_ONLY)
+
+
+def test_weights_that_have_seen_a_test_animal_are_refused(split: Split, weights: Path) -> None:
+    methods = generators([weights])[:1]
+    settings = EvaluationSettings(cohort="lab")
+    seen = {"cohort": "lab", "animal": "SUB-05", "fus_sha256": ""}
+    taught(weights, animals=[seen])
+    with pytest.raises(LeakageError, match=r"mine\.safetensors were trained on the animal sub-05"):
+        next(iter(evaluate_events([split], methods, settings)))
+    taught(weights, animals=[seen | {"cohort": "another", "fus_sha256": "0" * 16}])
+    assert evaluate([split], methods, settings).images  # another laboratory's sub-05
+    hashed = fingerprint(split.test[0].fus)
+    taught(weights, animals=[seen | {"cohort": "another", "fus_sha256": hashed}])
+    with pytest.raises(LeakageError, match="there called SUB-05"):
+        next(iter(evaluate_events([split], methods, settings)))
+
+
+def test_weights_that_were_trained_on_these_phantoms_are_refused(
+    split: Split, weights: Path
+) -> None:
+    pair = load_pair(split.test[0])
+    seed = leakage.phantom_seed(pair)
+    assert seed is not None
+    run, first = divmod(seed, SEED_BLOCK)
+    settings = read_card(weights).training["settings"]
+    taught(weights, settings=settings | {"seed": run, "phantoms": first})
+    leakage.refuse_phantoms([pair], weights)  # the one before was the last
+    taught(weights, settings=settings | {"seed": run, "phantoms": first + 1})
+    with pytest.raises(LeakageError, match=f"sub-05 is the phantom of seed {seed}"):
+        evaluate([split], generators([weights])[:1])
+
+
+def test_a_recording_has_no_seed(pairs: list[EvaluationPair]) -> None:
+    fus = pairs[0].fus.copy()
+    fus.attrs = {key: value for key, value in fus.attrs.items() if key != "provenance"}
+    assert leakage.phantom_seed(dataclasses.replace(pairs[0], fus=fus)) is None
+
+
+def test_an_empty_side_is_said(split: Split) -> None:
+    with pytest.raises(ValueError, match="test side of the split holds no pair"):
+        evaluate([Split(split.train, (), ())], INPUT_ONLY)
+    with pytest.raises(ValueError, match="training side"):
+        evaluate([Split((), (), split.test)], INPUT_ONLY)
+    with pytest.raises(ValueError, match="must be test or validation"):
+        EvaluationSettings(side="train")  # type: ignore[arg-type]
+
+
+def test_a_file_that_cannot_be_used_is_named(split: Split, tmp_path: Path) -> None:
+    broken = tmp_path / "broken_pwd.npy"
+    np.save(broken, np.full((20, 20), np.nan))
+    for part in ("fus", "ulm"):
+        bad = dataclasses.replace(split.test[0], **{part: broken})
+        with pytest.raises(ValueError, match=r"broken_pwd\.npy.*NaN"):
+            evaluate([Split(split.train, (), (bad,))], INPUT_ONLY)
+    tree = tmp_path / "tree.npz"
+    tree.write_text("no tree")
+    lost = dataclasses.replace(split.test[0], vessels=tree)
+    with pytest.raises(ValueError, match=r"tree\.npz is not a vessel tree"):
+        evaluate([Split(split.train, (), (lost,))], INPUT_ONLY)

@@ -1,0 +1,166 @@
+"""Tables whose numbers are known, and a picture."""
+
+import csv
+import io
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+
+from napari_fus_ulm.evaluation.harness import (
+    Evaluation,
+    EvaluationSettings,
+    ImageScored,
+    Row,
+)
+from napari_fus_ulm.evaluation.pairs import EvaluationPair
+from napari_fus_ulm.evaluation.picture import INSET_MM, PANEL, richest_part, study_picture
+from napari_fus_ulm.evaluation.report import as_json, csv_table, difference_of, markdown
+from napari_fus_ulm.evaluation.scores import Scores
+from napari_fus_ulm.figures import CAPTION, GAP
+from napari_fus_ulm.metrics import Fidelity, mask_scores
+from napari_fus_ulm.scan import make_scan
+
+LINE = np.zeros((40, 60), bool)
+LINE[20, 10:50] = True
+
+
+def scored(method: str, image: str, mse: float, split: int = 1, **more: float) -> ImageScored:
+    near = Fidelity(mse=mse, ssim=0.5, psnr=-10 * math.log10(mse) if mse else math.inf, lpips=0.2)
+    scores = Scores(near, more.get("r", 0.3), mask_scores(LINE, LINE, 0.02))
+    return ImageScored(split, method, image, image, scores, 0.5)
+
+
+@pytest.fixture
+def evaluation() -> Evaluation:
+    rows = (Row("input", "input", "The input.", ("",)), Row("m", "model", "A | model.", ("x",)))
+    images = (
+        scored("input", "a", 0.04),
+        scored("input", "b", 0.02),
+        scored("m", "a", 0.01, r=0.9),
+        scored("m", "b", 0.01, r=0.7),
+    )
+    return Evaluation(EvaluationSettings(), rows, images)
+
+
+def test_the_table_has_means_deviations_and_the_best_in_bold(evaluation: Evaluation) -> None:
+    text = markdown(evaluation)
+    assert "2 images of 2 animals" in text
+    assert "| input | 0.0300 ± 0.0141 |" in text
+    assert "| model | **0.0100** ± 0.0000 |" in text
+    assert "**0.800** ± 0.141 |" in text
+    assert "simulated tree" not in text  # recordings have none
+    assert "A | model. Here: x." in text
+    tables = [block for block in text.split("\n\n") if block.startswith("|")]
+    assert len(tables) == 3
+    for block in tables:
+        lines = block.strip().splitlines()
+        assert len({line.count("|") for line in lines}) == 1, block
+
+
+def test_differences_are_paired_by_image(evaluation: Evaluation) -> None:
+    found = difference_of(evaluation, evaluation.rows[1], "mse")
+    assert found.mean == pytest.approx(-0.02)
+    assert found.sd == pytest.approx(math.sqrt(2) * 0.01)  # -0.03 and -0.01
+    assert (found.low, found.high) == pytest.approx((-0.03, -0.01))
+    assert "| model | -0.0200 [-0.0300, -0.0100] |" in markdown(evaluation)
+
+
+def test_one_image_has_no_deviation_and_no_interval(evaluation: Evaluation) -> None:
+    one = Evaluation(evaluation.settings, evaluation.rows, evaluation.images[::2])
+    text = markdown(one)
+    assert "| model | **0.0100** ± – |" in text
+    assert "| model | -0.0300 [–] |" in text
+    assert "with one animal there is none" in text
+
+
+def test_splits_are_said_to_be_pooled(evaluation: Evaluation) -> None:
+    again = (scored("input", "a", 0.04, 2), scored("m", "a", 0.01, 2))
+    pooled = Evaluation(evaluation.settings, evaluation.rows, (*evaluation.images, *again))
+    text = markdown(pooled)
+    assert "2 splits drawn by animal and pooled (3 judgements a row)" in text
+    assert "generators were not trained again" in text
+
+
+def test_a_perfect_picture_has_an_infinite_psnr(evaluation: Evaluation) -> None:
+    rows = evaluation.rows[:1]
+    text = markdown(Evaluation(evaluation.settings, rows, (scored("input", "a", 0.0),)))
+    assert "∞ ± –" in text
+    json.dumps(
+        as_json(Evaluation(evaluation.settings, rows, (scored("input", "a", 0.0),))),
+        allow_nan=False,
+    )
+
+
+def test_the_csv_has_a_line_for_every_image(evaluation: Evaluation) -> None:
+    lines = list(csv.DictReader(io.StringIO(csv_table(evaluation))))
+    assert [(line["method"], line["image"]) for line in lines] == [
+        ("input", "a"), ("input", "b"), ("m", "a"), ("m", "b"),
+    ]  # fmt: skip
+    assert float(lines[0]["mse"]) == 0.04
+    assert float(lines[0]["cl_dice"]) == 1.0
+    assert lines[0]["recall_from_120_um"] == ""  # the line is thin
+
+
+def test_the_json_holds_everything(evaluation: Evaluation) -> None:
+    found = json.loads(json.dumps(as_json(evaluation), allow_nan=False))
+    assert found["rows"]["m"]["summary"]["mse"]["mean"] == pytest.approx(0.01)
+    assert found["rows"]["m"]["difference_to_input"]["mse"]["low"] == pytest.approx(-0.03)
+    assert found["settings"]["tree_rule"]["slice_um"] == 500.0
+    assert found["settings"]["rule"]["tolerance_um"] == 30.0
+    assert len(found["images"]) == 4
+    assert re.match(r"\d+\.", found["versions"]["torch"])
+
+
+# ---------------------------------------------------------------- picture
+
+
+def pair_with(truth: np.ndarray) -> EvaluationPair:
+    """6 × 8 mm on pixels of 20 µm."""
+    fus = make_scan(np.ones((60, 80)), spacing=0.1)
+    ulm = make_scan(truth, spacing=0.02)
+    grey = np.full(truth.shape, 0.5, np.float32)
+    return EvaluationPair("a", "a", fus, ulm, grey, truth.astype(np.float32), "linear")
+
+
+def test_the_inset_lies_where_the_ulm_has_most_centreline() -> None:
+    truth = np.zeros((300, 400))
+    for row in range(210, 290, 10):
+        truth[row : row + 3, 10:100] = 1.0
+    truth[50:53, 200:300] = 1.0
+    top, left, height, width = richest_part(pair_with(truth))
+    assert (height, width) == pytest.approx((INSET_MM, INSET_MM))
+    assert top <= 210 * 0.02
+    assert top + height >= 281 * 0.02  # where the last centreline lies
+    assert left <= 10 * 0.02
+    assert left + width >= 100 * 0.02
+
+
+def test_the_picture_shows_every_method_and_its_inset() -> None:
+    truth = np.zeros((300, 400))
+    truth[100:104, 100:200] = 1.0
+    pair = pair_with(truth)
+    picture = study_picture(pair, {"dark": truth * 0, "bright": truth * 0 + 1})
+    big, inset = CAPTION + round(PANEL * 0.75), CAPTION + PANEL
+    assert picture.shape == (big + GAP + inset, 4 * PANEL + 3 * GAP, 3)
+    first = [n * (PANEL + GAP) for n in range(4)]
+    middle = picture[big + GAP + CAPTION + PANEL // 2]
+    assert (np.abs(middle[first[0] + 100].astype(int) - 128) <= 1).all()  # fUS in grey
+    assert middle[first[1] + 5].max() <= 4
+    assert middle[first[2] + 5].min() > 240
+    box = richest_part(pair)
+    for left in first:  # the outline
+        row = CAPTION + round(box[0] * PANEL / 8.0)
+        column = left + round((box[1] + 1.0) * PANEL / 8.0)
+        assert tuple(picture[row, column]) == (64, 224, 255)
+
+
+def test_a_field_of_view_smaller_than_the_inset(pairs: list[EvaluationPair]) -> None:
+    fus = make_scan(np.ones((12, 40)), spacing=0.1)
+    truth = np.zeros((60, 200), np.float32)
+    small = EvaluationPair("a", "a", fus, make_scan(truth, spacing=0.02), truth, truth, "linear")
+    assert richest_part(small) == pytest.approx((0.0, 0.0, 1.2, 1.2))
+    assert study_picture(small, {"x": truth}).ndim == 3
+    assert study_picture(pairs[0], {"input": pairs[0].condition}).ndim == 3

@@ -1,0 +1,79 @@
+"""Weights remember whom they have seen, and so can be refused by an evaluation."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_fus_ulm.generators.checkpoint import read_card
+from napari_fus_ulm.pairs.cohort import cohort_name, fingerprint, read_cohort, write_pairs_table
+from napari_fus_ulm.pairs.splits import LeakageError, Split, refuse_seen
+from napari_fus_ulm.training.loop import WEIGHTS, Saved, train_events
+from napari_fus_ulm.training.settings import TrainSettings
+
+pytestmark = pytest.mark.usefixtures("tiny_network")
+
+
+@pytest.fixture
+def split_folder(pairs_folder: Path, tmp_path: Path) -> Path:
+    """The first animal to train on, the second to test on."""
+    folder = tmp_path / "our rats"
+    shutil.copytree(pairs_folder, folder)
+    told = zip(read_cohort(folder), ("train", "test"), strict=True)
+    write_pairs_table(folder, [dataclasses.replace(pair, split=side) for pair, side in told])
+    return folder
+
+
+def trained(settings: TrainSettings, run: Path, **changes: Any) -> dict[str, Any]:
+    list(train_events(dataclasses.replace(settings, steps=1, **changes), run))
+    return read_card(run / WEIGHTS).training
+
+
+def test_the_card_lists_the_animals_of_the_train_side(
+    settings: TrainSettings, split_folder: Path, tmp_path: Path
+) -> None:
+    one, two = read_cohort(split_folder)
+    training = trained(settings, tmp_path / "run", pairs=str(split_folder))
+    assert training["cohort"] == cohort_name(split_folder) == "our rats"
+    assert training["animals"] == [
+        {"cohort": "our rats", "animal": "rat.1", "fus_sha256": fingerprint(one.fus)}
+    ]
+    refuse_seen(Split((one,), (), (two,)), training["animals"], WEIGHTS, cohort="our rats")
+    with pytest.raises(LeakageError, match=r"animal rat\.1 of the test side"):
+        refuse_seen(Split((two,), (), (one,)), training["animals"], WEIGHTS, cohort="our rats")
+
+
+def test_fine_tuned_weights_remember_the_animals_they_began_with(
+    settings: TrainSettings, split_folder: Path, pairs_folder: Path, tmp_path: Path
+) -> None:
+    trained(settings, tmp_path / "first", pairs=str(pairs_folder))
+    start = str(tmp_path / "first" / WEIGHTS)
+    training = trained(settings, tmp_path / "second", pairs=str(split_folder), init=start)
+    assert [(one["cohort"], one["animal"]) for one in training["animals"]] == [
+        (pairs_folder.name, "rat.1"),
+        (pairs_folder.name, "rat.2"),
+        ("our rats", "rat.1"),
+    ]
+    # Also where the first cohort had another name: rat.2 is told by its file.
+    one, two = read_cohort(split_folder)
+    with pytest.raises(LeakageError, match=r"there called rat\.2"):
+        refuse_seen(Split((one,), (), (two,)), training["animals"], WEIGHTS, cohort="our rats")
+
+
+def test_a_resumed_run_remembers_them_without_its_first_weights(
+    settings: TrainSettings, split_folder: Path, pairs_folder: Path, tmp_path: Path
+) -> None:
+    trained(settings, tmp_path / "first", pairs=str(pairs_folder))
+    tuned = dataclasses.replace(
+        settings, pairs=str(split_folder), init=str(tmp_path / "first" / WEIGHTS)
+    )
+    for event in train_events(tuned, tmp_path / "second"):
+        if isinstance(event, Saved):
+            break
+    before = read_card(tmp_path / "second" / WEIGHTS).training["animals"]
+    shutil.rmtree(tmp_path / "first")
+    list(train_events(tuned, tmp_path / "second", resume=True))
+    assert read_card(tmp_path / "second" / WEIGHTS).training["animals"] == before
+    assert len(before) == 3
