@@ -21,6 +21,8 @@ def command(
 ) -> None:
     """Enhance a simulated section; picture and metrics."""
     with failing_politely(json):
+        from napari_fus_ulm.evaluation.baselines import INPUT_TITLE
+        from napari_fus_ulm.evaluation.generated import MODES
         from napari_fus_ulm.figures import Panel, save_picture, side_by_side
         from napari_fus_ulm.inference.enhance import enhance, input_on_grid
         from napari_fus_ulm.inference.settings import EnhanceSettings
@@ -30,14 +32,13 @@ def command(
         from napari_fus_ulm.pairs.reference import reference_on_grid
         from napari_fus_ulm.phantom import simulate_pair
         from napari_fus_ulm.scan import extent_of
-        from napari_fus_ulm.training.evaluation import BASELINE, MODES
         from napari_fus_ulm.training.settings import DEMO_SEED
 
         say("Simulating a fUS/ULM pair…")
         pair = simulate_pair(DEMO_SEED)
         base = input_on_grid(pair.fus, EnhanceSettings())
         truth = reference_on_grid(pair.ulm, base)
-        rows = {BASELINE: fidelity(base.values, truth)}
+        rows = {INPUT_TITLE: fidelity(base.values, truth)}
         results = {}
         for mode in MODES:
             results[mode] = enhance(pair.fus, mode=mode)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -28,25 +28,105 @@ class PatchBatch:
     position: Tensor
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How the authors of a method train it.
+
+    Attributes
+    ----------
+    optimiser : {"adamw", "adam"}
+    learning_rate : float
+        Peak.
+    betas : tuple of float
+    weight_decay : float
+    clip : float
+        Largest norm of the gradient; 0 does not clip.
+    ema : float
+        Decay of the moving average of the weights, which is what is saved for use; 0 saves the
+        weights themselves.
+    """
+
+    optimiser: Literal["adamw", "adam"] = "adamw"
+    learning_rate: float = 5e-4
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """How a generator is applied where its user does not say otherwise.
+
+    Attributes
+    ----------
+    patch, overlap : int
+        In pixels of its own grid.
+    window : {"box", "hann"}
+    fusion : {"per-step", "at-end"}
+    """
+
+    patch: int = 768
+    overlap: int = 192
+    window: Literal["box", "hann"] = "box"
+    fusion: Literal["per-step", "at-end"] = "per-step"
+
+
+class Adversary(Protocol):
+    """A critic that learns beside a generator; it is never part of the weights for use."""
+
+    def learn(self, fus: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+        """One step of the critic; return its loss. Images in model units."""
+
+    def fool(self, fus: Tensor, fake: Tensor) -> Tensor:
+        """The generator's adversarial loss (scalar)."""
+
+
 class Generator(nn.Module, ABC):
     """A model that translates fUS patches into ULM-like ones.
 
     A new generator is one subclass in one file and one line in the registry. ``iterative`` says
     whether :meth:`predict` improves when it is called again at later times with a less noisy
-    image; a one-shot generator is called once, at time 1.
+    image; a one-shot generator is called once, at time 1. ``stochastic`` says whether two seeds
+    give two images.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     iterative: ClassVar[bool]
+    stochastic: ClassVar[bool] = True
+    recipe: ClassVar[Recipe] = Recipe()
+    application: ClassVar[Application] = Application()
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """Keyword arguments that build this model again (JSON-able)."""
 
     @abstractmethod
-    def training_loss(self, batch: PatchBatch, rng: torch.Generator) -> dict[str, Tensor]:
-        """Loss of a batch under ``"loss"``, its parts under their own names (scalars)."""
+    def training_loss(
+        self,
+        batch: PatchBatch,
+        rng: torch.Generator,
+        *,
+        progress: float = 1.0,
+        adversary: Adversary | None = None,
+    ) -> dict[str, Tensor]:
+        """Loss of a batch under ``"loss"``, its parts under their own names (scalars).
+
+        Parameters
+        ----------
+        batch : PatchBatch
+        rng : torch.Generator
+            On the CPU; of everything random.
+        progress : float
+            Share of the run that is done, for terms that come late.
+        adversary : Adversary, optional
+            The critic of :meth:`critic`; the loss has no adversarial term without it.
+        """
+
+    def critic(self) -> nn.Module | None:
+        """A critic with fresh weights, called as ``critic(fus, image)``, or None (default)."""
+        return None
 
     @abstractmethod
     def predict(self, noisy: Tensor, t: Tensor, fus: Tensor, position: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_fus_ulm.generators.base import Generator, PatchBatch
+from napari_fus_ulm.generators.base import Adversary, Generator, PatchBatch
 from napari_fus_ulm.generators.edges import edge_loss
 from napari_fus_ulm.generators.unet import LocalUNet
 
@@ -77,7 +77,14 @@ class ConditionalDiffusion(Generator):
         alpha, sigma = (s[:, None, None, None] for s in signal_noise(t))
         return alpha * noisy - sigma * self._velocity(noisy, t, fus, position)
 
-    def training_loss(self, batch: PatchBatch, rng: torch.Generator) -> dict[str, Tensor]:
+    def training_loss(
+        self,
+        batch: PatchBatch,
+        rng: torch.Generator,
+        *,
+        progress: float = 1.0,
+        adversary: Adversary | None = None,
+    ) -> dict[str, Tensor]:
         """Squared error of v, and the edge loss of the clean image it implies weighted by α²."""
         clean = self.to_model(batch.ulm)
         t = training_times(len(clean), rng).to(clean.device)

@@ -86,7 +86,7 @@ def simulate_animal(
     centre = params or PhantomParams()
     animal = centre.draw(rng) if vary else centre
     tissue, skull = draw_tissue(rng), draw_skull(rng, animal)
-    heights = np.asarray((np.arange(planes) - 0.5 * (planes - 1)) * PLANE_SPACING_UM, np.float64)
+    heights = (np.arange(planes) - 0.5 * (planes - 1)) * PLANE_SPACING_UM
     slab = grow_vessels(rng, animal, tissue, heights)
     for plane, height in enumerate(heights):
         # Each plane draws its own numbers, so that it does not depend on how many there are.

@@ -60,7 +60,7 @@ def grow_vessels(
     rng: np.random.Generator,
     params: PhantomParams,
     tissue: Tissue,
-    heights: Array = ONE_PLANE,
+    heights: npt.NDArray[np.floating] = ONE_PLANE,
 ) -> Vessels:
     """Grow all vessels of one slab.
 
