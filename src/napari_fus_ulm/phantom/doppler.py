@@ -65,7 +65,8 @@ def _blood_volume(
     owner = vessels.owner
     xyz = vessels.points.copy()
     size = 1000.0 * max(p.width_mm, p.depth_mm)
-    xyz[:, :2] += rng.normal(0.0, p.shift_um, 2)
+    direction = rng.uniform(0.0, 2 * np.pi)
+    xyz[:, :2] += p.shift_um * np.array([np.cos(direction), np.sin(direction)])
     xyz[:, :2] += smooth_displacement(rng, xyz[:, :2], size, p.warp_um)
     axial = np.abs(vessels.tangents()[:, 1])
     doppler = vessels.speed * (LATERAL + (1.0 - LATERAL) * axial)

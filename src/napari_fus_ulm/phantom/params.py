@@ -74,7 +74,7 @@ class PhantomParams:
     hemisphere_loss : float
         Share of the power that one side loses (thicker skull, tilted probe).
     shift_um : float
-        Rigid misregistration of the two recordings (standard deviation per axis).
+        Distance by which the two recordings are rigidly misregistered, in a random direction.
     warp_um : float
         Smooth non-rigid misregistration (root mean square).
     out_of_plane_um : float
@@ -90,10 +90,10 @@ class PhantomParams:
     curvature: float = 1.0
     front_to_back: float = 0.6
     penetrator_spacing_um: float = 165.0
-    arbors_per_mm2: float = 1.05
-    fine_per_mm2: float = 1.6
+    arbors_per_mm2: float = 1.3
+    fine_per_mm2: float = 2.0
     asymmetry: float = 0.1
-    bubbles: float = 55.0
+    bubbles: float = 58.0
     localisation_um: float = 7.0
     motion_um: float = 10.0
     ulm_slice_um: float = 500.0
@@ -105,7 +105,7 @@ class PhantomParams:
     haematocrit_sd: float = 0.7
     clutter_speed_mm_s: float = 1.5
     attenuation_db_mm: float = 0.5
-    effective_frames: float = 150.0
+    effective_frames: float = 250.0
     noise_db: float = 16.0
     noise_db_mm: float = 0.8
     haze: float = 0.2
@@ -157,7 +157,7 @@ class PhantomParams:
             haze=float(rng.uniform(0.0, 0.5)),
             shadow=float(rng.uniform(0.0, 0.5)),
             hemisphere_loss=float(rng.beta(1.0, 3.0)) * 0.8,
-            shift_um=float(rng.uniform(0.0, 80.0)),
+            shift_um=float(rng.uniform(0.0, 90.0)),
             warp_um=float(rng.uniform(20.0, 60.0)),
             out_of_plane_um=float(rng.uniform(0.0, 200.0)),
         )
