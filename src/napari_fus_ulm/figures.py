@@ -95,7 +95,8 @@ def side_by_side(
             else np.stack([np.rint(grey * 255).astype(np.uint8)] * 3, axis=-1)
         )
         canvas.paste(Image.fromarray(rgb), (left, CAPTION))
-        caption = _fitting(panel.caption, font, width - 8)
+        # Pillow's own font has no dash but the hyphen.
+        caption = _fitting(panel.caption.replace("–", "-"), font, width - 8)
         draw.text((left + 4, CAPTION / 2), caption, "black", font, anchor="lm")
         if panel.box_mm:
             top, begin, tall, wide = (round(side * per_mm) for side in panel.box_mm)

@@ -1,13 +1,14 @@
 """Weights remember whom they have seen, and so can be refused by an evaluation."""
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from napari_fus_ulm.generators.checkpoint import read_card
+from napari_fus_ulm.generators.checkpoint import card_path, read_card
 from napari_fus_ulm.pairs.cohort import cohort_name, fingerprint, read_cohort, write_pairs_table
 from napari_fus_ulm.pairs.splits import LeakageError, Split, refuse_seen
 from napari_fus_ulm.training.loop import WEIGHTS, Saved, train_events
@@ -77,3 +78,21 @@ def test_a_resumed_run_remembers_them_without_its_first_weights(
     list(train_events(tuned, tmp_path / "second", resume=True))
     assert read_card(tmp_path / "second" / WEIGHTS).training["animals"] == before
     assert len(before) == 3
+
+
+def test_fine_tuned_weights_remember_the_phantoms_they_began_with(
+    settings: TrainSettings, pairs_folder: Path, tmp_path: Path
+) -> None:
+    from napari_fus_ulm.training.loop import phantom_seeds
+
+    old = {"phantom_trained": True, "settings": {"seed": 3, "phantoms": 20}}
+    assert phantom_seeds(old) == [[3_000_000, 3_000_020]]
+    trained(settings, tmp_path / "first", pairs=str(pairs_folder))
+    start = tmp_path / "first" / WEIGHTS
+    card = read_card(start)
+    card.training.pop("phantom_seeds")
+    card.training.update(old)
+    card_path(start).write_text(json.dumps(dataclasses.asdict(card)), encoding="utf-8")
+    training = trained(settings, tmp_path / "second", pairs=str(pairs_folder), init=str(start))
+    assert training["phantom_seeds"] == [[3_000_000, 3_000_020]]
+    assert phantom_seeds(training) == [[3_000_000, 3_000_020]]

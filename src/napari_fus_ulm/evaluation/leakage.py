@@ -11,7 +11,6 @@ import numpy as np
 from napari_fus_ulm.evaluation.pairs import EvaluationPair
 from napari_fus_ulm.generators.checkpoint import read_card
 from napari_fus_ulm.pairs.splits import LeakageError, Split, refuse_seen
-from napari_fus_ulm.training.settings import SEED_BLOCK
 
 
 def refuse_weights(split: Split, weights: Path, cohort: str) -> None:
@@ -34,20 +33,18 @@ def refuse_phantoms(judged: Sequence[EvaluationPair], weights: Path) -> None:
     ------
     LeakageError
     """
-    training = read_card(weights).training
-    settings = training.get("settings") or {}
-    if not training.get("phantom_trained") or not settings.get("phantoms"):
-        return
-    first = int(settings.get("seed", 0)) * SEED_BLOCK
-    known = range(first, first + int(settings["phantoms"]))
+    from napari_fus_ulm.training.loop import phantom_seeds
+
+    known = phantom_seeds(read_card(weights).training)
     for pair in judged:
         seed = phantom_seed(pair)
-        if seed is not None and seed in known:
-            raise LeakageError(
-                f"{pair.name} is the phantom of seed {seed}, and the weights {weights.name} were "
-                f"trained on the seeds {known.start} to {known.stop - 1}; judge them on phantoms "
-                "with other seeds."
-            )
+        for first, stop in known:
+            if seed is not None and first <= seed < stop:
+                raise LeakageError(
+                    f"{pair.name} is the phantom of seed {seed}, and the weights {weights.name} "
+                    f"were trained on the seeds {first} to {stop - 1}; judge them on phantoms "
+                    "with other seeds."
+                )
 
 
 def phantom_seed(pair: EvaluationPair) -> int | None:

@@ -1,12 +1,14 @@
 """The PatchGAN critic and its losses, shared by the generators that are trained against one.
 
 Isola et al. 2017, "Image-to-image translation with conditional adversarial networks", sections
-3.2.2 and 6.1.2, with the details of the authors' PyTorch code (junyanz/pytorch-CycleGAN-and-pix2pix);
-least squares as in Mao et al. 2017, "Least squares generative adversarial networks".
+3.2.2 and 6.1.2, with the details of the authors' code (junyanz/pytorch-CycleGAN-and-pix2pix,
+models/networks.py); least squares as in Mao et al. 2017, "Least squares generative adversarial
+networks".
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal, cast
 
 import torch
@@ -79,7 +81,7 @@ class PatchCritic(nn.Module):
         self.kind: Kind = kind
         widths = [c_condition + c_image, width, 2 * width, 4 * width, 8 * width, 1]
         layers: list[nn.Module] = []
-        for n, (c_in, c_out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for n, (c_in, c_out) in enumerate(pairwise(widths)):
             middle = 0 < n < 4
             biased = not (middle and norm == "batch")  # the norm has a shift of its own
             layers.append(nn.Conv2d(c_in, c_out, 4, 2 if n < 3 else 1, padding=1, bias=biased))

@@ -70,7 +70,7 @@ def background_share(shown: Image, pixel_mm: Pair) -> float:
     image. No threshold.
 
     On phantoms whose drawn share of the capillary bed is 0.3, 0.45, 0.6, 0.75 and 0.9 it gives
-    0.46, 0.52, 0.58, 0.65 and 0.71: speckle and noise pull it down, haze and vessels too close to
+    0.47, 0.52, 0.58, 0.66 and 0.74: speckle and noise pull it down, haze and vessels too close to
     be told apart push it up, so it is to be compared with itself only.
     """
     shown = np.asarray(shown, dtype=np.float64)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -166,16 +167,37 @@ class _Run:
         write_tensors(folder / CHECKPOINT, tensors)
 
 
-def _seen(settings: TrainSettings, folder: Path, resume: bool) -> list[dict[str, str]]:
-    """Animals these weights will have seen: those of the weights it begins with, then its own."""
+def _seen(settings: TrainSettings, folder: Path, resume: bool) -> dict[str, list[Any]]:
+    """Whom these weights will have seen: those that they begin with, then their own.
+
+    Animals of cohorts under ``animals``, first and last + 1 seed of phantoms under
+    ``phantom_seeds``. Evaluation refuses to judge the weights on these.
+    """
     before = folder / WEIGHTS if resume else settings.init and Path(settings.init)
-    seen: list[dict[str, str]] = []
-    if before:
-        seen += read_card(before).training.get("animals", [])
-    if settings.pairs is not None:
+    training = read_card(before).training if before else {}
+    animals, seeds = list(training.get("animals", [])), phantom_seeds(training)
+    if settings.pairs is None:
+        first = settings.seed * SEED_BLOCK
+        seeds.append([first, first + settings.phantoms])
+    else:
         own = Path(settings.pairs)
-        seen += seen_animals(data.training_files(own), cohort_name(own))
-    return [one for n, one in enumerate(seen) if one not in seen[:n]]
+        animals += seen_animals(data.training_files(own), cohort_name(own))
+    return {"animals": _once(animals), "phantom_seeds": _once(seeds)}
+
+
+def phantom_seeds(training: dict[str, Any]) -> list[list[int]]:
+    """First and last + 1 seeds of the phantoms that a card's weights were trained on."""
+    if "phantom_seeds" in training:
+        return [list(pair) for pair in training["phantom_seeds"]]
+    settings = training.get("settings") or {}
+    if not training.get("phantom_trained") or not settings.get("phantoms"):
+        return []
+    first = int(settings.get("seed", 0)) * SEED_BLOCK
+    return [[first, first + int(settings["phantoms"])]]
+
+
+def _once(items: list[Any]) -> list[Any]:
+    return [one for n, one in enumerate(items) if one not in items[:n]]
 
 
 def _steps(
@@ -183,7 +205,7 @@ def _steps(
     folder: Path,
     pairs: list[PreparedPair],
     run: _Run,
-    seen: list[dict[str, str]],
+    seen: dict[str, list[Any]],
 ) -> Iterator[TrainEvent]:
     started, first = time.monotonic() - run.seconds, run.step
     saved_at, begun = time.monotonic(), time.monotonic()
@@ -244,7 +266,7 @@ def _save_weights(
     folder: Path,
     run: _Run,
     pairs: list[PreparedPair],
-    seen: list[dict[str, str]],
+    seen: dict[str, list[Any]],
 ) -> None:
     half = {name: tensor.half() for name, tensor in run.average.state_dict().items()}
     write_tensors(folder / WEIGHTS, half)
@@ -261,8 +283,7 @@ def _save_weights(
             "data": source,
             "phantom_trained": settings.pairs is None,
             "cohort": None if settings.pairs is None else cohort_name(Path(settings.pairs)),
-            # Evaluation refuses to judge the weights on these.
-            "animals": seen,
+            **seen,
             "settings": dataclasses.asdict(settings),
             "steps": run.step,
             "patches": run.step * settings.batch,
