@@ -18,7 +18,8 @@ from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_card, 
 from napari_fus_ulm.metrics.fidelity import Fidelity, mean_and_sd
 from napari_fus_ulm.pairs.baseline import fit_monotone_map
 from napari_fus_ulm.training import data
-from napari_fus_ulm.training.loop import MAP_PAIRS, WEIGHTS, field_mm
+from napari_fus_ulm.training.loop import MAP_PAIRS, field_mm
+from napari_fus_ulm.training.run import WEIGHTS
 from napari_fus_ulm.training.settings import SEED_BLOCK, TEST_SEED
 
 NOTES = (

@@ -9,7 +9,7 @@ import pytest
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.io import write
 from napari_fus_ulm.phantom import PhantomParams, simulate_pair
-from napari_fus_ulm.training import loop
+from napari_fus_ulm.training import run
 from napari_fus_ulm.training.settings import TrainSettings
 
 SMALL = PhantomParams(width_mm=2.4, depth_mm=2.0, fus_pixel_um=(100.0, 100.0))
@@ -32,7 +32,7 @@ def tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def build(name: str, config: dict[str, Any] | None = None) -> ConditionalDiffusion:
         return ConditionalDiffusion(**(config or {"widths": (8, 8, 8), "blocks": (1, 1, 1)}))
 
-    monkeypatch.setattr(loop, "build", build)
+    monkeypatch.setattr(run, "build", build)
 
 
 @pytest.fixture

@@ -13,18 +13,11 @@ import torch
 from napari_fus_ulm import generators
 from napari_fus_ulm.generators.checkpoint import load_generator, read_card, read_tensors
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
-from napari_fus_ulm.training import loop
+from napari_fus_ulm.training import run
 from napari_fus_ulm.training.data import PairReady
 from napari_fus_ulm.training.errors import TrainingError
-from napari_fus_ulm.training.loop import (
-    CHECKPOINT,
-    WARM_UP,
-    WEIGHTS,
-    Saved,
-    StepDone,
-    rate,
-    train_events,
-)
+from napari_fus_ulm.training.loop import WARM_UP, Saved, StepDone, rate, train_events
+from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
 
 pytestmark = pytest.mark.usefixtures("tiny_network")
@@ -141,9 +134,11 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
 ) -> None:
     real, calls = ConditionalDiffusion.training_loss, []
 
-    def failing(self: ConditionalDiffusion, *args: object) -> dict[str, torch.Tensor]:
+    def failing(
+        self: ConditionalDiffusion, *args: object, **more: object
+    ) -> dict[str, torch.Tensor]:
         calls.append(1)
-        losses = real(self, *args)  # type: ignore[arg-type]
+        losses = real(self, *args, **more)  # type: ignore[arg-type]
         return {k: v * (np.nan if len(calls) == 3 else 1.0) for k, v in losses.items()}
 
     monkeypatch.setattr(ConditionalDiffusion, "training_loss", failing)
@@ -211,7 +206,7 @@ def test_a_fine_tuned_run_resumes_with_the_network_it_began_with(
     list(train_events(settings, tmp_path / "first"))
     tuned = dataclasses.replace(settings, init=str(tmp_path / "first" / WEIGHTS), steps=1)
     list(train_events(tuned, tmp_path / "second"))
-    monkeypatch.setattr(loop, "build", generators.build)  # whose default is far larger
+    monkeypatch.setattr(run, "build", generators.build)  # whose default is far larger
     list(train_events(dataclasses.replace(tuned, steps=2), tmp_path / "second", resume=True))
     assert int(state(tmp_path / "second")["step"]) == 2
 

@@ -27,7 +27,6 @@ from napari_fus_ulm.training.settings import (
         ("pixel_um", 0.0),
         ("pixel_um", float("nan")),
         ("learning_rate", 0.0),
-        ("ema", 1.0),
         ("workers", 0),
         ("checkpoint_minutes", -1.0),
     ],

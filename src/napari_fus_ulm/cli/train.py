@@ -26,7 +26,9 @@ def command(
     batch: Annotated[int, typer.Option(help="Patches a step.")] = DEFAULT.batch,
     patch: Annotated[int, typer.Option(help="Patch side, pixels.")] = DEFAULT.patch,
     pixel_um: Annotated[float, typer.Option(help="Pixel of the generator.")] = DEFAULT.pixel_um,
-    learning_rate: Annotated[float, typer.Option(help="Peak.")] = DEFAULT.learning_rate,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak; the method's own by default.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = DEFAULT.seed,
     init: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
@@ -39,7 +41,8 @@ def command(
     """Train a generator on phantoms or pairs."""
     with failing_politely():
         from napari_fus_ulm.training.data import PairReady
-        from napari_fus_ulm.training.loop import WEIGHTS, Saved, StepDone, train_events
+        from napari_fus_ulm.training.loop import Saved, StepDone, train_events
+        from napari_fus_ulm.training.run import WEIGHTS
 
         with checking_usage():
             settings = TrainSettings(

@@ -33,7 +33,7 @@ def refuse_phantoms(judged: Sequence[EvaluationPair], weights: Path) -> None:
     ------
     LeakageError
     """
-    from napari_fus_ulm.training.loop import phantom_seeds
+    from napari_fus_ulm.training.seen import phantom_seeds
 
     known = phantom_seeds(read_card(weights).training)
     for pair in judged:

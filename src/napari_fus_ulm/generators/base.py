@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from napari_fus_ulm.generators.adversarial import PatchCritic
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Generator(nn.Module, ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     iterative: ClassVar[bool]
-    stochastic: ClassVar[bool] = True
+    stochastic: bool = True
     recipe: ClassVar[Recipe] = Recipe()
     application: ClassVar[Application] = Application()
 
@@ -124,7 +127,7 @@ class Generator(nn.Module, ABC):
             The critic of :meth:`critic`; the loss has no adversarial term without it.
         """
 
-    def critic(self) -> nn.Module | None:
+    def critic(self) -> PatchCritic | None:
         """A critic with fresh weights, called as ``critic(fus, image)``, or None (default)."""
         return None
 

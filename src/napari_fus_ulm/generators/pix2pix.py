@@ -152,7 +152,7 @@ class Pix2Pix(Generator):
         self.l1_weight = l1_weight
         self.net = Pix2PixUNet(4, 1, self.widths, preset)
         dropped = len(self.widths) > OUTER + 1
-        self.stochastic = preset == "faithful" and dropped  # type: ignore[misc]
+        self.stochastic = preset == "faithful" and dropped
 
     def config(self) -> dict[str, Any]:
         """Keyword arguments that build this model again."""

@@ -6,7 +6,6 @@ average and optimiser state are all a run needs to go on as if it had never stop
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import time
@@ -17,33 +16,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from napari_fus_ulm.generators import build
-from napari_fus_ulm.generators.base import Generator, PatchBatch
-from napari_fus_ulm.generators.checkpoint import (
-    Card,
-    CheckpointError,
-    card_path,
-    load_generator,
-    read_card,
-    read_tensors,
-    write_tensors,
-    write_text,
-)
+from napari_fus_ulm.generators.base import PatchBatch
+from napari_fus_ulm.generators.checkpoint import Card, card_path, write_tensors, write_text
 from napari_fus_ulm.pairs.baseline import fit_monotone_map
 from napari_fus_ulm.pairs.cohort import cohort_name
 from napari_fus_ulm.pairs.patches import draw_patches
 from napari_fus_ulm.pairs.prepare import PreparedPair
-from napari_fus_ulm.pairs.splits import seen_animals
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.errors import TrainingError
+from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, Run, peak_rate
+from napari_fus_ulm.training.seen import whom_it_sees
 from napari_fus_ulm.training.settings import SEED_BLOCK, TrainSettings
 
 WARM_UP = 200
 FALL = 0.2
-CHECKPOINT = "checkpoint.safetensors"
-WEIGHTS = "weights.safetensors"
 MAP_PAIRS = 50
 """Pairs the input's intensity map is fitted on."""
 
@@ -95,8 +82,9 @@ def train_events(
     folder.mkdir(parents=True, exist_ok=True)
     _check_folder(settings, folder, resume)
     # Before the pairs are made, which takes long: what is missing is said at once.
-    run = _Run.resume(settings, folder) if resume else _Run.start(settings)
-    seen = _seen(settings, folder, resume)
+    run = Run.resume(settings, folder) if resume else Run.start(settings)
+    init = Path(settings.init) if settings.init else None
+    seen = whom_it_sees(settings, folder / WEIGHTS if resume else init)
     pairs: list[PreparedPair]
     if settings.pairs is None:
         first = settings.seed * SEED_BLOCK
@@ -112,99 +100,11 @@ def train_events(
     yield from _steps(settings, folder, pairs, run, seen)
 
 
-@dataclass(slots=True)
-class _Run:
-    """The state of a run: all that a checkpoint holds."""
-
-    step: int
-    seconds: float
-    model: Generator
-    average: Generator
-    optimiser: torch.optim.AdamW
-
-    @classmethod
-    def start(cls, settings: TrainSettings) -> _Run:
-        torch.manual_seed(settings.seed)
-        if settings.init is None:
-            model = build(settings.generator)
-        else:
-            model = load_generator(Path(settings.init))[0].requires_grad_(True)
-        return cls._around(model, settings)
-
-    @classmethod
-    def _around(cls, model: Generator, settings: TrainSettings) -> _Run:
-        model = model.train().to(memory_format=torch.channels_last)
-        average = copy.deepcopy(model).eval().requires_grad_(False)
-        optimiser = torch.optim.AdamW(
-            model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
-        )
-        return cls(0, 0.0, model, average, optimiser)
-
-    @classmethod
-    def resume(cls, settings: TrainSettings, folder: Path) -> _Run:
-        try:
-            tensors = read_tensors(folder / CHECKPOINT)
-        except CheckpointError as error:
-            raise TrainingError(f"Nothing to resume in {folder}: {error}") from error
-        run = cls._around(build(settings.generator, read_card(folder / WEIGHTS).config), settings)
-        run.step, run.seconds = int(tensors["step"]), float(tensors["seconds"])
-        run.model.load_state_dict(_part(tensors, "model."))
-        run.average.load_state_dict(_part(tensors, "average."))
-        for name, parameter in run.model.named_parameters():
-            run.optimiser.state[parameter] = _part(tensors, f"optimiser.{name}|")
-        return run
-
-    def save(self, folder: Path) -> None:
-        tensors = {
-            "step": torch.tensor(self.step),
-            "seconds": torch.tensor(self.seconds, dtype=torch.float64),
-        }
-        tensors |= {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
-        for name, parameter in self.model.named_parameters():
-            state = self.optimiser.state[parameter]
-            tensors |= {f"optimiser.{name}|{k}": v for k, v in state.items()}
-        write_tensors(folder / CHECKPOINT, tensors)
-
-
-def _seen(settings: TrainSettings, folder: Path, resume: bool) -> dict[str, list[Any]]:
-    """Whom these weights will have seen: those that they begin with, then their own.
-
-    Animals of cohorts under ``animals``, first and last + 1 seed of phantoms under
-    ``phantom_seeds``. Evaluation refuses to judge the weights on these.
-    """
-    before = folder / WEIGHTS if resume else settings.init and Path(settings.init)
-    training = read_card(before).training if before else {}
-    animals, seeds = list(training.get("animals", [])), phantom_seeds(training)
-    if settings.pairs is None:
-        first = settings.seed * SEED_BLOCK
-        seeds.append([first, first + settings.phantoms])
-    else:
-        own = Path(settings.pairs)
-        animals += seen_animals(data.training_files(own), cohort_name(own))
-    return {"animals": _once(animals), "phantom_seeds": _once(seeds)}
-
-
-def phantom_seeds(training: dict[str, Any]) -> list[list[int]]:
-    """First and last + 1 seeds of the phantoms that a card's weights were trained on."""
-    if "phantom_seeds" in training:
-        return [list(pair) for pair in training["phantom_seeds"]]
-    settings = training.get("settings") or {}
-    if not training.get("phantom_trained") or not settings.get("phantoms"):
-        return []
-    first = int(settings.get("seed", 0)) * SEED_BLOCK
-    return [[first, first + int(settings["phantoms"])]]
-
-
-def _once(items: list[Any]) -> list[Any]:
-    return [one for n, one in enumerate(items) if one not in items[:n]]
-
-
 def _steps(
     settings: TrainSettings,
     folder: Path,
     pairs: list[PreparedPair],
-    run: _Run,
+    run: Run,
     seen: dict[str, list[Any]],
 ) -> Iterator[TrainEvent]:
     started, first = time.monotonic() - run.seconds, run.step
@@ -231,26 +131,32 @@ def _steps(
             yield Saved(run.step, folder)
 
 
-def _one_step(settings: TrainSettings, pairs: list[PreparedPair], run: _Run) -> dict[str, float]:
+def _one_step(settings: TrainSettings, pairs: list[PreparedPair], run: Run) -> dict[str, float]:
     random = np.random.default_rng([settings.seed, run.step])
     noise = torch.Generator().manual_seed(int(random.integers(2**62)))
     drawn = draw_patches(pairs, random, settings.batch, settings.patch, flip=settings.flip)
     fus, ulm, position = (
         torch.from_numpy(a).contiguous(memory_format=torch.channels_last) for a in drawn
     )
+    share = rate(run.step, settings.steps)
     for group in run.optimiser.param_groups:
-        group["lr"] = settings.learning_rate * rate(run.step, settings.steps)
+        group["lr"] = peak_rate(run.model, settings) * share
+    if run.adversary is not None:
+        run.adversary.rate = share
     with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
-        losses = run.model.training_loss(PatchBatch(fus, ulm, position), noise)
+        losses = run.model.training_loss(
+            PatchBatch(fus, ulm, position),
+            noise,
+            progress=run.step / settings.steps,
+            adversary=run.adversary,
+        )
     run.optimiser.zero_grad(set_to_none=True)
     losses["loss"].backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    recipe = run.model.recipe
+    if recipe.clip:
+        torch.nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip)
     run.optimiser.step()
-    # The average forgets its start quickly, then averages over ~1/(1 - ema) steps.
-    decay = min(settings.ema, (1.0 + run.step) / (10.0 + run.step))
-    with torch.no_grad():
-        for mean, now in zip(run.average.parameters(), run.model.parameters(), strict=True):
-            mean.lerp_(now, 1.0 - decay)
+    run.follow(recipe.ema)
     return {name: float(value.detach()) for name, value in losses.items()}
 
 
@@ -264,7 +170,7 @@ def rate(step: int, steps: int) -> float:
 def _save_weights(
     settings: TrainSettings,
     folder: Path,
-    run: _Run,
+    run: Run,
     pairs: list[PreparedPair],
     seen: dict[str, list[Any]],
 ) -> None:
@@ -311,10 +217,6 @@ def _append_curve(path: Path, names: list[str], lines: list[str]) -> None:
         if new:
             file.write(",".join(names) + "\n")
         file.write("\n".join(lines) + "\n")
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _check_folder(settings: TrainSettings, folder: Path, resume: bool) -> None:

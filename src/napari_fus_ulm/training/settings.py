@@ -37,10 +37,9 @@ class TrainSettings:
         Optimiser steps, patches a step, patch side in pixels.
     pixel_um : float
         Pixel size of the generator's grid, µm.
-    learning_rate : float
-        Peak; 200 steps of warm-up, constant, then a linear fall over the last fifth.
-    ema : float
-        Decay of the weights' moving average, which is what is saved for use.
+    learning_rate : float or None
+        Peak; 200 steps of warm-up, constant, then a linear fall over the last fifth. None takes
+        that of the generator's recipe.
     flip : bool
         Mirror left and right (phantoms only; not in the study protocol).
     checkpoint_minutes : float
@@ -66,8 +65,7 @@ class TrainSettings:
     batch: int = 16
     patch: int = 128
     pixel_um: float = 20.0
-    learning_rate: float = 5e-4
-    ema: float = 0.999
+    learning_rate: float | None = None
     flip: bool = True
     checkpoint_minutes: float = 3.0
     init: str | None = None
@@ -89,11 +87,11 @@ class TrainSettings:
             ("patch", 32, 4096),
             ("pixel_um", 1.0, 200.0),
             ("learning_rate", 1e-9, 1.0),
-            ("ema", 0.0, 0.999999),
             ("checkpoint_minutes", 0.0, 1e6),
             ("workers", 1, 1024),
         ):
-            if not low <= getattr(self, name) <= high:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}; it must lie between {low} and {high}."
                 )

@@ -1,0 +1,136 @@
+"""The state of a run: generator, average, optimiser and adversary, and their files."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from napari_fus_ulm.generators import build
+from napari_fus_ulm.generators.base import Generator, Recipe
+from napari_fus_ulm.generators.checkpoint import (
+    CheckpointError,
+    load_generator,
+    read_card,
+    read_tensors,
+    write_tensors,
+)
+from napari_fus_ulm.training.adversary import OptimisedCritic
+from napari_fus_ulm.training.errors import TrainingError
+from napari_fus_ulm.training.settings import TrainSettings
+
+CHECKPOINT = "checkpoint.safetensors"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(slots=True)
+class Run:
+    """All that a checkpoint holds.
+
+    Attributes
+    ----------
+    step : int
+        Optimiser steps done.
+    seconds : float
+        Spent so far.
+    model, average : Generator
+        The weights in training, and their moving average, which is saved for use.
+    optimiser : torch.optim.Optimizer
+    adversary : OptimisedCritic or None
+    """
+
+    step: int
+    seconds: float
+    model: Generator
+    average: Generator
+    optimiser: torch.optim.Optimizer
+    adversary: OptimisedCritic | None
+
+    @classmethod
+    def start(cls, settings: TrainSettings) -> Run:
+        """Fresh weights from the seed, or those of ``init``."""
+        torch.manual_seed(settings.seed)
+        if settings.init is None:
+            model = build(settings.generator)
+        else:
+            model = load_generator(Path(settings.init))[0].requires_grad_(True)
+        return cls._around(model, settings)
+
+    @classmethod
+    def resume(cls, settings: TrainSettings, folder: Path) -> Run:
+        """The state that a folder's checkpoint holds.
+
+        Raises
+        ------
+        TrainingError
+            If there is none, or it cannot be read.
+        """
+        try:
+            tensors = read_tensors(folder / CHECKPOINT)
+        except CheckpointError as error:
+            raise TrainingError(f"Nothing to resume in {folder}: {error}") from error
+        run = cls._around(build(settings.generator, read_card(folder / WEIGHTS).config), settings)
+        run.step, run.seconds = int(tensors["step"]), float(tensors["seconds"])
+        run.model.load_state_dict(_part(tensors, "model."))
+        run.average.load_state_dict(_part(tensors, "average."))
+        for name, parameter in run.model.named_parameters():
+            run.optimiser.state[parameter] = _part(tensors, f"optimiser.{name}|")
+        if run.adversary is not None:
+            run.adversary.load(_part(tensors, "adversary."))
+        return run
+
+    @classmethod
+    def _around(cls, model: Generator, settings: TrainSettings) -> Run:
+        model = model.train().to(memory_format=torch.channels_last)
+        average = copy.deepcopy(model).eval().requires_grad_(False)
+        critic = model.critic()
+        adversary = None
+        if critic is not None:
+            adversary = OptimisedCritic(critic.to(memory_format=torch.channels_last))
+        return cls(0, 0.0, model, average, make_optimiser(model, settings), adversary)
+
+    def save(self, folder: Path) -> None:
+        """Write the checkpoint to a temporary name, then rename it."""
+        tensors = {
+            "step": torch.tensor(self.step),
+            "seconds": torch.tensor(self.seconds, dtype=torch.float64),
+        }
+        tensors |= {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        for name, parameter in self.model.named_parameters():
+            state = self.optimiser.state[parameter]
+            tensors |= {f"optimiser.{name}|{k}": v for k, v in state.items()}
+        if self.adversary is not None:
+            tensors |= {f"adversary.{k}": v for k, v in self.adversary.state().items()}
+        write_tensors(folder / CHECKPOINT, tensors)
+
+    def follow(self, decay: float) -> None:
+        """Let the average follow the weights; it forgets its start quickly."""
+        decay = min(decay, (1.0 + self.step) / (10.0 + self.step))
+        with torch.no_grad():
+            for mean, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(now, 1.0 - decay)
+
+
+def make_optimiser(model: Generator, settings: TrainSettings) -> torch.optim.Optimizer:
+    """The optimiser of the generator's recipe."""
+    recipe: Recipe = model.recipe
+    kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW
+    return kind(
+        model.parameters(),
+        lr=peak_rate(model, settings),
+        betas=recipe.betas,
+        weight_decay=recipe.weight_decay,
+    )
+
+
+def peak_rate(model: Generator, settings: TrainSettings) -> float:
+    """The settings' learning rate, or else the recipe's."""
+    return settings.learning_rate or model.recipe.learning_rate
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
