@@ -44,9 +44,10 @@ def main() -> None:
     pairs = data.load_phantoms(seeds, card.pixel_um, options.run / "phantoms")
     card.training["field_mm"] = field_mm(pairs, card.pixel_um)
     card.training["input_map"] = fit_monotone_map(pairs[:MAP_PAIRS])
+    begins = f" --init {settings['init']}" if settings["init"] else ""
     card.training["command"] = (
         f"napari-fus-ulm train --phantoms {settings['phantoms']} --steps {settings['steps']} "
-        f"--seed {settings['seed']} -o {options.run}"
+        f"--seed {settings['seed']}{begins} -o {options.run}"
     )
     target = BUNDLED / f"{card.generator}.safetensors"
     shutil.copyfile(source, target)

@@ -97,3 +97,9 @@ def test_fine_tuned_weights_remember_the_phantoms_they_began_with(
     training = trained(settings, tmp_path / "second", pairs=str(pairs_folder), init=str(start))
     assert training["phantom_seeds"] == [[3_000_000, 3_000_020]]
     assert phantom_seeds(training) == [[3_000_000, 3_000_020]]
+    assert [one["patches"] for one in training["began_with"]] == [settings.batch]
+    again = dataclasses.replace(settings, steps=2, pairs=str(pairs_folder), init=str(start))
+    list(train_events(again, tmp_path / "second", resume=True))
+    resumed = read_card(tmp_path / "second" / WEIGHTS).training
+    assert resumed["began_with"] == training["began_with"]
+    assert resumed["patches"] == 2 * settings.batch

@@ -12,8 +12,10 @@ Where this differs from the public code, on purpose:
 - the divergence from the prior is computed, not estimated from one sample;
 - the coarsest latent stays an image where theirs is a vector, so that the size is free;
 - no instance norm before the last convolution, which would give every patch the same brightness;
+- experts begin sharp, with a standard deviation near e⁻², instead of near 1: a model that has come
+  to count on much noise is off when it is applied at a low temperature;
 - the critic sees the fUS image too, and judges the ULM image alone;
-- no weight normalisation; the layers that give means and variances begin at zero instead.
+- no weight normalisation of the layers that give means and variances.
 """
 
 from __future__ import annotations
@@ -55,6 +57,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 CRITIC_LEAD = 0.01
 """The critic begins to learn this share of the run before it is listened to (as in MMHVAE)."""
+
+
+SHARP = -4.0
+"""Log-variance that fresh experts begin near."""
 
 
 class _Standardise(torch.autograd.Function):
@@ -149,10 +155,12 @@ class Residual(nn.Sequential):
         return x + y
 
 
-def _at_zero(conv: nn.Conv2d) -> nn.Conv2d:
-    nn.init.zeros_(conv.weight)
+def _expert(c_in: int, latent: int) -> nn.Conv2d:
+    """Means and log-variances of an expert that begins sharp."""
+    conv = nn.Conv2d(c_in, 2 * latent, 1)
     if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
+        with torch.no_grad():
+            conv.bias[latent:] += SHARP
     return conv
 
 
@@ -270,7 +278,7 @@ class MHVAE(Generator):
         self.multiple = 2 ** (len(widths) - 1)
         self.fus_encoder, self.ulm_encoder = Encoder(4, widths), Encoder(1, widths)
         # Everything below is shared by the modalities. Of the coarsest scale:
-        self.top_expert = _at_zero(nn.Conv2d(widths[-1], 2 * latents[-1], 1))
+        self.top_expert = _expert(widths[-1], latents[-1])
         self.top_rise = nn.Conv2d(latents[-1], widths[-1], 1)
         # And of every other, the finest first:
         below = (widths[-1], *latents[-2:0:-1])[::-1]
@@ -280,10 +288,9 @@ class MHVAE(Generator):
             for z, c in zip(below, widths[:-1], strict=True)
         )
         self.decode = nn.ModuleList(Residual(*_inverted(c, expansion, kernel)) for c, _ in pairs)
-        self.priors = nn.ModuleList(_at_zero(nn.Conv2d(c, 2 * z, 1)) for c, z in pairs)
+        self.priors = nn.ModuleList(nn.Conv2d(c, 2 * z, 1) for c, z in pairs)
         self.experts = nn.ModuleList(
-            nn.Sequential(*_convolutions(2 * c, c), _at_zero(nn.Conv2d(c, 2 * z, 1)))
-            for c, z in pairs
+            nn.Sequential(*_convolutions(2 * c, c), _expert(c, z)) for c, z in pairs
         )
         self.fus_head, self.ulm_head = (_head(latents[0], head_blocks) for _ in range(2))
 
@@ -311,7 +318,7 @@ class MHVAE(Generator):
         """Model units to grey levels."""
         return (x + 1.0) / 2.0
 
-    def critic(self) -> nn.Module:
+    def critic(self) -> PatchCritic:
         """A critic of patches that sees the fUS image beside."""
         return PatchCritic(width=32)
 

@@ -26,7 +26,7 @@ from napari_fus_ulm.pairs.prepare import PreparedPair
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, Run, peak_rate
-from napari_fus_ulm.training.seen import whom_it_sees
+from napari_fus_ulm.training.seen import memory
 from napari_fus_ulm.training.settings import SEED_BLOCK, TrainSettings
 
 WARM_UP = 200
@@ -84,7 +84,7 @@ def train_events(
     # Before the pairs are made, which takes long: what is missing is said at once.
     run = Run.resume(settings, folder) if resume else Run.start(settings)
     init = Path(settings.init) if settings.init else None
-    seen = whom_it_sees(settings, folder / WEIGHTS if resume else init)
+    seen = memory(settings, init, folder / WEIGHTS if resume else None)
     pairs: list[PreparedPair]
     if settings.pairs is None:
         first = settings.seed * SEED_BLOCK

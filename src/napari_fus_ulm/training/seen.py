@@ -12,27 +12,37 @@ from napari_fus_ulm.training import data
 from napari_fus_ulm.training.settings import SEED_BLOCK, TrainSettings
 
 
-def whom_it_sees(settings: TrainSettings, before: Path | None) -> dict[str, list[Any]]:
-    """Whom a run's weights will have seen: those that they begin with, then their own.
-
-    Animals of cohorts under ``animals``, first and last + 1 seed of phantoms under
-    ``phantom_seeds``. Evaluation refuses to judge the weights on these.
+def memory(settings: TrainSettings, init: Path | None, own: Path | None) -> dict[str, list[Any]]:
+    """What a run's weights will have seen: what those they begin with have, then their own.
 
     Parameters
     ----------
     settings : TrainSettings
-    before : Path or None
-        Weights that the run goes on from.
+    init : Path or None
+        Weights of another run that this one begins with.
+    own : Path or None
+        This run's own weights, where it is resumed; ``init`` is not read then.
+
+    Returns
+    -------
+    dict
+        ``animals`` of cohorts, and ``phantom_seeds`` as first and last + 1 seed: evaluation refuses
+        to judge the weights on these. ``began_with``: the earlier runs, each with its data, patches
+        and minutes.
     """
+    before = own or init
     training = read_card(before).training if before else {}
+    earlier = list(training.get("began_with", []))
+    if init and not own:
+        earlier.append({k: training.get(k) for k in ("data", "patches", "minutes")})
     animals, seeds = list(training.get("animals", [])), phantom_seeds(training)
     if settings.pairs is None:
         first = settings.seed * SEED_BLOCK
         seeds.append([first, first + settings.phantoms])
     else:
-        own = Path(settings.pairs)
-        animals += seen_animals(data.training_files(own), cohort_name(own))
-    return {"animals": _once(animals), "phantom_seeds": _once(seeds)}
+        cohort = Path(settings.pairs)
+        animals += seen_animals(data.training_files(cohort), cohort_name(cohort))
+    return {"animals": _once(animals), "phantom_seeds": _once(seeds), "began_with": earlier}
 
 
 def phantom_seeds(training: dict[str, Any]) -> list[list[int]]:
