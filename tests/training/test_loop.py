@@ -18,7 +18,12 @@ from napari_fus_ulm.training.data import PairReady
 from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.loop import WARM_UP, Saved, StepDone, rate, train_events
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
-from napari_fus_ulm.training.settings import TrainSettings
+from napari_fus_ulm.training.settings import (
+    VALIDATION_PHANTOMS,
+    VALIDATION_SEED,
+    TrainSettings,
+)
+from napari_fus_ulm.training.validation import Validated, past_losses
 
 pytestmark = pytest.mark.usefixtures("tiny_network")
 
@@ -250,10 +255,13 @@ def test_a_run_on_phantoms_prepares_them_first(
     monkeypatch.setattr(phantom, "simulate_pair", quick)
     chosen = dataclasses.replace(settings, pairs=None, phantoms=2, seed=3, steps=1, workers=1)
     events = list(train_events(chosen, tmp_path / "run"))
-    assert drawn == [3_000_000, 3_000_001]
-    assert events[:3] == [PairReady(n, 2) for n in (0, 1, 2)]
+    kept = [VALIDATION_SEED + n for n in range(VALIDATION_PHANTOMS)]
+    assert drawn == [3_000_000, 3_000_001, *kept]
+    assert events[:7] == [PairReady(n, 6) for n in range(7)]
+    assert [e.best for e in events if isinstance(e, Validated)] == [True]
     assert read_card(tmp_path / "run" / WEIGHTS).training["phantom_trained"] is True
     more = dataclasses.replace(chosen, steps=2)
     again = list(train_events(more, tmp_path / "run", resume=True))
-    assert drawn == [3_000_000, 3_000_001]  # not simulated again
-    assert again[0] == PairReady(2, 2)
+    assert drawn == [3_000_000, 3_000_001, *kept]  # not simulated again
+    assert again[0] == PairReady(6, 6)
+    assert [step for step, _ in past_losses(tmp_path / "run")] == [1, 2]

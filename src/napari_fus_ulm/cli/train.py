@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_fus_ulm.cli.console import checking_usage, failing_politely, progress, say
 from napari_fus_ulm.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from napari_fus_ulm.training.loop import Saved, StepDone
+    from napari_fus_ulm.training.validation import Validated
 
 NAME = "train"
 DEFAULT = TrainSettings()
@@ -30,6 +34,9 @@ def command(
         float | None, typer.Option(help="Peak; the method's own by default.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = DEFAULT.seed,
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many checkpoints without progress; 0 never does.")
+    ] = DEFAULT.patience,
     init: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
     precision: Annotated[str, typer.Option(help="bfloat16 or float32.")] = DEFAULT.precision,
@@ -43,6 +50,7 @@ def command(
         from napari_fus_ulm.training.data import PairReady
         from napari_fus_ulm.training.loop import Saved, StepDone, train_events
         from napari_fus_ulm.training.run import WEIGHTS
+        from napari_fus_ulm.training.validation import Validated
 
         with checking_usage():
             settings = TrainSettings(
@@ -57,6 +65,7 @@ def command(
                 learning_rate=learning_rate,
                 flip=pairs is None,
                 checkpoint_minutes=checkpoint_minutes,
+                patience=patience,
                 init=str(init) if init else None,
                 precision=precision,
                 workers=workers,
@@ -65,6 +74,7 @@ def command(
             preparing = bar.add_task("Preparing pairs")
             training = bar.add_task("Training")
             last: StepDone | None = None
+            judged: Validated | None = None
             for event in train_events(settings, out, resume=resume):
                 if isinstance(event, PairReady):
                     bar.update(preparing, completed=event.done, total=event.total)
@@ -72,9 +82,16 @@ def command(
                     last = event
                     about = f"loss {event.losses['loss']:.3f}"
                     bar.update(training, completed=event.step, total=event.steps, description=about)
+                elif isinstance(event, Validated):
+                    judged = event
                 elif isinstance(event, Saved) and last is not None:
-                    say(
-                        f"step {event.step}: loss {last.losses['loss']:.4f}, "
-                        f"{last.patches_per_second:.1f} patches/s, saved in {event.folder}"
-                    )
+                    say(_told(event, last, judged))
         print(out / WEIGHTS)
+
+
+def _told(saved: Saved, last: StepDone, judged: Validated | None) -> str:
+    """One line for a checkpoint."""
+    told = f"step {saved.step}: loss {last.losses['loss']:.4f}"
+    if judged is not None:
+        told += f", validation {judged.losses['loss']:.4f}" + (" (best)" if judged.best else "")
+    return f"{told}, {last.patches_per_second:.1f} patches/s, saved in {saved.folder}"

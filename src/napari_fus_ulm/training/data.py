@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -46,7 +46,7 @@ def prepare_phantom(seed: int, pixel_um: float, folder: Path) -> Path:
 
 
 def prepare_phantoms(
-    seeds: range, pixel_um: float, folder: Path, workers: int
+    seeds: Sequence[int], pixel_um: float, folder: Path, workers: int
 ) -> Iterator[PairReady]:
     """Simulate what is missing, on ``workers`` processes."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def prepare_phantoms(
             yield PairReady(done, len(seeds))
 
 
-def load_phantoms(seeds: range, pixel_um: float, folder: Path) -> list[PreparedPair]:
+def load_phantoms(seeds: Sequence[int], pixel_um: float, folder: Path) -> list[PreparedPair]:
     """Prepared phantoms, memory-mapped."""
     stacks = (np.load(phantom_file(folder, seed, pixel_um), mmap_mode="r") for seed in seeds)
     return [PreparedPair(stack[0], stack[1]) for stack in stacks]
@@ -101,6 +101,23 @@ def training_files(folder: Path) -> tuple[PairFiles, ...]:
     return chosen
 
 
+def validation_files(folder: Path) -> tuple[PairFiles, ...]:
+    """Return the pairs on the validation side of a folder's table; none where it has no splits."""
+    pairs = read_cohort(folder)
+    return split_of(pairs).validation if any(pair.split for pair in pairs) else ()
+
+
+def load_files(files: Iterable[PairFiles], pixel_um: float) -> list[PreparedPair]:
+    """Prepare pairs of files.
+
+    Raises
+    ------
+    ValueError
+        If an image cannot be used: the sentence names the file.
+    """
+    return [_prepare_files(pair.fus, pair.ulm, pixel_um) for pair in files]
+
+
 def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
     """Prepare the pairs of a folder that may be trained on.
 
@@ -109,7 +126,7 @@ def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
     ValueError
         See :func:`training_files`; or if an image cannot be used: the sentence names the file.
     """
-    return [_prepare_files(pair.fus, pair.ulm, pixel_um) for pair in training_files(folder)]
+    return load_files(training_files(folder), pixel_um)
 
 
 def _prepare_files(fus_path: Path, ulm_path: Path, pixel_um: float) -> PreparedPair:

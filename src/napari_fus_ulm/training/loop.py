@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,23 @@ from napari_fus_ulm.training import data
 from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, Run, peak_rate
 from napari_fus_ulm.training.seen import memory
-from napari_fus_ulm.training.settings import SEED_BLOCK, TrainSettings
+from napari_fus_ulm.training.settings import (
+    SEED_BLOCK,
+    VALIDATION_PHANTOMS,
+    VALIDATION_SEED,
+    TrainSettings,
+)
+from napari_fus_ulm.training.validation import FILE as VALIDATIONS
+from napari_fus_ulm.training.validation import (
+    Validated,
+    past_losses,
+    patience_is_over,
+    validation_losses,
+)
 
 WARM_UP = 200
 FALL = 0.2
+LOSSES = "losses.csv"
 MAP_PAIRS = 50
 """Pairs the input's intensity map is fitted on."""
 
@@ -53,7 +66,7 @@ class Saved:
     folder: Path
 
 
-TrainEvent = data.PairReady | StepDone | Saved
+TrainEvent = data.PairReady | StepDone | Validated | Saved
 
 
 def train_events(
@@ -66,13 +79,13 @@ def train_events(
     settings : TrainSettings
     folder : Path
         Takes ``checkpoint.safetensors``, ``weights.safetensors`` with its card, ``settings.json``,
-        ``losses.csv`` and the prepared phantoms.
+        ``losses.csv``, ``validation.csv`` and the prepared phantoms.
     resume : bool
         Go on from the folder's checkpoint. Only ``steps`` may differ from the first run.
 
     Yields
     ------
-    PairReady, StepDone, Saved
+    PairReady, StepDone, Validated, Saved
 
     Raises
     ------
@@ -85,25 +98,38 @@ def train_events(
     run = Run.resume(settings, folder) if resume else Run.start(settings)
     init = Path(settings.init) if settings.init else None
     seen = memory(settings, init, folder / WEIGHTS if resume else None)
-    pairs: list[PreparedPair]
-    if settings.pairs is None:
-        first = settings.seed * SEED_BLOCK
-        seeds = range(first, first + settings.phantoms)
-        yield from data.prepare_phantoms(
-            seeds, settings.pixel_um, folder / "phantoms", settings.workers
-        )
-        pairs = data.load_phantoms(seeds, settings.pixel_um, folder / "phantoms")
-    else:
-        pairs = data.load_folder(Path(settings.pairs), settings.pixel_um)
-        yield data.PairReady(len(pairs), len(pairs))
+    pairs = yield from _pairs(settings, folder)
     write_text(folder / "settings.json", settings.to_json())
     yield from _steps(settings, folder, pairs, run, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """What a run learns from, and what it is judged on meanwhile (may be none)."""
+
+    train: list[PreparedPair]
+    validation: list[PreparedPair]
+
+
+def _pairs(settings: TrainSettings, folder: Path) -> Generator[data.PairReady, None, _Pairs]:
+    if settings.pairs is not None:
+        cohort = Path(settings.pairs)
+        train = data.load_folder(cohort, settings.pixel_um)
+        validation = data.load_files(data.validation_files(cohort), settings.pixel_um)
+        yield data.PairReady(len(train), len(train))
+        return _Pairs(train, validation)
+    first = settings.seed * SEED_BLOCK
+    own = range(first, first + settings.phantoms)
+    kept = range(VALIDATION_SEED, VALIDATION_SEED + VALIDATION_PHANTOMS)
+    cache = folder / "phantoms"
+    yield from data.prepare_phantoms([*own, *kept], settings.pixel_um, cache, settings.workers)
+    return _Pairs(*(data.load_phantoms(seeds, settings.pixel_um, cache) for seeds in (own, kept)))
 
 
 def _steps(
     settings: TrainSettings,
     folder: Path,
-    pairs: list[PreparedPair],
+    pairs: _Pairs,
     run: Run,
     seen: dict[str, list[Any]],
 ) -> Iterator[TrainEvent]:
@@ -111,7 +137,7 @@ def _steps(
     saved_at, begun = time.monotonic(), time.monotonic()
     curve: list[str] = []
     while run.step < settings.steps:
-        losses = _one_step(settings, pairs, run)
+        losses = _one_step(settings, pairs.train, run)
         if not np.isfinite(losses["loss"]):
             raise TrainingError(
                 f"The loss became {losses['loss']} at step {run.step}; the checkpoint before it "
@@ -125,10 +151,27 @@ def _steps(
         due = time.monotonic() - saved_at > 60.0 * settings.checkpoint_minutes
         if due or run.step == settings.steps:
             run.save(folder)
-            _save_weights(settings, folder, run, pairs, seen)
-            _append_curve(folder / "losses.csv", ["step", *losses], curve)
+            _append_curve(folder / LOSSES, ["step", *losses], curve)
+            judged = _validate(settings, folder, pairs, run)
+            # What is used is the best that was judged; without a judge, the newest.
+            if judged is None or judged.best:
+                _save_weights(settings, folder, run, pairs.train, seen)
             saved_at, curve = time.monotonic(), []
+            if judged is not None:
+                yield judged
             yield Saved(run.step, folder)
+            if patience_is_over(past_losses(folder), settings.patience):
+                return
+
+
+def _validate(settings: TrainSettings, folder: Path, pairs: _Pairs, run: Run) -> Validated | None:
+    if not pairs.validation:
+        return None
+    past = [loss for step, loss in past_losses(folder) if step < run.step]
+    losses = validation_losses(run.average, pairs.validation, settings.patch, settings.precision)
+    row = f"{run.step}," + ",".join(f"{v:.6g}" for v in losses.values())
+    _append_curve(folder / VALIDATIONS, ["step", *losses], [row])
+    return Validated(run.step, losses, all(losses["loss"] < loss for loss in past))
 
 
 def _one_step(settings: TrainSettings, pairs: list[PreparedPair], run: Run) -> dict[str, float]:
@@ -230,7 +273,7 @@ def _check_folder(settings: TrainSettings, folder: Path, resume: bool) -> None:
     if not stored.exists():
         raise TrainingError(f"There is no run to resume in {folder}.")
     before, now = json.loads(stored.read_text()), dataclasses.asdict(settings)
-    free = {"steps", "checkpoint_minutes", "workers"}
+    free = {"steps", "checkpoint_minutes", "workers", "patience"}
     changed = [k for k in now if k not in free and before.get(k) != now[k]]
     if changed:
         raise TrainingError(

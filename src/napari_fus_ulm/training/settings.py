@@ -12,6 +12,8 @@ SEED_BLOCK = 1_000_000
 """Phantom seeds of run seed s are s * SEED_BLOCK onwards, so that runs share no animal."""
 VALIDATION_SEED = 900_000_000
 """First of the seeds that no training run uses: validation."""
+VALIDATION_PHANTOMS = 4
+"""Phantoms on which a run's validation loss is measured."""
 TEST_SEED = 910_000_000
 """First of the seeds kept for the numbers that are reported."""
 DEMO_SEED = TEST_SEED + 7
@@ -44,6 +46,9 @@ class TrainSettings:
         Mirror left and right (phantoms only; not in the study protocol).
     checkpoint_minutes : float
         Time between checkpoints.
+    patience : int
+        Stop when so many checkpoints in a row have not lowered the validation loss; 0 never stops
+        early.
     init : str or None
         Weights to start from (fine-tuning).
     precision : {"bfloat16", "float32"}
@@ -68,6 +73,7 @@ class TrainSettings:
     learning_rate: float | None = None
     flip: bool = True
     checkpoint_minutes: float = 3.0
+    patience: int = 0
     init: str | None = None
     precision: str = "bfloat16"
     workers: int = 2
@@ -88,6 +94,7 @@ class TrainSettings:
             ("pixel_um", 1.0, 200.0),
             ("learning_rate", 1e-9, 1.0),
             ("checkpoint_minutes", 0.0, 1e6),
+            ("patience", 0, 10**6),
             ("workers", 1, 1024),
         ):
             value = getattr(self, name)

@@ -1,0 +1,103 @@
+"""The validation loss: the same question at every checkpoint, and when to stop asking."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
+from napari_fus_ulm.pairs.cohort import read_cohort, write_pairs_table
+from napari_fus_ulm.pairs.prepare import PreparedPair
+from napari_fus_ulm.training import loop
+from napari_fus_ulm.training.loop import Saved, train_events
+from napari_fus_ulm.training.run import WEIGHTS
+from napari_fus_ulm.training.settings import TrainSettings
+from napari_fus_ulm.training.validation import (
+    PATCHES,
+    Validated,
+    past_losses,
+    patience_is_over,
+    validation_losses,
+)
+
+
+def pair(seed: int = 0) -> PreparedPair:
+    rng = np.random.default_rng(seed)
+    return PreparedPair(*(rng.random((40, 48)).astype(np.float32) for _ in range(2)))
+
+
+def model() -> ConditionalDiffusion:
+    torch.manual_seed(0)
+    made = ConditionalDiffusion((8, 8, 8), (1, 1, 1))
+    return made.eval()
+
+
+def test_the_same_weights_give_the_same_loss_whatever_was_drawn_before() -> None:
+    one = validation_losses(model(), [pair()], 32, "float32")
+    torch.manual_seed(77)
+    torch.rand(3)
+    assert validation_losses(model(), [pair()], 32, "float32") == one
+    assert one["loss"] == pytest.approx(one["v"] + one["edges"], rel=1e-5)
+    assert validation_losses(model(), [pair(1)], 32, "float32") != one
+
+
+def test_the_mean_is_over_all_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+
+    def counting(self: object, batch: object, rng: object) -> dict[str, torch.Tensor]:
+        sizes.append(len(batch.fus))  # type: ignore[attr-defined]
+        return {"loss": torch.tensor(float(len(sizes)))}
+
+    monkeypatch.setattr(ConditionalDiffusion, "training_loss", counting)
+    found = validation_losses(model(), [pair()], 32, "float32")
+    assert sum(sizes) == PATCHES
+    assert found["loss"] == pytest.approx(np.mean(range(1, len(sizes) + 1)))
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "over"),
+    [
+        ([3, 2, 1], 2, False),
+        ([1, 2, 3], 2, True),
+        ([2, 3, 1], 2, False),
+        ([1, 2], 2, False),
+        ([1, 1, 1], 2, True),
+        ([1, 2, 3, 4], 0, False),
+    ],
+)
+def test_patience(losses: list[float], patience: int, over: bool) -> None:
+    assert patience_is_over(list(enumerate(losses)), patience) is over
+
+
+@pytest.mark.usefixtures("tiny_network")
+def test_a_run_keeps_its_best_weights_and_stops_when_nothing_gets_better(
+    settings: TrainSettings, pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "rats"
+    shutil.copytree(pairs_folder, folder)
+    told = zip(read_cohort(folder), ("train", "validation"), strict=True)
+    write_pairs_table(folder, [dataclasses.replace(one, split=side) for one, side in told])
+    script = iter([5.0, 3.0, 4.0, 6.0, 7.0, 8.0])
+    monkeypatch.setattr(loop, "validation_losses", lambda *_: {"loss": next(script)})
+    chosen = dataclasses.replace(settings, pairs=str(folder), steps=6, patience=2)
+    kept, judged = {}, []
+    for event in train_events(chosen, tmp_path / "run"):
+        if isinstance(event, Validated):
+            judged.append((event.step, event.best))
+        if isinstance(event, Saved):
+            kept[event.step] = (tmp_path / "run" / WEIGHTS).read_bytes()
+    assert judged == [(1, True), (2, True), (3, False), (4, False)]
+    assert kept[1] != kept[2] == kept[3] == kept[4]
+    assert past_losses(tmp_path / "run") == [(1, 5.0), (2, 3.0), (3, 4.0), (4, 6.0)]
+
+
+@pytest.mark.usefixtures("tiny_network")
+def test_a_folder_without_a_validation_side_is_not_validated(
+    settings: TrainSettings, tmp_path: Path
+) -> None:
+    events = list(train_events(settings, tmp_path / "run"))
+    assert not any(isinstance(event, Validated) for event in events)
+    assert not (tmp_path / "run" / "validation.csv").exists()
