@@ -10,7 +10,8 @@ import torch.nn.functional as F
 
 from napari_fus_ulm.generators.base import PatchBatch
 from napari_fus_ulm.generators.gaussians import divergence, drawn_noise
-from napari_fus_ulm.generators.mhvae import MHVAE, PRESETS, Encoder, InstanceNorm, _padded
+from napari_fus_ulm.generators.mhvae import MHVAE, PRESETS, _padded
+from napari_fus_ulm.generators.mhvae_layers import Encoder, InstanceNorm
 
 TINY = {"widths": (8, 12, 16), "latents": (4, 6, 8), "expansion": 2, "head_blocks": 1}
 Make = Callable[..., MHVAE]

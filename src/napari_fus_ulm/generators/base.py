@@ -37,7 +37,7 @@ class Recipe:
 
     Attributes
     ----------
-    optimiser : {"adamw", "adam"}
+    optimiser : {"adamw", "adam", "adamax"}
     learning_rate : float
         Peak.
     betas : tuple of float
@@ -49,7 +49,7 @@ class Recipe:
         weights themselves.
     """
 
-    optimiser: Literal["adamw", "adam"] = "adamw"
+    optimiser: Literal["adamw", "adam", "adamax"] = "adamw"
     learning_rate: float = 5e-4
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.01

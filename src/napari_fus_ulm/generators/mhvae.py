@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -42,6 +41,14 @@ from napari_fus_ulm.generators.gaussians import (
     sample,
     standard_like,
 )
+from napari_fus_ulm.generators.mhvae_layers import (
+    Encoder,
+    Residual,
+    convolutions,
+    expert,
+    head,
+    inverted,
+)
 
 PRESETS: dict[str, dict[str, Any]] = {
     "compact": {},
@@ -57,138 +64,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 CRITIC_LEAD = 0.01
 """The critic begins to learn this share of the run before it is listened to (as in MMHVAE)."""
-
-
-SHARP = -4.0
-"""Log-variance that fresh experts begin near."""
-
-
-class _Standardise(torch.autograd.Function):
-    """Instance norm that keeps channels last: on a CPU the usual kernels take 3 times as long."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
-        flat = x.permute(0, 2, 3, 1).flatten(1, 2)
-        centred = flat - _mean(flat)
-        scale = (_mean(centred.square()).float() + eps).rsqrt().to(x.dtype)
-        y = centred * scale
-        ctx.save_for_backward(y, scale)
-        return _unflatten(y, x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        y, scale = ctx.saved_tensors
-        flat = gradient.permute(0, 2, 3, 1).flatten(1, 2)
-        change = (flat - _mean(flat) - y * _mean(flat * y)) * scale
-        return _unflatten(change, gradient), None
-
-
-def _mean(flat: Tensor) -> Tensor:
-    """Mean of (B, N, C) over N, as a matrix product, which is fast."""
-    total: Tensor = flat.new_ones((len(flat), 1, flat.shape[1])) @ flat
-    return total / flat.shape[1]
-
-
-def _unflatten(flat: Tensor, like: Tensor) -> Tensor:
-    n, c, height, width = like.shape
-    return flat.view(n, height, width, c).permute(0, 3, 1, 2)
-
-
-class InstanceNorm(nn.Module):
-    """Instance norm without parameters."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise every channel of (B, C, H, W) over its pixels; a single pixel becomes 0."""
-        y: Tensor = _Standardise.apply(x, 1e-5)
-        return y
-
-
-class SqueezeExcite(nn.Module):
-    """Scale each channel by what the channels' means say (Hu et al. 2018)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        hidden = max(channels // 16, 4)
-        self.gate = nn.Sequential(
-            nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid()
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> the same shape."""
-        gate: Tensor = self.gate(x.mean(dim=(2, 3)))
-        return x * gate[:, :, None, None]
-
-
-def _convolutions(c_in: int, c_out: int) -> list[nn.Module]:
-    """Twice norm, SiLU and a 3×3 convolution; then squeeze-excite."""
-    layers: list[nn.Module] = []
-    for c in (c_in, c_out):
-        layers += [InstanceNorm(), nn.SiLU(), nn.Conv2d(c, c_out, 3, padding=1)]
-    return [*layers, SqueezeExcite(c_out)]
-
-
-def _inverted(channels: int, expansion: int, kernel: int) -> list[nn.Module]:
-    """Expand, filter each channel by itself, gate, shrink (NVAE, figure 3a)."""
-    wide = expansion * channels
-    each = nn.Conv2d(wide, wide, kernel, padding=kernel // 2, groups=wide)
-    return [
-        *(InstanceNorm(), nn.Conv2d(channels, wide, 3, padding=1)),
-        *(InstanceNorm(), nn.SiLU(), each),
-        *(InstanceNorm(), nn.SiLU(), SqueezeExcite(wide), nn.Conv2d(wide, channels, 1)),
-    ]
-
-
-def _refined(channels: int) -> list[nn.Module]:
-    """Twice a 3×3 convolution and norm, with a ReLU between."""
-    one, other = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
-    return [one, InstanceNorm(), nn.ReLU(), other, InstanceNorm()]
-
-
-class Residual(nn.Sequential):
-    """Layers whose result is added to their input."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> the same shape."""
-        y = x
-        for layer in self:
-            y = layer(y)
-        return x + y
-
-
-def _expert(c_in: int, latent: int) -> nn.Conv2d:
-    """Means and log-variances of an expert that begins sharp."""
-    conv = nn.Conv2d(c_in, 2 * latent, 1)
-    if conv.bias is not None:
-        with torch.no_grad():
-            conv.bias[latent:] += SHARP
-    return conv
-
-
-class Encoder(nn.Module):
-    """Features of one modality at every scale.
-
-    Parameters
-    ----------
-    c_in : int
-        Channels of the input.
-    widths : sequence of int
-        Channels per scale, the finest first.
-    """
-
-    def __init__(self, c_in: int, widths: Sequence[int]) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(c_in, widths[0], 3, padding=1)
-        self.blocks = nn.ModuleList(Residual(*_convolutions(c, c)) for c in widths)
-        self.shrink = nn.ModuleList(
-            nn.Conv2d(c, d, 3, stride=2, padding=1) for c, d in pairwise(widths)
-        )
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, c_in, H, W) -> (B, widths[l], H / 2^l, W / 2^l) for every scale l."""
-        features = [self.blocks[0](self.first(x))]
-        for shrink, block in zip(self.shrink, self.blocks[1:], strict=True):
-            features.append(block(shrink(features[-1])))
-        return features
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +118,12 @@ class MHVAE(Generator):
     stochastic = True
     # The authors: Adamax at 2e-3 falling to 1e-4 (cosine), no moving average, no clipping.
     recipe = Recipe(
-        optimiser="adam", learning_rate=1e-3, betas=(0.9, 0.999), weight_decay=0.0, ema=0.0
+        optimiser="adamax",
+        learning_rate=2e-3,
+        betas=(0.9, 0.999),
+        weight_decay=0.0,
+        clip=0.0,
+        ema=0.0,
     )
     application = Application(patch=128, overlap=64, window="hann", fusion="at-end")
 
@@ -278,7 +158,7 @@ class MHVAE(Generator):
         self.multiple = 2 ** (len(widths) - 1)
         self.fus_encoder, self.ulm_encoder = Encoder(4, widths), Encoder(1, widths)
         # Everything below is shared by the modalities. Of the coarsest scale:
-        self.top_expert = _expert(widths[-1], latents[-1])
+        self.top_expert = expert(widths[-1], latents[-1])
         self.top_rise = nn.Conv2d(latents[-1], widths[-1], 1)
         # And of every other, the finest first:
         below = (widths[-1], *latents[-2:0:-1])[::-1]
@@ -287,12 +167,12 @@ class MHVAE(Generator):
             nn.Conv2d(z, c, 3, padding=1, bias=False)
             for z, c in zip(below, widths[:-1], strict=True)
         )
-        self.decode = nn.ModuleList(Residual(*_inverted(c, expansion, kernel)) for c, _ in pairs)
+        self.decode = nn.ModuleList(Residual(*inverted(c, expansion, kernel)) for c, _ in pairs)
         self.priors = nn.ModuleList(nn.Conv2d(c, 2 * z, 1) for c, z in pairs)
         self.experts = nn.ModuleList(
-            nn.Sequential(*_convolutions(2 * c, c), _expert(c, z)) for c, z in pairs
+            nn.Sequential(*convolutions(2 * c, c), expert(c, z)) for c, z in pairs
         )
-        self.fus_head, self.ulm_head = (_head(latents[0], head_blocks) for _ in range(2))
+        self.fus_head, self.ulm_head = (head(latents[0], head_blocks) for _ in range(2))
 
     def config(self) -> dict[str, Any]:
         """Keyword arguments that build this model again."""
@@ -425,13 +305,6 @@ class MHVAE(Generator):
         x = torch.cat([self.to_model(fus), position], dim=1)
         features: list[Tensor] = self.fus_encoder(_padded(x, self.multiple))
         return features
-
-
-def _head(channels: int, blocks: int) -> nn.Sequential:
-    """From the finest latent to an image (B, 1, H, W) in (-1, 1)."""
-    layers: list[nn.Module] = [Residual(*_refined(channels)) for _ in range(blocks)]
-    layers += [nn.Conv2d(channels, channels, 7, padding=3), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Conv2d(channels, 1, 7, padding=3), nn.Tanh())
 
 
 def _drawn(prior: Gaussian, experts: Sequence[Gaussian], noise: Noise, temperature: float) -> Level:

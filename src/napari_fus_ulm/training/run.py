@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -118,13 +119,19 @@ class Run:
 def make_optimiser(model: Generator, settings: TrainSettings) -> torch.optim.Optimizer:
     """The optimiser of the generator's recipe."""
     recipe: Recipe = model.recipe
-    kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW
-    return kind(
+    kinds: dict[str, type[torch.optim.Optimizer]] = {
+        "adamw": torch.optim.AdamW,
+        "adam": torch.optim.Adam,
+        "adamax": torch.optim.Adamax,
+    }
+    kind: Any = kinds[recipe.optimiser]
+    made: torch.optim.Optimizer = kind(
         model.parameters(),
         lr=peak_rate(model, settings),
         betas=recipe.betas,
         weight_decay=recipe.weight_decay,
     )
+    return made
 
 
 def peak_rate(model: Generator, settings: TrainSettings) -> float:
