@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 import napari_fus_ulm
 from napari_fus_ulm import phantom
 from napari_fus_ulm.cli import app
-from napari_fus_ulm.evaluation import phantoms
+from napari_fus_ulm.evaluation import harness, phantoms
 from napari_fus_ulm.evaluation.baselines import INPUT_TITLE
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.io import read_one, write
@@ -396,7 +397,7 @@ def test_held_out_phantoms_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Richardson–Lucy and the mean training image are left out" in result.stderr
     found = json.loads(result.stdout)
     assert drawn == [TEST_SEED]
-    assert list(found["rows"]) == ["input", "diffusion-accurate", "ulm"]
+    assert list(found["rows"]) == ["input", "diffusion-accurate", "ulm-shifted", "ulm"]
     for one in found["images"][:2]:
         assert one["image"] == f"phantom-{TEST_SEED}"
         assert 0.0 < one["mse"] < 1.0
@@ -428,9 +429,9 @@ def test_a_cohort_is_evaluated_and_its_tables_and_picture_are_kept(
         "table.md",
     ]
     assert (out / "table.md").read_text() == result.stdout
-    for told in ("2 images of 2 animals", "mean training image", "the ULM itself", "segments"):
+    for told in ("2 images of 2 animals", "mean training image", "the ULM itself", "vessels found"):
         assert told in result.stdout
-    assert len((out / "images.csv").read_text().splitlines()) == 1 + 4 * 2
+    assert len((out / "images.csv").read_text().splitlines()) == 1 + 5 * 2
     found = json.loads((out / "results.json").read_text())
     assert found["splits"] == [
         {"train": ["sub-0", "sub-1"], "validation": ["sub-2"], "test": ["sub-3", "sub-4"]}
@@ -439,6 +440,47 @@ def test_a_cohort_is_evaluated_and_its_tables_and_picture_are_kept(
         run("evaluate", cohort, "--side", "validation", "--methods", "input", "--json").stdout
     )
     assert {one["image"] for one in validated["images"]} == {"sub-2"}
+
+
+def test_options_that_do_not_apply_are_refused(cohort: Path, fus_file: Path) -> None:
+    for words, named in (
+        ([cohort, "--align"], "--align"),
+        ([cohort, "--spacing", 0.1], "--spacing"),
+        ([fus_file, fus_file, "--methods", "input"], "--methods"),
+        ([fus_file, fus_file, "--side", "test"], "--side"),
+        (["--phantoms", 1, "--splits", 2], "--splits"),
+        ([cohort, "--phantoms", 1], "--phantoms"),
+    ):
+        said = run("evaluate", *words, code=2).stderr
+        assert named in said
+        assert "does not apply" in said or "takes no COHORT" in said
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before_the_work(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    def work(*_: object) -> Iterator[object]:
+        raise AssertionError("The work has begun.")
+        yield
+
+    monkeypatch.setattr(harness, "evaluate_events", work)
+    said = run("evaluate", cohort, "-o", tmp_path / "file", code=1).stderr
+    assert f"Nothing can be written to {tmp_path / 'file'}" in said
+
+
+def test_one_training_animal_is_enough_for_all_rows_but_the_mean(
+    cohort: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(cohort, tmp_path / "one")
+    table = tmp_path / "one" / "pairs.csv"
+    table.write_text(table.read_text().replace("sub-1,sub-1,train", "sub-1,sub-1,"))
+    words = ["--methods", "input,atlas"]
+    text = run("evaluate", tmp_path / "one", *words).stdout
+    assert "it needs 2 training animals, and there is 1." in text
+    assert "| input (bicubic, mapped) |" in text
+    assert "| mean training image" not in text
 
 
 def test_splits_are_drawn_again_by_animal(cohort: Path) -> None:

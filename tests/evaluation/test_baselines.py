@@ -4,14 +4,36 @@ import dataclasses
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import ndimage
 
-from napari_fus_ulm.evaluation.baselines import ATLAS, DECONVOLVED, OTHER, baselines, the_ulm
+from napari_fus_ulm.evaluation import generated
+from napari_fus_ulm.evaluation.baselines import (
+    ATLAS,
+    DECONVOLVED,
+    OTHER,
+    baselines,
+    the_ulm,
+    where_fus_has_it,
+)
 from napari_fus_ulm.evaluation.deconvolution import PSF_UM, gaussian_psf, sharpened
 from napari_fus_ulm.evaluation.generated import bundled, generators
 from napari_fus_ulm.evaluation.methods import INPUT, Fitted, Method, chosen
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, make_pair
+from napari_fus_ulm.generators.base import Generator
+from napari_fus_ulm.inference import enhance
+from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.pairs.grid import grid_shape
+from napari_fus_ulm.pairs.registration import register
 from napari_fus_ulm.scan import make_scan
+
+
+@dataclasses.dataclass
+class Result:
+    """What a generator gives back, as far as it is looked at."""
+
+    image: xr.DataArray
+
 
 METHODS = {method.key: method for method in baselines()}
 
@@ -101,6 +123,24 @@ def test_deconvolution_undoes_a_known_blur() -> None:
     assert int(np.argmax(sharpened(pair, 1.0, 30)[75])) in range(73, 79)
 
 
+@pytest.mark.parametrize(("values", "root"), [("sqrt", 2.0), ("cbrt", 3.0)])
+def test_deconvolution_works_on_power_however_it_was_stored(values: str, root: float) -> None:
+    power = np.random.default_rng(2).gamma(2.0, size=(30, 30)) + 0.1
+    linear = recorded(power, np.zeros((150, 150)))
+    fus = make_scan(power ** (1 / root), spacing=0.1, modality="fus", values_kind=values)
+    other = make_pair("b", "b", fus, linear.ulm)
+    made = [sharpened(pair, 1.0, 6) for pair in (linear, other)]
+    assert made[1] / made[1].mean() == pytest.approx(made[0] / made[0].mean(), rel=1e-3)
+
+
+def test_what_a_display_stands_for_is_said_not_to_be_known() -> None:
+    rng = np.random.default_rng(3)
+    train = [recorded(rng.gamma(2.0, size=(30, 30)), rng.poisson(1.0, (150, 150)))]
+    assert "display" not in METHODS[DECONVOLVED].fit(train, []).note
+    shown = [dataclasses.replace(train[0], values="display")]
+    assert "the display's values taken for power" in METHODS[DECONVOLVED].fit(shown, []).note
+
+
 def test_the_point_spread_function_has_its_widths() -> None:
     psf = gaussian_psf([6.0, 10.0])
     assert psf.sum() == pytest.approx(1.0, abs=1e-5)
@@ -126,6 +166,67 @@ def test_generators_are_rows_for_every_mode_there_are_weights_for() -> None:
     (file,) = [path for path in bundled() if path.stem == "diffusion"]
     twice = generators([file, file])
     assert len({row.key for row in twice}) == len(twice)
+
+
+@pytest.mark.parametrize(
+    ("iterative", "stochastic", "modes"),
+    [(False, False, 1), (False, True, 3), (True, True, 3)],
+)
+def test_a_generator_has_the_modes_in_which_its_pictures_differ(
+    monkeypatch: pytest.MonkeyPatch, iterative: bool, stochastic: bool, modes: int
+) -> None:
+    def build(name: str, config: object) -> Generator:
+        kind = {"iterative": iterative, "stochastic": stochastic, "title": "Pix2Pix"}
+        return type("Other", (), kind)  # type: ignore[return-value]
+
+    monkeypatch.setattr(generated, "build", build)
+    rows = generators()[:modes]
+    assert len(generators()) == modes * len(bundled())
+    assert rows[0].key == "diffusion-accurate"
+    assert (rows[0].title == "Pix2Pix (generated)") == (modes == 1)
+
+
+def test_a_generator_makes_its_picture_on_the_pairs_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field of view that no whole number of pixels fills must not be resampled twice."""
+    fus = make_scan(np.random.default_rng(0).gamma(2.0, size=(24, 88)), spacing=(0.0879, 0.1005))
+    ulm = make_scan(np.ones((211, 884)), spacing=(24 * 0.0879 / 211, 88 * 0.1005 / 884))
+    pair = make_pair("a", "a", fus, ulm)
+    assert grid_shape(pair.extent_mm, 1000 * pair.pixel_mm) != pair.truth.shape
+    asked = []
+
+    def spy(scan: object, settings: EnhanceSettings) -> Result:
+        asked.append(grid_shape(pair.extent_mm, settings.pixel_um))
+        return Result(make_scan(np.zeros(asked[-1]), spacing=0.02))
+
+    monkeypatch.setattr(enhance, "enhance", spy)
+    (accurate,) = chosen(generators([bundled()[0]]), ["accurate"])
+    accurate.fit([], []).picture(pair)
+    assert asked == [pair.truth.shape]
+
+
+@pytest.mark.parametrize(("down_um", "right_um"), [(60.0, -80.0), (-40.0, 100.0), (0.0, 60.0)])
+def test_the_ulm_is_moved_to_where_fus_has_it(
+    pairs: list[EvaluationPair], down_um: float, right_um: float
+) -> None:
+    """A ULM that was shifted by hand comes back, as far as registration is precise."""
+    pair = pairs[0]
+    rows, columns = (round(um / 20.0) for um in (down_um, right_um))
+    counts = ndimage.shift(pair.ulm.values, (2 * rows, 2 * columns), order=0)  # pixels of 10 µm
+    moved = make_pair("m", "m", pair.fus, pair.ulm.copy(data=counts))
+    back = where_fus_has_it(moved)
+    assert back.shape == moved.truth.shape
+    assert 0.0 <= back.min() <= back.max() <= 1.0
+    still = where_fus_has_it(pair)
+
+    def likeness(one: np.ndarray, two: np.ndarray) -> float:
+        inner = (slice(8, -8), slice(8, -8))
+        return float(np.corrcoef(one[inner].ravel(), two[inner].ravel())[0, 1])
+
+    assert likeness(back, still) > 0.8
+    assert likeness(back, still) > likeness(moved.truth, still) + 0.2
+    # Nothing is left to be registered.
+    grey = make_scan(back, spacing=pair.spacing_mm, modality="ulm", values_kind="linear")
+    assert register(pair.fus, grey).distance_um < 25.0
 
 
 def test_methods_are_chosen_by_key_generator_or_mode() -> None:

@@ -87,6 +87,16 @@ def test_the_shift_is_reported_and_the_score_restored(
     assert [float(one) for one in told] == pytest.approx([0.12, -0.10], abs=0.004)
 
 
+def test_power_doppler_is_said_to_have_passed_no_intensity_map(
+    pairs: list[EvaluationPair], tmp_path: Path
+) -> None:
+    fus = write(tmp_path / "a_pwd.nii.gz", pairs[0].fus)
+    ulm = write(tmp_path / "a_ulm.nii.gz", pairs[0].ulm)
+    (note,) = compared(fus, ulm).rows[0].chosen
+    assert "a_pwd.nii.gz is power Doppler and passed no intensity map" in note
+    assert compared(ulm, ulm).rows[0].chosen == ()
+
+
 def test_a_pixel_size_that_the_file_does_not_tell(tmp_path: Path) -> None:
     import tifffile
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_fus_ulm.evaluation import leakage
-from napari_fus_ulm.evaluation.baselines import baselines, the_ulm
+from napari_fus_ulm.evaluation.baselines import baselines, the_shifted_ulm, the_ulm
 from napari_fus_ulm.evaluation.generated import generators
 from napari_fus_ulm.evaluation.harness import (
     EvaluationSettings,
@@ -23,8 +23,14 @@ from napari_fus_ulm.evaluation.pairs import EvaluationPair, load_pair
 from napari_fus_ulm.generators.checkpoint import BUNDLED, read_card
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.pairs.cohort import fingerprint, read_cohort
-from napari_fus_ulm.pairs.splits import LeakageError, Split, draw_splits, split_of
+from napari_fus_ulm.pairs.cohort import read_cohort
+from napari_fus_ulm.pairs.splits import (
+    LeakageError,
+    Split,
+    draw_splits,
+    pixel_fingerprint,
+    split_of,
+)
 from napari_fus_ulm.training.settings import SEED_BLOCK
 
 INPUT_ONLY = baselines()[:1]
@@ -52,7 +58,7 @@ def taught(weights: Path, **training: object) -> None:
 
 def test_every_method_is_judged_on_every_test_image(split: Split) -> None:
     quick = EnhanceSettings(steps=2, samples=2)
-    methods = (*baselines(), *generators(settings=quick), the_ulm())
+    methods = (*baselines(), *generators(settings=quick), the_shifted_ulm(), the_ulm())
     events = list(evaluate_events([split], methods))
     scored = [event for event in events if isinstance(event, ImageScored)]
     names = [files.name for files in split.test]
@@ -66,6 +72,8 @@ def test_every_method_is_judged_on_every_test_image(split: Split) -> None:
         assert one.picture.shape == one.pair.truth.shape
     perfect = [one for one in scored if one.method == "ulm"]
     assert all(one.scores.fidelity.mse == 0.0 for one in perfect)
+    shifted = [one for one in scored if one.method == "ulm-shifted"]
+    assert all(one.scores.fidelity.mse > 0.0 for one in shifted)
     steps = [event for event in events if isinstance(event, Progress)]
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     assert steps[-1].done == steps[-1].total
@@ -94,6 +102,19 @@ def test_repeated_splits_are_pooled(cohort: Path) -> None:
     assert {one.split for one in found.images} == {1, 2, 3}
     assert len(found.images) == sum(len(split.test) for split in splits)
     assert len(found.rows[0].chosen) == 3
+
+
+def test_a_row_without_animals_enough_is_left_out_before_any_work(split: Split) -> None:
+    guest = dataclasses.replace(split.train[0], name="again", animal="SUB-01 ")
+    alone = Split((split.train[0], guest), split.validation, split.test)
+    methods = [method for method in baselines() if method.key in ("input", "atlas")]
+    found = evaluate([alone], [*methods, the_ulm()])
+    assert [row.key for row in found.rows] == ["input", "ulm"]
+    (note,) = found.notes
+    assert "“mean training image (mapped)” is left out: it needs 2 training animals" in note
+    assert not evaluate([split], methods).notes
+    with pytest.raises(ValueError, match="is left out"):
+        next(iter(evaluate_events([alone], [methods[1], the_ulm()])))
 
 
 def test_stopping_the_iteration_stops_the_work(split: Split) -> None:
@@ -131,14 +152,14 @@ def test_an_image_that_was_renamed_is_refused(split: Split, tmp_path: Path) -> N
 def test_weights_that_have_seen_a_test_animal_are_refused(split: Split, weights: Path) -> None:
     methods = generators([weights])[:1]
     settings = EvaluationSettings(cohort="lab")
-    seen = {"cohort": "lab", "animal": "SUB-05", "fus_sha256": ""}
+    seen = {"cohort": "lab", "animal": "SUB-05", "fus_pixels": ""}
     taught(weights, animals=[seen])
     with pytest.raises(LeakageError, match=r"mine\.safetensors were trained on the animal sub-05"):
         next(iter(evaluate_events([split], methods, settings)))
-    taught(weights, animals=[seen | {"cohort": "another", "fus_sha256": "0" * 16}])
+    taught(weights, animals=[seen | {"cohort": "another", "fus_pixels": "0" * 16}])
     assert evaluate([split], methods, settings).images  # another laboratory's sub-05
-    hashed = fingerprint(split.test[0].fus)
-    taught(weights, animals=[seen | {"cohort": "another", "fus_sha256": hashed}])
+    hashed = pixel_fingerprint(load_pair(split.test[0]).fus)
+    taught(weights, animals=[seen | {"cohort": "another", "fus_pixels": hashed}])
     with pytest.raises(LeakageError, match="there called SUB-05"):
         next(iter(evaluate_events([split], methods, settings)))
 

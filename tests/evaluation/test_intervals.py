@@ -49,6 +49,14 @@ def test_animals_are_drawn_not_images() -> None:
     assert by_animal > 4 * by_image
 
 
+def test_an_animal_in_other_spelling_is_one_animal() -> None:
+    values = [1.0, 3.0, 5.0]
+    found = summarise(values, ["Rat1", "rat1 ", "rat2"])
+    assert found.animals == 2
+    assert found == summarise(values, ["rat1", "rat1", "rat2"])
+    assert math.isnan(summarise(values, ["a", "A", "a"]).low)
+
+
 def test_the_same_seed_gives_the_same_interval() -> None:
     values = np.random.default_rng(5).random(30).tolist()
     animals = [str(n) for n in range(30)]

@@ -9,6 +9,8 @@ import re
 import numpy as np
 import pytest
 
+from napari_fus_ulm.evaluation.columns import difference_of
+from napari_fus_ulm.evaluation.export import as_json, csv_table
 from napari_fus_ulm.evaluation.harness import (
     Evaluation,
     EvaluationSettings,
@@ -17,7 +19,7 @@ from napari_fus_ulm.evaluation.harness import (
 )
 from napari_fus_ulm.evaluation.pairs import EvaluationPair
 from napari_fus_ulm.evaluation.picture import INSET_MM, PANEL, richest_part, study_picture
-from napari_fus_ulm.evaluation.report import as_json, csv_table, difference_of, markdown
+from napari_fus_ulm.evaluation.report import markdown
 from napari_fus_ulm.evaluation.scores import Scores
 from napari_fus_ulm.figures import CAPTION, GAP
 from napari_fus_ulm.metrics import Fidelity, mask_scores
@@ -54,10 +56,50 @@ def test_the_table_has_means_deviations_and_the_best_in_bold(evaluation: Evaluat
     assert "simulated tree" not in text  # recordings have none
     assert "A | model. Here: x." in text
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 3
+    assert len(tables) == 4
     for block in tables:
         lines = block.strip().splitlines()
         assert len({line.count("|") for line in lines}) == 1, block
+
+
+def test_the_vessels_means_have_intervals_and_both_sides_have_classes(
+    evaluation: Evaluation,
+) -> None:
+    text = markdown(evaluation)
+    assert "| Vessels: mean [95 % interval] | clDice ↑ | recall ↑ | precision ↑ |" in text
+    assert "| model | 1.000 [1.000, 1.000] | 1.000 [1.000, 1.000] | 1.000 [1.000, 1.000] |" in text
+    assert "recall < 60 µm ↑ " in text
+    assert "precision < 60 µm ↑ " in text
+    assert "partly their contrast" in text
+
+
+def test_what_is_made_of_the_answer_is_no_competitor(evaluation: Evaluation) -> None:
+    rows = (evaluation.rows[0], Row("ulm-shifted", "shifted", "S."), Row("ulm", "itself", "I."))
+    images = (
+        *evaluation.images[:2],
+        scored("ulm-shifted", "a", 0.001),
+        scored("ulm-shifted", "b", 0.001),
+        scored("ulm", "a", 0.0),
+        scored("ulm", "b", 0.0),
+    )
+    text = markdown(Evaluation(evaluation.settings, rows, images))
+    assert "| shifted | 0.0010 ± 0.0000 |" in text  # it is among the rows, never in bold
+    assert "| input | 0.0300 ± 0.0141 |" in text  # and who is alone is not either
+    assert "| itself |" not in text  # without a tree
+    (one_by_one,) = [part for part in text.split("\n\n") if "Image by image" in part]
+    assert [line.split("|")[1].strip() for line in one_by_one.splitlines()[2:]] == ["a", "b"]
+    assert "Difference to" not in text
+    both = Evaluation(
+        evaluation.settings,
+        (*evaluation.rows, rows[1]),
+        (*evaluation.images, *images[2:4]),
+        notes=("Left out.",),
+    )
+    told = markdown(both)
+    assert "| model | **0.0100** ± 0.0000 |" in told
+    assert "- Left out." in told
+    assert "the level that a perfect answer can reach here" in told
+    assert as_json(both)["notes"] == ["Left out."]
 
 
 def test_differences_are_paired_by_image(evaluation: Evaluation) -> None:

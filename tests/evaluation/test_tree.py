@@ -38,11 +38,11 @@ THIN, THICK = (500, 1500, 510, 0, 5), (500, 1500, 1510, 0, 40)
 
 def test_a_tree_drawn_as_it_is() -> None:
     found = tree_scores(drawn((500, 1500, 510), (500, 1500, 1510)), tree(THIN, THICK), EXTENT)
-    assert found.recall == found.precision == found.segment_recall == 1.0
+    assert found.recall == found.precision == found.vessels_found == 1.0
     assert found.missed_mm == found.invented_mm == 0.0
     assert found.tree_mm == pytest.approx(2.0)
     assert found.tree_mm_by_calibre == pytest.approx((1.0, 0.0, 1.0))
-    assert found.segments_by_calibre == (1, 0, 1)
+    assert found.vessels_by_calibre == (1, 0, 1)
     assert found.image_mm == pytest.approx(2.0, rel=0.03)
 
 
@@ -54,9 +54,9 @@ def test_two_vessels_of_which_one_is_drawn() -> None:
     assert found.recall_by_calibre[2] == 1.0
     assert found.missed_mm == pytest.approx(1.0)
     assert found.precision == 1.0
-    assert found.segment_recall == 0.5
-    assert found.segment_recall_by_calibre[0] == 0.0
-    assert found.segment_recall_by_calibre[2] == 1.0
+    assert found.vessels_found == 0.5
+    assert found.vessels_found_by_calibre[0] == 0.0
+    assert found.vessels_found_by_calibre[2] == 1.0
 
 
 def test_an_invented_vessel() -> None:
@@ -74,7 +74,7 @@ def test_a_broken_vessel_is_found_when_half_of_it_is_shown(gap_um: float, is_fou
     # The tolerance (and the radius) is granted at both ends of the gap.
     assert found.missed_mm == pytest.approx((gap_um - 2 * 35) / 1000, abs=0.04)
     assert found.recall == pytest.approx(1 - found.missed_mm)
-    assert found.segment_recall == float(is_found)
+    assert found.vessels_found == float(is_found)
 
 
 def test_a_vessel_out_of_plane_is_not_missed_but_may_be_shown() -> None:
@@ -118,12 +118,12 @@ def test_what_lies_outside_the_picture_or_crosses_the_plane_is_not_asked_for() -
     through = np.stack([np.full_like(z, 700.0), np.full_like(z, 900.0), z], axis=1)
     upright = Vessels(through, np.full(len(z), 5.0), np.ones(len(z)), np.array([0, len(z)]))
     assert tree_scores(drawn(), upright, EXTENT).tree_mm == 0.0
-    assert tree_scores(drawn(), upright, EXTENT).segments == 0
+    assert tree_scores(drawn(), upright, EXTENT).vessels == 0
 
 
-def test_a_short_end_is_no_segment() -> None:
+def test_a_short_end_is_not_counted() -> None:
     vessels = tree((500, 560, 510, 0, 5), (500, 1500, 1010, 0, 5))
-    assert tree_scores(drawn(), vessels, EXTENT).segments == 1
+    assert tree_scores(drawn(), vessels, EXTENT).vessels == 1
 
 
 def test_the_measures_are_flat_and_fit_for_json() -> None:
@@ -131,5 +131,5 @@ def test_the_measures_are_flat_and_fit_for_json() -> None:
     assert flat["precision"] is None
     assert flat["recall_below_20_um"] == 0.0
     assert flat["tree_mm_below_20_um"] == pytest.approx(1.0)
-    assert {"segment_recall_20_to_60_um", "recall_from_60_um"} <= flat.keys()
+    assert {"vessels_found_20_to_60_um", "recall_from_60_um"} <= flat.keys()
     assert json.loads(json.dumps(flat, allow_nan=False)) == flat

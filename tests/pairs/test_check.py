@@ -242,3 +242,18 @@ def test_the_same_image_twice_is_told(cohort: Cohort) -> None:
     found = findings(folder)
     assert [(one.level, one.pair) for one in found] == [("error", "sub-03")] * 2
     assert all("same content as" in one.sentence and "pair sub-01" in one.sentence for one in found)
+
+
+def test_a_vessel_tree_that_is_none_is_found(cohort: Cohort) -> None:
+    folder, pairs = cohort
+    tree = folder / "tree.npz"
+    write_pairs_table(folder, [dataclasses.replace(pairs[0], vessels=tree), *pairs[1:]])
+    arrays = {"points": np.ones((2, 3)), "radii": np.ones(2), "speed": np.ones(2)}
+    np.savez(tree, **arrays, first=np.array([0, 2]))
+    assert findings(folder) == []
+    tree.write_bytes(b"junk")
+    found = only(folder)
+    assert (found.level, found.pair) == ("error", pairs[0].name)
+    assert "tree.npz is not a vessel tree" in found.sentence
+    assert "pwd.nii.gz" not in found.sentence
+    assert "column “vessels” empty" in found.sentence

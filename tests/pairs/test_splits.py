@@ -3,21 +3,25 @@
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_fus_ulm.io import read_one, write
 from napari_fus_ulm.pairs.cohort import CohortError, PairFiles
 from napari_fus_ulm.pairs.splits import (
     LeakageError,
     Split,
     animal_key,
     draw_splits,
+    pixel_fingerprint,
     refuse_seen,
     same_images,
     seen_animals,
     split_of,
 )
+from napari_fus_ulm.scan import make_scan
 
 
 def pair(name: str, animal: str, split: str = "") -> PairFiles:
@@ -162,10 +166,12 @@ def test_too_few_animals_are_said() -> None:
 @pytest.fixture
 def files(tmp_path: Path) -> list[PairFiles]:
     found = []
+    random = np.random.default_rng(0)
     for n in range(4):
-        (tmp_path / f"f{n}").write_text(f"fus {n}")
-        (tmp_path / f"u{n}").write_text(f"ulm {n}")
-        found.append(PairFiles(f"p{n}", f"rat{n}", tmp_path / f"f{n}", tmp_path / f"u{n}"))
+        paths = [tmp_path / f"{kind}{n}.npy" for kind in "fu"]
+        for path in paths:
+            np.save(path, random.random((12, 9)))
+        found.append(PairFiles(f"p{n}", f"rat{n}", *paths))
     return found
 
 
@@ -192,10 +198,59 @@ def test_weights_that_have_seen_an_animal_are_refused(
 
 def test_a_renamed_animal_is_found(files: list[PairFiles], tmp_path: Path) -> None:
     seen = seen_animals([files[2]], "lab")
-    moved = files[2].fus.rename(tmp_path / "other name")
+    moved = files[2].fus.rename(tmp_path / "other name.npy")
     files[2] = PairFiles("new", "new", moved, files[2].ulm)
-    with pytest.raises(LeakageError, match="image other name of the test side, there called rat2"):
+    with pytest.raises(
+        LeakageError, match=r"image other name\.npy of the test side, there called r"
+    ):
         refuse_seen(sides(files), seen, "w.safetensors", cohort="lab, copied")
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".ome.tif", ".npy"])
+def test_an_image_in_another_format_is_found(
+    files: list[PairFiles], tmp_path: Path, suffix: str
+) -> None:
+    seen = seen_animals([files[2]], "lab")
+    saved = write(tmp_path / f"new{suffix}", make_scan(np.load(files[2].fus), spacing=0.05))
+    assert saved.read_bytes() != files[2].fus.read_bytes()
+    files[2] = PairFiles("new", "new", saved, files[2].ulm)
+    with pytest.raises(LeakageError, match=r"image new.* of the test side, there called rat2"):
+        refuse_seen(sides(files), seen, "w.safetensors", cohort="another folder")
+
+
+def test_a_phantom_is_found_by_its_seed(files: list[PairFiles], tmp_path: Path) -> None:
+    """Two sections of one simulated animal have different pixels but one seed."""
+
+    def phantom(name: str, seed: int, n: int) -> PairFiles:
+        told = {"simulated": True, "seed": seed}
+        scan = make_scan(np.load(files[n].fus), spacing=0.1, provenance=told)
+        return PairFiles(name, name, write(tmp_path / f"{name}.nii.gz", scan), files[n].ulm)
+
+    seen = seen_animals([phantom("x", 7, 0)], "lab")
+    assert seen[0]["simulated"] is True
+    split = Split((), (), (phantom("y", 8, 1),))
+    refuse_seen(split, seen, "w.safetensors", cohort="another folder")
+    split = Split((), (), (phantom("z", 7, 1),))
+    with pytest.raises(
+        LeakageError, match=r"z\.nii\.gz of the test side, or another of the same ph"
+    ):
+        refuse_seen(split, seen, "w.safetensors", cohort="another folder")
+
+
+def test_a_hash_of_pixels_is_that_of_their_values_and_shape(files: list[PairFiles]) -> None:
+    scan = read_one(files[0].fus)
+    found = pixel_fingerprint(scan)
+    assert found == pixel_fingerprint(make_scan(scan.values.astype(np.float64), spacing=1.0))
+    other = scan.values.copy()
+    other[3, 4] = np.nextafter(other[3, 4], np.float32(2))
+    assert found != pixel_fingerprint(make_scan(other, spacing=1.0))
+    assert found != pixel_fingerprint(make_scan(scan.values.reshape(9, 12), spacing=1.0))
+
+
+def test_an_image_that_cannot_be_read_is_named(files: list[PairFiles]) -> None:
+    files[1].fus.write_bytes(b"")
+    with pytest.raises(CohortError, match=r"f1\.npy: "):
+        seen_animals(files, "lab")
 
 
 def test_another_plane_of_a_seen_animal_is_found(files: list[PairFiles]) -> None:
@@ -211,7 +266,7 @@ def test_two_laboratories_may_both_have_a_rat_of_that_name(files: list[PairFiles
 
 def test_copies_are_found_under_any_name(files: list[PairFiles]) -> None:
     assert same_images(files) == []
-    files[3].ulm.write_text("ulm 1")
+    files[3].ulm.write_bytes(files[1].ulm.read_bytes())
     assert same_images(files) == [(files[1], files[1].ulm, files[3], files[3].ulm)]
     files[3].ulm.unlink()  # what cannot be opened is somebody else's to complain about
     assert same_images(files) == []

@@ -19,7 +19,7 @@ def test_animals_differ_and_stay_within_what_was_measured() -> None:
         ("localisation_um", 4, 10),
         ("fus_slice_um", 400, 600),
         ("ulm_slice_um", 400, 600),
-        ("attenuation_db_mm", 0, 2),
+        ("attenuation_db_mm", -1, 2),
         ("motion_um", 0, 20),
         ("hemisphere_loss", 0, 0.8),
         ("asymmetry", 0, 0.25),

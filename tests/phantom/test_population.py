@@ -3,6 +3,7 @@
 import json
 import operator
 import os
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -10,9 +11,15 @@ import numpy as np
 import pytest
 
 from napari_fus_ulm.io import read_one
-from napari_fus_ulm.pairs.cohort import CohortError, cohort_name, read_cohort
+from napari_fus_ulm.pairs.cohort import (
+    CohortError,
+    PairFiles,
+    cohort_name,
+    read_cohort,
+    write_pairs_table,
+)
 from napari_fus_ulm.pairs.splits import split_of
-from napari_fus_ulm.phantom import PhantomParams, read_vessels, simulate_animal
+from napari_fus_ulm.phantom import PhantomParams, population, read_vessels, simulate_animal
 from napari_fus_ulm.phantom.population import (
     STUDY_SEED,
     PlanesReady,
@@ -116,6 +123,54 @@ def test_an_interrupted_run_leaves_a_table_of_what_is_complete(tmp_path: Path) -
     assert "sub-01\t1" in (tmp_path / "participants.tsv").read_text()
     assert made(tmp_path, three)[-1] == PlanesReady(3, 3)
     assert [pair.animal for pair in read_cohort(tmp_path)] == ["sub-01", "sub-02", "sub-03"]
+
+
+def test_the_table_is_not_written_after_every_animal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+    real = population.write_pairs_table
+
+    def write_animals(
+        _: object, tasks: list[tuple[Path, PopulationSettings, int]], **__: object
+    ) -> Iterator[int]:
+        for folder, chosen, number in tasks:
+            files = population._files(folder, chosen, number, 0)
+            for path in (files.fus, files.ulm, files.vessels):
+                assert path is not None
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            yield number
+
+    def counted(folder: Path, pairs: list[PairFiles]) -> Path:
+        lengths.append(len(pairs))
+        return real(folder, pairs)
+
+    monkeypatch.setattr(population, "in_processes", write_animals)
+    monkeypatch.setattr(population, "write_pairs_table", counted)
+    many = PopulationSettings(animals=45, seed=7, suffix=".npy", params=SMALL, vary=False)
+    events = made(tmp_path / "quick", many)
+    assert events == [PlanesReady(n, 45) for n in range(46)]
+    assert lengths == [0, 20, 40, 45]
+    # An interruption is told at the end of the animals in progress.
+    lengths.clear()
+    with closing(simulate_population(tmp_path / "stopped", many)) as running:
+        assert [next(running).done for _ in range(8)] == list(range(8))
+    assert lengths == [0, 7]
+    assert len(read_cohort(tmp_path / "stopped")) == 7
+    # Where an animal takes long, it is listed at once.
+    lengths.clear()
+    monkeypatch.setattr(population, "TABLE_SECONDS", 0.0)
+    made(tmp_path / "slow", many)
+    assert lengths == [*range(46), 45]
+
+
+def test_planes_that_a_killed_run_did_not_list_are_kept(copied: Path) -> None:
+    before = files_of(copied)
+    write_pairs_table(copied, read_cohort(copied)[:1])
+    assert made(copied) == [PlanesReady(4, 4)]
+    assert len(read_cohort(copied)) == 4
+    assert files_of(copied) == before
 
 
 def test_a_smaller_run_leaves_the_other_animals_alone(copied: Path) -> None:

@@ -114,7 +114,7 @@ def test_the_weights_are_used_as_they_are(settings: TrainSettings, tmp_path: Pat
     training = card.training
     assert training["steps"] == 4
     assert training["patches"] == 8
-    assert training["phantom_trained"] is False
+    assert training["phantom_trained"] is True  # the folder's pairs are simulated
     assert TrainSettings(**training["settings"]) == settings
     assert training["field_mm"] == [[2.0, 2.0], [2.4, 2.4]]
     assert (np.diff(training["input_map"]) >= 0).all()

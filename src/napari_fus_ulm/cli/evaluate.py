@@ -26,7 +26,20 @@ if TYPE_CHECKING:
 NAME = "evaluate"
 
 
+ONLY = {
+    "side": ("COHORT",),
+    "splits": ("COHORT",),
+    "methods": ("COHORT", "--phantoms"),
+    "weights": ("COHORT", "--phantoms"),
+    "image": ("COHORT", "--phantoms"),
+    "align": ("RESULT ULM",),
+    "spacing": ("RESULT ULM",),
+}
+"""Options that not every form of the command knows, and those that do."""
+
+
 def command(
+    context: typer.Context,
     images: Annotated[
         Path | None, typer.Argument(metavar="COHORT|RESULT", help="A cohort, or image(s).")
     ] = None,
@@ -60,30 +73,73 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="JSON instead of Markdown.")] = False,
 ) -> None:
     """Score methods on a cohort, or images against their ULM."""
+    form = _form(images, references, phantoms)
+    _refuse_others(context, form)
     with failing_politely(json):
         from napari_fus_ulm.evaluation.harness import EvaluationSettings
 
         words = [word.strip() for word in methods.split(",") if word.strip()]
         files = weights or []
-        if phantoms:
+        if form == "--phantoms":
             settings = EvaluationSettings(pixel_um=pixel_um)
             events = _phantoms(phantoms, files, words, settings)
-        elif images is not None and references is not None:
+        elif references is not None and images is not None:
             settings = EvaluationSettings(pixel_um=pixel_um)
             events = _images(images, references, settings, align, spacing)
-        elif images is not None and not images.is_file():
+        else:
+            assert images is not None
             settings = EvaluationSettings(
                 side=side,  # type: ignore[arg-type]  # it says itself what it can be
                 pixel_um=pixel_um,
                 cohort=_name(images),
             )
             events = _cohort(images, files, words, settings, splits)
-        else:
-            raise typer.BadParameter("Give COHORT, or RESULT and ULM, or --phantoms N.")
+        if out is not None:
+            _make_writable(out)
         evaluation, shown = _watch(events, image)
         _print(evaluation, csv, json)
         if out is not None:
             _save(evaluation, shown, out)
+
+
+def _form(images: Path | None, references: Path | None, phantoms: int) -> str:
+    """Which of the three forms of the command was given."""
+    if phantoms:
+        if images is not None:
+            raise typer.BadParameter(
+                "--phantoms N takes no COHORT and no RESULT; give one of them."
+            )
+        return "--phantoms"
+    if images is not None and references is not None:
+        return "RESULT ULM"
+    if images is not None and not images.is_file():
+        return "COHORT"
+    raise typer.BadParameter("Give COHORT, or RESULT and ULM, or --phantoms N.")
+
+
+def _refuse_others(context: typer.Context, form: str) -> None:
+    """Refuse options that would be passed over in silence."""
+    for name, forms in ONLY.items():
+        source = context.get_parameter_source(name)
+        if form not in forms and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(
+                f"--{name} does not apply to {form}; it goes with {' or '.join(forms)}."
+            )
+
+
+def _make_writable(folder: Path) -> None:
+    """Make the folder for the results, and find out before the work that it can be written to."""
+    from tempfile import TemporaryFile
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ValueError(
+            f"Nothing can be written to {folder} ({reason}); choose another folder (-o)."
+        ) from error
 
 
 def _name(cohort: Path) -> str:
@@ -99,7 +155,7 @@ def _cohort(
     settings: EvaluationSettings,
     draws: int,
 ) -> Iterator[Event]:
-    from napari_fus_ulm.evaluation.baselines import baselines, the_ulm
+    from napari_fus_ulm.evaluation.baselines import baselines, the_shifted_ulm, the_ulm
     from napari_fus_ulm.evaluation.generated import generators
     from napari_fus_ulm.evaluation.harness import evaluate_events
     from napari_fus_ulm.evaluation.methods import chosen
@@ -108,7 +164,7 @@ def _cohort(
 
     pairs = read_cohort(folder)
     splits = draw_splits(pairs, draws) if draws else [split_of(pairs)]
-    rows = chosen((*baselines(), *generators(weights)), words)
+    rows = (*chosen((*baselines(), *generators(weights)), words), the_shifted_ulm())
     if any(pair.vessels for pair in pairs):
         rows = (*rows, the_ulm())
     return evaluate_events(splits, rows, settings)
@@ -117,7 +173,7 @@ def _cohort(
 def _phantoms(
     n: int, weights: list[Path], words: list[str], settings: EvaluationSettings
 ) -> Iterator[Event]:
-    from napari_fus_ulm.evaluation.baselines import the_ulm
+    from napari_fus_ulm.evaluation.baselines import the_shifted_ulm, the_ulm
     from napari_fus_ulm.evaluation.harness import evaluate_events
     from napari_fus_ulm.evaluation.methods import chosen
     from napari_fus_ulm.evaluation.phantoms import (
@@ -127,9 +183,9 @@ def _phantoms(
         phantom_methods,
     )
 
-    rows = chosen(phantom_methods(weights), words)
+    rows = (*chosen(phantom_methods(weights), words), the_shifted_ulm(), the_ulm())
     say(UNTRAINED)
-    return evaluate_events([held_out(n)], (*rows, the_ulm()), settings, load=load_phantom)
+    return evaluate_events([held_out(n)], rows, settings, load=load_phantom)
 
 
 def _images(
@@ -172,7 +228,8 @@ def _watch(events: Iterator[Event], number: int) -> tuple[Evaluation, list[Image
 
 
 def _print(evaluation: Evaluation, csv: bool, json: bool) -> None:
-    from napari_fus_ulm.evaluation.report import as_json, csv_table, markdown
+    from napari_fus_ulm.evaluation.export import as_json, csv_table
+    from napari_fus_ulm.evaluation.report import markdown
 
     if json:
         print_json(as_json(evaluation))
@@ -183,12 +240,12 @@ def _print(evaluation: Evaluation, csv: bool, json: bool) -> None:
 
 
 def _save(evaluation: Evaluation, shown: list[ImageScored], out: Path) -> None:
-    from napari_fus_ulm.evaluation.methods import ULM
+    from napari_fus_ulm.evaluation.export import as_json, csv_table
+    from napari_fus_ulm.evaluation.methods import REFERENCES
     from napari_fus_ulm.evaluation.picture import study_picture
-    from napari_fus_ulm.evaluation.report import as_json, csv_table, markdown
+    from napari_fus_ulm.evaluation.report import markdown
     from napari_fus_ulm.figures import save_picture
 
-    out.mkdir(parents=True, exist_ok=True)
     found = json_.dumps(as_json(evaluation), indent=2, ensure_ascii=False)
     made = {
         "table.md": markdown(evaluation),
@@ -201,7 +258,7 @@ def _save(evaluation: Evaluation, shown: list[ImageScored], out: Path) -> None:
     pictures = {
         titles[one.method]: one.picture
         for one in shown
-        if one.picture is not None and one.method != ULM
+        if one.picture is not None and one.method not in REFERENCES
     }
     pair = next((one.pair for one in shown if one.pair is not None), None)
     if pair is not None and pictures:

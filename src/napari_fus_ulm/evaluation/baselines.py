@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import ndimage
 
 from napari_fus_ulm.evaluation.deconvolution import fit_deconvolution
-from napari_fus_ulm.evaluation.methods import INPUT, ULM, Fitted, Method, Pairs, fit_mapped
+from napari_fus_ulm.evaluation.methods import (
+    INPUT,
+    SHIFTED,
+    ULM,
+    Fitted,
+    Method,
+    Pairs,
+    fit_mapped,
+)
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
 from napari_fus_ulm.pairs.baseline import apply_monotone_map
 from napari_fus_ulm.pairs.grid import resample
+from napari_fus_ulm.pairs.registration import register
+from napari_fus_ulm.pairs.splits import animal_key
 
 DECONVOLVED, ATLAS, OTHER = "rl", "atlas", "other"
 INPUT_TITLE = "input (bicubic, mapped)"
@@ -34,10 +45,12 @@ def baselines() -> tuple[Method, ...]:
         Method(
             ATLAS,
             "mean training image (mapped)",
-            "The mean of the training pairs' ULM, stretched to the field of view (fUS is not "
-            f"looked at), {mapped} (each training image against the mean of the others).",
+            "The mean of the training pairs' ULM in logarithmic grey levels, stretched to the "
+            f"field of view (fUS is not looked at), {mapped} (each training image against the mean "
+            "of the others).",
             _fit_atlas,
             True,
+            animals=2,
         ),
         Method(
             OTHER,
@@ -55,9 +68,36 @@ def the_ulm() -> Method:
     return Method(
         ULM,
         "the ULM itself",
-        "What a perfect answer would score against the simulated vessels.",
+        "What ULM shows of the simulated vessels.",
         lambda train, validation: Fitted(lambda pair: pair.truth),
     )
+
+
+def the_shifted_ulm() -> Method:
+    """The ULM where fUS has it as a row: what a perfect answer to fUS alone would score."""
+    return Method(
+        SHIFTED,
+        "the ULM where fUS has it (shifted)",
+        "The ULM moved to where its section lies in the fUS image (registered by a translation; "
+        "linear interpolation), judged as all other rows are: what a perfect answer in the fUS "
+        "image's coordinates would score. A blurred picture, which is nowhere quite wrong, may "
+        "have a smaller MSE and a higher precision.",
+        lambda train, validation: Fitted(where_fus_has_it),
+    )
+
+
+def where_fus_has_it(pair: EvaluationPair) -> Grey:
+    """The ULM's grey levels, moved by the translation that registers the pair's two scans."""
+    found = register(pair.fus, pair.ulm)
+    if found.correlation <= 0.0:  # an empty image has no place
+        return pair.truth
+    # What fUS has at (y, x) lies at (y + down, x + right) in the ULM, so the ULM moves back.
+    back = [
+        -um / (1000.0 * step)
+        for um, step in zip((found.down_um, found.right_um), pair.spacing_mm, strict=True)
+    ]
+    moved = ndimage.shift(pair.truth, back, order=1, mode="nearest")
+    return np.asarray(np.clip(moved, 0.0, 1.0), np.float32)
 
 
 def input_by_card(table: Sequence[float], card: str) -> Method:
@@ -82,13 +122,13 @@ def _fit_input(train: Pairs, validation: Pairs) -> Fitted:
 
 def _fit_atlas(train: Pairs, validation: Pairs) -> Fitted:
     """The mean of the training images, and its map fitted with each image left out of its mean."""
-    if len({pair.animal for pair in train}) < 2:
+    if len({animal_key(pair.animal) for pair in train}) < 2:
         raise ValueError("The mean training image needs two training animals or more.")
     first = train[0].truth.shape
     total = np.sum([resample(pair.truth, first) for pair in train], axis=0, dtype=np.float64)
 
     def without(animal: str) -> Grey:
-        own = [pair for pair in train if pair.animal == animal]
+        own = [pair for pair in train if animal_key(pair.animal) == animal_key(animal)]
         part = np.sum([resample(pair.truth, first) for pair in own], axis=0, dtype=np.float64)
         return np.asarray((total - part) / (len(train) - len(own)), np.float32)
 

@@ -83,6 +83,11 @@ def compare_events(
             _read(path, modality, spacing, notes)
             for path, modality in ((image_path, None), (reference_path, "ulm"))
         )
+        if image.attrs.get("modality") == "fus" and image.attrs.get("values") != "grey":
+            notes.append(
+                f"{image_path.name} is power Doppler and passed no intensity map (there are no "
+                "training pairs to fit one on), so its contrast is not that of a ULM image"
+            )
         if aligned:
             registered = align(image, reference)
             image, reference = registered.image, registered.reference

@@ -18,10 +18,14 @@ from napari_fus_ulm.pairs.prepare import native_shape
 
 PSF_UM = (110.0, 140.0)
 """Axial and lateral FWHM of fUS at 15 MHz from which the tuning starts."""
-SCALES = (0.7, 1.0, 1.4, 2.0)
-ITERATIONS = (3, 10, 30)
+SCALES = (0.7, 1.0, 1.4, 2.0, 2.8)
+ITERATIONS = (3, 6, 10, 20)
 TUNING_PAIRS = 4
 """Training pairs on which a candidate's intensity map is fitted while tuning."""
+EXPONENTS = {"sqrt": 2.0, "cbrt": 3.0}
+"""What undoes the transforms whose result is a power of the power."""
+UNTOLD = ("display", "unknown", "grey")
+"""Kinds of values that do not tell what power they stand for."""
 
 
 def fit_deconvolution(
@@ -47,10 +51,14 @@ def fit_deconvolution(
     table = fit_mapped(lambda pair: deconvolved(pair, scale, iterations), train)
     axial, lateral = (scale * side for side in PSF_UM)
     side = "validation" if validation else "training"
-    return Fitted(
-        lambda pair: apply_monotone_map(deconvolved(pair, scale, iterations), table),
+    note = (
         f"FWHM {axial:.0f} × {lateral:.0f} µm (axial × lateral), {iterations} iterations, chosen "
-        f"on {len(judged)} {side} pair{'s' * (len(judged) > 1)}",
+        f"on {len(judged)} {side} pair{'s' * (len(judged) > 1)}"
+    )
+    if any(pair.values in UNTOLD for pair in (*train, *validation)):
+        note += ", the display's values taken for power where a file tells no more"
+    return Fitted(
+        lambda pair: apply_monotone_map(deconvolved(pair, scale, iterations), table), note
     )
 
 
@@ -74,7 +82,8 @@ def sharpened(pair: EvaluationPair, scale: float, iterations: int) -> Grey:
     """
     from skimage.restoration import richardson_lucy
 
-    logged = log_power(pair.fus.values, pair.values)
+    # Up to here a power law was a factor; a convolution needs the power itself.
+    logged = EXPONENTS.get(pair.values, 1.0) * log_power(pair.fus.values, pair.values)
     power = np.exp(logged - logged.max())
     fine = np.maximum(_on_grid(power, native_shape(pair.fus), pair.truth.shape), power.min())
     psf = gaussian_psf(

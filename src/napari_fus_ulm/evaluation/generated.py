@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_fus_ulm.evaluation.methods import Fitted, Method
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
+from napari_fus_ulm.generators import build
 from napari_fus_ulm.generators.checkpoint import BUNDLED, Card, read_card
 from napari_fus_ulm.inference.settings import EnhanceSettings, Mode
 from napari_fus_ulm.pairs.grid import resample
@@ -21,7 +22,7 @@ MODES: tuple[Mode, ...] = ("accurate", "balanced", "detailed")
 def generators(
     weights: Sequence[Path] = (), settings: EnhanceSettings | None = None
 ) -> tuple[Method, ...]:
-    """Every generator in every mode it has.
+    """Every generator in every mode it has: one that has no chance and no steps has only one.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def generators(
     ------
     CheckpointError
         If a weights file has no card that can be read.
+    ValueError
+        If its generator is not known.
     """
     files = [Path(one) for one in weights] or bundled()
     base = settings or EnhanceSettings()
@@ -42,11 +45,13 @@ def generators(
         card = read_card(path)
         name = card.generator if not weights else path.stem
         taken = {method.key for method in found}
-        for mode in MODES:
+        title, modes = _kind(card)
+        for mode in modes:
             key = f"{name}-{mode}"
             if key in taken:
                 key = f"{path.parent.name}-{key}"
-            found.append(_generator(key, card, path, mode, base))
+            words = title if len(modes) == 1 and not weights else key.replace("-", " ")
+            found.append(_generator(key, words, card, path, mode, base))
     return tuple(found)
 
 
@@ -58,12 +63,24 @@ def bundled() -> list[Path]:
     return [path for path in files if path.exists()]
 
 
-def _generator(key: str, card: Card, weights: Path, mode: Mode, base: EnhanceSettings) -> Method:
+def _kind(card: Card) -> tuple[str, tuple[Mode, ...]]:
+    """A generator's title, and the modes in which its pictures differ."""
+    import torch
+
+    # Whether there is chance in it may depend on its arguments; no weights are made for this.
+    with torch.device("meta"):
+        model = build(card.generator, card.config)
+    return model.title, MODES if model.iterative or model.stochastic else MODES[:1]
+
+
+def _generator(
+    key: str, title: str, card: Card, weights: Path, mode: Mode, base: EnhanceSettings
+) -> Method:
     told = card.training.get("data", "what its card does not tell")
     settings = dataclasses.replace(base, generator=card.generator, weights=str(weights), mode=mode)
     return Method(
         key,
-        f"{key.replace('-', ' ')} (generated)",
+        f"{title} (generated)",
         f"The generator {card.generator} in its mode {mode}, weights {weights.name}, trained on "
         f"{told}.",
         lambda train, validation: Fitted(partial(_enhanced, settings, card.pixel_um)),
@@ -75,6 +92,7 @@ def _enhanced(settings: EnhanceSettings, finest_um: float, pair: EvaluationPair)
     """A generator's picture on the pair's grid; a grid finer than its own is interpolated to."""
     from napari_fus_ulm.inference.enhance import enhance
 
-    pixel_um = max(1000.0 * pair.pixel_mm, finest_um)
+    # The pixel that was asked for, not the pair's: that would make another grid of some sections.
+    pixel_um = max(pair.pixel_um, finest_um)
     image = enhance(pair.fus, dataclasses.replace(settings, pixel_um=pixel_um)).image.values
     return np.clip(resample(image, pair.truth.shape), 0.0, 1.0)

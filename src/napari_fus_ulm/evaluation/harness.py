@@ -14,14 +14,14 @@ from functools import lru_cache
 from typing import Literal
 
 from napari_fus_ulm.evaluation.leakage import refuse_copies, refuse_phantoms, refuse_weights
-from napari_fus_ulm.evaluation.methods import Method
+from napari_fus_ulm.evaluation.methods import REFERENCES, Method
 from napari_fus_ulm.evaluation.pairs import PIXEL_UM, EvaluationPair, Grey, load_pair
 from napari_fus_ulm.evaluation.scores import Scores, score
 from napari_fus_ulm.evaluation.tree import DEFAULT_TREE_RULE, TreeRule
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule
 from napari_fus_ulm.pairs.cohort import PairFiles
-from napari_fus_ulm.pairs.splits import Split
+from napari_fus_ulm.pairs.splits import Split, animal_key
 
 Side = Literal["test", "validation"]
 KEPT_PAIRS = 64
@@ -113,12 +113,15 @@ class Evaluation:
         Without their pictures.
     splits : tuple of dict
         Names of the pairs on each side.
+    notes : tuple of str
+        What was left out, and why.
     """
 
     settings: EvaluationSettings
     rows: tuple[Row, ...]
     images: tuple[ImageScored, ...]
     splits: tuple[dict[str, list[str]], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ def evaluate_events(
     ----------
     splits : sequence of Split
     methods : sequence of Method
+        One that needs more training animals than a split has is left out, with a note.
     settings : EvaluationSettings, optional
     load : callable
         Makes an :class:`EvaluationPair` of an entry of a split at a pixel size.
@@ -164,6 +168,7 @@ def evaluate_events(
         If a side is empty or a file cannot be used; the sentence names it.
     """
     chosen = settings or EvaluationSettings()
+    methods, left_out = enough_animals(splits, methods)
     _check(splits, methods, chosen)
     kept = lru_cache(maxsize=KEPT_PAIRS)(lambda files: load(files, chosen.pixel_um))
     total = sum(len(methods) * (1 + len(_judged(split, chosen.side))) for split in splits)
@@ -209,7 +214,7 @@ def evaluate_events(
     yield Progress(done, total, "")
     rows = tuple(Row(m.key, m.title, m.note, tuple(notes[m.key])) for m in methods)
     sides = tuple({s: [f.name for f in files] for s, files in split.sides()} for split in splits)
-    yield Finished(Evaluation(chosen, rows, tuple(images), sides))
+    yield Finished(Evaluation(chosen, rows, tuple(images), sides, left_out))
 
 
 def evaluate(
@@ -224,6 +229,34 @@ def evaluate(
         if isinstance(event, Finished):
             return event.evaluation
     raise ValueError("The evaluation ended without a result.")
+
+
+def enough_animals(
+    splits: Sequence[Split], methods: Sequence[Method]
+) -> tuple[tuple[Method, ...], tuple[str, ...]]:
+    """Methods for which every split has training animals enough, and a sentence on each other.
+
+    Raises
+    ------
+    ValueError
+        If nothing but the ULM itself would be left.
+    """
+    # A split without a training side has its own sentence.
+    sizes = [len({animal_key(pair.animal) for pair in split.train}) for split in splits]
+    least = min((size for size in sizes if size), default=0)
+    kept: list[Method] = []
+    notes: list[str] = []
+    for method in methods:
+        if not method.learns or not least or method.animals <= least:
+            kept.append(method)
+        else:
+            notes.append(
+                f"The row “{method.title}” is left out: it needs {method.animals} training "
+                f"animals, and there {'is' if least == 1 else 'are'} {least}."
+            )
+    if notes and all(method.key in REFERENCES for method in kept):
+        raise ValueError(" ".join(notes))
+    return tuple(kept), tuple(notes)
 
 
 def _judged(split: Split, side: Side) -> tuple[PairFiles, ...]:

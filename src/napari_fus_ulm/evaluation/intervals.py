@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_fus_ulm.pairs.splits import animal_key
+
 RESAMPLES = 5000
 
 
@@ -49,7 +51,7 @@ def summarise(
         One per image; NaN where an image has no value (it is left out). An infinite value makes
         the mean infinite and leaves the rest without a value.
     animals : sequence of str
-        The animal of each image.
+        The animal of each image; upper and lower case count as equal.
     seed : int
     level : float
         Of the interval.
@@ -57,7 +59,7 @@ def summarise(
     pairs = [(v, a) for v, a in zip(values, animals, strict=True) if not math.isnan(v)]
     kept = np.array([value for value, _ in pairs], np.float64)
     owners = [animal for _, animal in pairs]
-    count = len(set(owners))
+    count = len(set(map(animal_key, owners)))
     if not len(kept):
         return Summary(math.nan, math.nan, math.nan, math.nan, 0, 0)
     mean = float(kept.mean())
@@ -76,7 +78,8 @@ def bootstrap(
     level: float = 0.95,
 ) -> tuple[float, float]:
     """Return the percentile interval of the mean, animals resampled; NaN for one animal."""
-    _, owner = np.unique(np.asarray(animals), return_inverse=True)
+    keys = [animal_key(animal) for animal in animals]
+    _, owner = np.unique(np.asarray(keys), return_inverse=True)
     sums = np.bincount(owner, np.asarray(values, np.float64))
     sizes = np.bincount(owner)
     if len(sums) < 2:

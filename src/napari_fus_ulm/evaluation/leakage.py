@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from napari_fus_ulm.evaluation.pairs import EvaluationPair
 from napari_fus_ulm.generators.checkpoint import read_card
-from napari_fus_ulm.pairs.splits import LeakageError, Split, refuse_seen
+from napari_fus_ulm.pairs import splits
+from napari_fus_ulm.pairs.splits import LeakageError, Split, refuse_seen, seen_before
 
 
 def refuse_weights(split: Split, weights: Path, cohort: str) -> None:
@@ -19,6 +19,8 @@ def refuse_weights(split: Split, weights: Path, cohort: str) -> None:
     Raises
     ------
     LeakageError
+    CohortError
+        If a fUS file cannot be read.
     """
     seen = read_card(weights).training.get("animals") or []
     # Phantoms that are simulated when needed have no files that could have been trained on.
@@ -27,7 +29,9 @@ def refuse_weights(split: Split, weights: Path, cohort: str) -> None:
 
 
 def refuse_phantoms(judged: Sequence[EvaluationPair], weights: Path) -> None:
-    """Refuse weights that were trained on the phantoms they would be judged on, told by the seed.
+    """Refuse weights that were trained on the phantoms they would be judged on.
+
+    They are told by their seeds, and by their pixels where the provenance was lost on the way.
 
     Raises
     ------
@@ -35,7 +39,8 @@ def refuse_phantoms(judged: Sequence[EvaluationPair], weights: Path) -> None:
     """
     from napari_fus_ulm.training.seen import phantom_seeds
 
-    known = phantom_seeds(read_card(weights).training)
+    training = read_card(weights).training
+    known, animals = phantom_seeds(training), training.get("animals") or []
     for pair in judged:
         seed = phantom_seed(pair)
         for first, stop in known:
@@ -45,15 +50,16 @@ def refuse_phantoms(judged: Sequence[EvaluationPair], weights: Path) -> None:
                     f"were trained on the seeds {first} to {stop - 1}; judge them on phantoms "
                     "with other seeds."
                 )
+        if animals and (one := seen_before(pair.fus, animals)):
+            raise LeakageError(
+                f"The weights {weights.name} were trained on {pair.name}, there called "
+                f"{one['animal']}; judge them on others."
+            )
 
 
 def phantom_seed(pair: EvaluationPair) -> int | None:
     """Seed of a simulated pair, as its fUS file tells it; None of a recording."""
-    told: Any = pair.fus.attrs.get("provenance")
-    if not isinstance(told, dict) or not told.get("simulated"):
-        return None
-    seed = told.get("seed")
-    return int(seed) if isinstance(seed, int | float) else None
+    return splits.phantom_seed(pair.fus)
 
 
 def refuse_copies(

@@ -18,8 +18,10 @@ from napari_fus_ulm.pairs.prepare import PreparedPair
 Pairs = Sequence[EvaluationPair]
 Picture = Callable[[EvaluationPair], Grey]
 
-INPUT, ULM = "input", "ulm"
-"""Keys of the row that others are compared with, and of the reference itself."""
+INPUT, ULM, SHIFTED = "input", "ulm", "ulm-shifted"
+"""Keys of the row that others are compared with, of the reference, and of it where fUS has it."""
+REFERENCES = (ULM, SHIFTED)
+"""Rows that are made of the answer: no competitors, never the best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Method:
         From the training and the validation pairs to a :class:`Fitted`.
     learns : bool
         Whether it needs training pairs.
+    animals : int
+        Training animals that it needs, where it learns.
     weights : Path or None
         Of a generator: the file whose card says what it has seen.
     """
@@ -63,6 +67,7 @@ class Method:
     note: str
     fit: Callable[[Pairs, Pairs], Fitted]
     learns: bool = False
+    animals: int = 1
     weights: Path | None = None
 
 

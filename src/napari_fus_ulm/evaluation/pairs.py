@@ -43,6 +43,9 @@ class EvaluationPair:
         What the fUS image's numbers were taken for.
     vessels : Vessels or None
         The simulated tree both were made from; phantoms only.
+    pixel_um : float
+        Side of a grid pixel that was asked for; an extent is filled exactly, so that
+        :attr:`pixel_mm` may be a little off.
     """
 
     name: str
@@ -53,6 +56,7 @@ class EvaluationPair:
     truth: Grey
     values: str
     vessels: Vessels | None = None
+    pixel_um: float = PIXEL_UM
 
     @property
     def extent_mm(self) -> tuple[float, float]:
@@ -105,7 +109,7 @@ def make_pair(
     condition = condition_grey(log_power(fus.values, values), native_shape(fus), target)
     spacing = [side / n for side, n in zip(extent_of(fus), target, strict=True)]
     truth = reference_on_grid(ulm, make_scan(condition, spacing=spacing))
-    return EvaluationPair(name, animal, fus, ulm, condition, truth, values, vessels)
+    return EvaluationPair(name, animal, fus, ulm, condition, truth, values, vessels, pixel_um)
 
 
 def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:

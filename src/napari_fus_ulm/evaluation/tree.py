@@ -1,4 +1,4 @@
-"""Pictures judged against the simulated vessels themselves, by segment and calibre.
+"""Pictures judged against the simulated vessels themselves, by vessel and calibre.
 
 A ULM map's black does not prove that there is no vessel; the simulated tree knows. What a picture
 of one plane could show is the part of the tree near that plane, so recall looks for vessels within
@@ -35,7 +35,7 @@ class TreeRule:
     calibre_um : tuple of float
         Edges between the classes of diameter, µm, ascending.
     shortest_um : float
-        A segment of which less than this is visible is not counted as one, µm.
+        A vessel of which less than this is visible is not counted, µm.
     """
 
     slice_um: float = 500.0
@@ -70,11 +70,13 @@ class TreeScores:
     tree_mm, image_mm : float
         Length of the visible tree and of the picture's centrelines.
     tree_mm_by_calibre : tuple of float
-    segment_recall : float
-        Share of the segments (vessels between branchings) of which at least half is shown.
-    segment_recall_by_calibre : tuple of float
-    segments : int
-    segments_by_calibre : tuple of int
+    vessels_found : float
+        Share of the vessels that are found. A vessel of the tree, from where it begins to its
+        end, is found when half of its visible length is; its class is its mean diameter.
+    vessels_found_by_calibre : tuple of float
+    vessels : int
+        That are visible at all.
+    vessels_by_calibre : tuple of int
     calibre_um : tuple of float
         Edges between the classes, µm.
     """
@@ -87,10 +89,10 @@ class TreeScores:
     tree_mm: float
     image_mm: float
     tree_mm_by_calibre: tuple[float, ...]
-    segment_recall: float
-    segment_recall_by_calibre: tuple[float, ...]
-    segments: int
-    segments_by_calibre: tuple[int, ...]
+    vessels_found: float
+    vessels_found_by_calibre: tuple[float, ...]
+    vessels: int
+    vessels_by_calibre: tuple[int, ...]
     calibre_um: tuple[float, ...]
 
     def as_dict(self) -> dict[str, float | None]:
@@ -152,9 +154,9 @@ def tree_scores(
     found_mm = np.bincount(calibre[found], length[found], classes) / 1000.0
     line_mm = length_map(lines)[lines] * pixel_um / 1000.0
     backed = _near_vessels(pixels, vessels, height <= rule.slice_um, rule.tolerance_um)
-    segment_class, segment_found = _segments(vessels, length, visible, found, rule)
-    segments = np.bincount(segment_class, minlength=classes)
-    shown = np.bincount(segment_class[segment_found], minlength=classes)
+    of_class, is_found = _whole_vessels(vessels, length, visible, found, rule)
+    counted = np.bincount(of_class, minlength=classes)
+    shown = np.bincount(of_class[is_found], minlength=classes)
     return TreeScores(
         recall=_ratio(found_mm.sum(), tree_mm.sum()),
         precision=_ratio(line_mm[backed].sum(), line_mm.sum()),
@@ -164,10 +166,10 @@ def tree_scores(
         tree_mm=float(tree_mm.sum()),
         image_mm=float(line_mm.sum()),
         tree_mm_by_calibre=tuple(tree_mm.tolist()),
-        segment_recall=_ratio(shown.sum(), segments.sum()),
-        segment_recall_by_calibre=tuple(map(_ratio, shown, segments)),
-        segments=int(segments.sum()),
-        segments_by_calibre=tuple(segments.tolist()),
+        vessels_found=_ratio(shown.sum(), counted.sum()),
+        vessels_found_by_calibre=tuple(map(_ratio, shown, counted)),
+        vessels=int(counted.sum()),
+        vessels_by_calibre=tuple(counted.tolist()),
         calibre_um=rule.calibre_um,
     )
 
@@ -227,10 +229,10 @@ def _near_vessels(pixels: Floats, vessels: Vessels, chosen: Mask, tolerance_um: 
     return near
 
 
-def _segments(
+def _whole_vessels(
     vessels: Vessels, length: Floats, visible: Mask, found: Mask, rule: TreeRule
 ) -> tuple[npt.NDArray[np.int64], Mask]:
-    """Class of diameter of every visible segment, and whether half of it is shown."""
+    """Class of mean diameter of every visible vessel, and whether half of it is shown."""
     owner, count = vessels.owner, len(vessels.first) - 1
     seen = np.bincount(owner[visible], length[visible], count)
     shown = np.bincount(owner[found], length[found], count)

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from napari_fus_ulm.pairs.cohort import SIDES, PairFiles, survey
+from napari_fus_ulm.pairs.description import read_tree
 from napari_fus_ulm.pairs.prepare import check_same_extent, same_extent
 from napari_fus_ulm.pairs.registration import RELATED, orientation, register
 from napari_fus_ulm.pairs.splits import animal_key, same_images
@@ -89,7 +90,8 @@ def check_cohort(folder: Path) -> Iterator[CheckEvent]:
 
 
 def check_pair(pair: PairFiles) -> Iterator[Finding]:
-    """Look for everything that is wrong with the two images of a pair."""
+    """Look for everything that is wrong with the two images of a pair, and with its vessel tree."""
+    yield from _about_vessels(pair)
     scans: list[xr.DataArray] = []
     broken = False
     for path, modality in ((pair.fus, "fus"), (pair.ulm, "ulm")):
@@ -166,6 +168,20 @@ def _about_copies(pairs: Sequence[PairFiles]) -> Iterator[Finding]:
             pair.name,
             f"{copy} has the same content as {original} of {where}; put the right file there, or "
             "delete the copy.",
+        )
+
+
+def _about_vessels(pair: PairFiles) -> Iterator[Finding]:
+    if pair.vessels is None:
+        return
+    try:
+        read_tree(pair.vessels)
+    except ValueError as error:
+        told = str(error).removesuffix(".")
+        yield _finding(
+            pair,
+            "error",
+            f"{told}: put the right file there, or leave its column “vessels” empty.",
         )
 
 

@@ -149,12 +149,13 @@ def write_pairs_table(folder: Path, pairs: Iterable[PairFiles]) -> Path:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     names: set[str] = set()
+    base = folder.resolve()
     for pair in pairs:
         if pair.name.casefold() in names:
             raise CohortError(f"Two pairs are called {pair.name}; every name must be used once.")
         names.add(pair.name.casefold())
         files = (pair.fus, pair.ulm, pair.vessels)
-        told = (_told_path(folder, path) if path else "" for path in files)
+        told = (_told_path(folder, base, path) if path else "" for path in files)
         writer.writerow([pair.name, pair.animal, pair.split, *told])
     path = folder / TABLE
     folder.mkdir(parents=True, exist_ok=True)
@@ -164,9 +165,11 @@ def write_pairs_table(folder: Path, pairs: Iterable[PairFiles]) -> Path:
     return path
 
 
-def _told_path(folder: Path, path: Path) -> str:
-    """Path as the table tells it: relative where the file lies in the folder."""
-    whole, base = path.resolve(), folder.resolve()
+def _told_path(folder: Path, base: Path, path: Path) -> str:
+    """Path as the table tells it: relative where the file lies in the folder, resolved ``base``."""
+    if path.is_relative_to(folder) and ".." not in (told := path.relative_to(folder)).parts:
+        return told.as_posix()  # nothing is asked of the disk, which for thousands of files is slow
+    whole = path.resolve()
     return (whole.relative_to(base) if whole.is_relative_to(base) else whole).as_posix()
 
 

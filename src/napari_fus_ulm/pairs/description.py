@@ -1,4 +1,4 @@
-"""Writing a cohort: the files of a pair in their places, and what stands beside them."""
+"""The files of a pair in their places, and what stands beside them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.pairs.cohort import DESCRIPTION, CohortError, PairFiles
 
 BIDS_VERSION = "1.10.0"
+TREE = ("points", "radii", "speed", "first")
+"""Arrays in the file of a simulated vessel tree."""
 
 _README = """\
 {name}
@@ -74,6 +78,54 @@ def write_pair(
         paths[kind].parent.mkdir(parents=True, exist_ok=True)
         write(paths[kind], scan)
     return PairFiles(name, animal, paths["pwd"], paths["ulm"], split)
+
+
+def read_tree(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read the arrays of a simulated vessel tree, see :data:`TREE`.
+
+    They are those of :class:`napari_fus_ulm.phantom.vessels.Vessels`.
+
+    Raises
+    ------
+    ValueError
+        If the file is none; the sentence names it.
+    """
+    wrong = f"{path} is not a vessel tree: "
+    expected = f"; {', '.join(TREE)} in a NumPy .npz file were expected."
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            lacking = [name for name in TREE if name not in found]
+            tree = {name: found[name] for name in TREE if name not in lacking}
+    except FileNotFoundError as error:
+        raise ValueError(f"{wrong}there is no such file.") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        # NumPy raises anything at all on a damaged file, and recommends to unpickle it.
+        raise ValueError(f"{wrong}it cannot be read{expected}") from error
+    if lacking:
+        raise ValueError(f"{wrong}it lacks {', '.join(lacking)}{expected}")
+    if not _fits(**tree):
+        raise ValueError(f"{wrong}its arrays do not fit together{expected}")
+    return tree
+
+
+def _fits(
+    points: npt.NDArray[Any],
+    radii: npt.NDArray[Any],
+    speed: npt.NDArray[Any],
+    first: npt.NDArray[Any],
+) -> bool:
+    """Whether the arrays of a tree have the kinds and lengths of one, without NaN."""
+    count = len(points) if points.ndim else 0
+    shapes = [one.shape for one in (points, radii, speed)]
+    if shapes != [(count, 3), (count,), (count,)] or first.ndim != 1 or not len(first):
+        return False
+    if any(one.dtype.kind not in "fiu" for one in (points, radii, speed)):
+        return False
+    whole = first.dtype.kind in "iu" and first[0] == 0 and first[-1] == count
+    finite = all(np.isfinite(one).all() for one in (points, radii, speed))
+    return bool(whole and finite and (np.diff(first.astype(np.int64)) >= 0).all())
 
 
 def pair_name(animal: str, plane: int | None) -> str:

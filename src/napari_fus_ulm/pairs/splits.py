@@ -6,15 +6,25 @@ one side. What breaks this rule is refused, not warned about.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from napari_fus_ulm.pairs.cohort import SIDES, CohortError, PairFiles, fingerprint
+from napari_fus_ulm.pairs.cohort import (
+    HASH_DIGITS,
+    SIDES,
+    CohortError,
+    PairFiles,
+    fingerprint,
+)
+from napari_fus_ulm.scan import ScanError
 
 
 class LeakageError(ValueError):
@@ -157,25 +167,75 @@ def _scaled(sizes: Sequence[int], animals: int) -> tuple[int, ...]:
 # ---------------------------------------------------------------- what weights have seen
 
 
-def seen_animals(pairs: Iterable[PairFiles], cohort: str) -> list[dict[str, str]]:
-    """Return what a card keeps of the pairs trained on: cohort, animal, hash of the fUS file."""
+def pixel_fingerprint(scan: xr.DataArray) -> str:
+    """Return the first 16 digits of the SHA-256 of an image's shape and float32 values.
+
+    Unlike a hash of the file, it survives another file format.
+    """
+    values = np.ascontiguousarray(scan.squeeze().values, dtype="<f4")
+    hashed = hashlib.sha256(repr(values.shape).encode())
+    hashed.update(values.tobytes())
+    return hashed.hexdigest()[:HASH_DIGITS]
+
+
+def is_simulated(scan: xr.DataArray) -> bool:
+    """Whether an image's provenance says that it was simulated."""
+    told: Any = scan.attrs.get("provenance")
+    return isinstance(told, dict) and bool(told.get("simulated"))
+
+
+def phantom_seed(scan: xr.DataArray) -> int | None:
+    """Seed of a simulated animal, as its image's provenance tells it; None of a recording."""
+    seed = scan.attrs["provenance"].get("seed") if is_simulated(scan) else None
+    return int(seed) if isinstance(seed, int | float) else None
+
+
+def seen_animals(pairs: Iterable[PairFiles], cohort: str) -> list[dict[str, Any]]:
+    """Return what a card keeps of the pairs trained on.
+
+    Each has ``cohort``, ``animal`` and ``fus_pixels``, see :func:`pixel_fingerprint`; a simulated
+    one also ``simulated`` and, where it is told, ``phantom_seed``.
+
+    Raises
+    ------
+    CohortError
+        If a fUS file cannot be read.
+    """
     return [
-        {"cohort": cohort, "animal": pair.animal, "fus_sha256": fingerprint(pair.fus)}
-        for pair in pairs
+        {"cohort": cohort, "animal": pair.animal, **_kept_of(_read_fus(pair.fus))} for pair in pairs
     ]
+
+
+def _kept_of(fus: xr.DataArray) -> dict[str, Any]:
+    kept: dict[str, Any] = {"fus_pixels": pixel_fingerprint(fus)}
+    if is_simulated(fus):
+        kept["simulated"] = True
+        if (seed := phantom_seed(fus)) is not None:
+            kept["phantom_seed"] = seed
+    return kept
+
+
+def _read_fus(path: Path) -> xr.DataArray:
+    from napari_fus_ulm.io import read_one
+
+    try:
+        return read_one(path, modality="fus")
+    except ScanError as error:
+        raise CohortError(f"{path}: {error}") from error
 
 
 def refuse_seen(
     split: Split,
-    seen: Iterable[Mapping[str, str]],
+    seen: Iterable[Mapping[str, Any]],
     weights_name: str,
     *,
     cohort: str = "",
 ) -> None:
     """Refuse weights that were trained on an animal of the validation or test side.
 
-    Animals are told by the content of their fUS files, so renaming does not hide one; and by
-    their names where the cohort's name is equal too, since two laboratories both have a sub-01.
+    Animals are told by the pixels of their fUS images, so neither another name nor another format
+    hides one; simulated ones also by their seed; and by their names where the cohort's name is
+    equal too, since two laboratories both have a sub-01.
 
     Parameters
     ----------
@@ -191,22 +251,42 @@ def refuse_seen(
     ------
     LeakageError
         If there is one.
+    CohortError
+        If a fUS file cannot be read.
     """
     known = tuple(seen)
-    files = {one["fus_sha256"]: one for one in known if one.get("fus_sha256")}
     animals = {animal_key(one["animal"]) for one in known if one.get("cohort", "") == cohort}
     for side, pairs in split.sides()[1:]:
         for pair in pairs:
             if animal_key(pair.animal) in animals:
                 told = f"the animal {pair.animal} of the {side} side"
-            elif known and (one := files.get(fingerprint(pair.fus))):
-                told = f"the image {pair.fus.name} of the {side} side, there called {one['animal']}"
+            elif known and (one := seen_before(_read_fus(pair.fus), known)):
+                told = (
+                    f"the image {pair.fus.name} of the {side} side, or another of the same "
+                    f"phantom, there called {one['animal']}"
+                    if "phantom_seed" in one
+                    else f"the image {pair.fus.name} of the {side} side, there called "
+                    f"{one['animal']}"
+                )
             else:
                 continue
             raise LeakageError(
                 f"The weights {weights_name} were trained on {told}, so their numbers would mean "
                 "nothing; train without it, or choose other weights or another split."
             )
+
+
+def seen_before(fus: xr.DataArray, seen: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return what :func:`seen_animals` kept of an image or its phantom; None if nothing.
+
+    An image with equal pixels comes before another one of the same phantom.
+    """
+    known, own = tuple(seen), _kept_of(fus)
+    for key in ("fus_pixels", "phantom_seed"):
+        for one in known:
+            if key in own and one.get(key) == own[key]:
+                return one
+    return None
 
 
 def same_images(pairs: Iterable[PairFiles]) -> list[tuple[PairFiles, Path, PairFiles, Path]]:

@@ -52,7 +52,7 @@ def bubble_counts(
     start = vessels.first[:-1]
     flow = vessels.radii[start] ** 2 * vessels.speed[start] / (10.0**2 * 5.0)
     flow = params.bubbles * flow * np.exp(rng.normal(0.0, 0.5, len(flow)))
-    weight = np.maximum(1.0, flow / MOST_TRACKS)
+    weight = np.maximum(1.0, np.round(flow / MOST_TRACKS))
     length = counts * STEP
     vessel, begin, end = _stretches(rng, vessels, flow / weight, length)
     long_enough = end - begin >= np.minimum(SHORTEST_TRACK, 0.8 * length[vessel])
@@ -141,9 +141,7 @@ def _draw(
     pixel = row * shape[1] + column
     # Sorted by track already, so that equal pairs are found quickly.
     once = np.unique(track[seen] * size + pixel[seen])
-    counted = np.bincount(
-        once % size, weights=np.round(weight)[vessel[once // size]], minlength=size
-    )
+    counted = np.bincount(once % size, weights=weight[vessel[once // size]], minlength=size)
     return counted.reshape(shape).astype(np.float32)
 
 

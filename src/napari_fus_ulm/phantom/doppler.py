@@ -52,7 +52,7 @@ def power_doppler(
 
     coarse = _sample(signal, params)
     coarse *= _gamma_field(rng, coarse.shape, params.effective_frames)
-    rows = (np.arange(coarse.shape[0]) + 0.5) * params.fus_pixel_um[0] / 1000.0
+    rows = (np.arange(coarse.shape[0]) + 0.5) * fus_grid(params)[1][0] / 1000.0
     floor = mean * 10 ** (0.1 * (params.noise_db_mm * rows - params.noise_db))
     coarse += floor[:, None] * _gamma_field(rng, coarse.shape, params.effective_frames)
     return np.asarray(coarse / coarse.mean(), dtype=np.float32)
@@ -101,8 +101,8 @@ def _capillary_bed(
     density = np.where(below > 0, brain, 0.04)
     density *= 1.0 + rng.uniform(0.1, 0.7) * np.exp(-(((below - 0.7) / 0.7) ** 2))
     density *= np.where(a.in_callosum(xx, yy), rng.uniform(0.35, 0.7), 1.0)
-    texture = 0.6 * np.log(tissue.density(xx, yy))
-    for scale, strength in ((100.0, 0.12), (300.0, 0.16), (900.0, 0.2)):
+    texture = 0.5 * np.log(tissue.density(xx, yy))
+    for scale, strength in ((100.0, 0.12), (300.0, 0.25), (900.0, 0.4)):
         field = gaussian_filter(rng.normal(size=density.shape), scale / GRID, mode="wrap")
         texture += strength * field / field.std()
     return gaussian_filter(density, 60.0 / GRID) * np.exp(texture)
@@ -130,13 +130,18 @@ def _blur_with_depth(image: Array, p: PhantomParams, y: Array) -> Array:
     return np.asarray(sum(s * b for s, b in zip(shares, blurred, strict=True)))
 
 
+def fus_grid(p: PhantomParams) -> tuple[tuple[int, int], tuple[float, float]]:
+    """Shape of the image and size of its pixels in µm: about those asked for, filling the field."""
+    extent = [10.0 * round(100.0 * side) for side in (p.depth_mm, p.width_mm)]
+    rows, columns = (round(e / pixel) for e, pixel in zip(extent, p.fus_pixel_um, strict=True))
+    return (rows, columns), (extent[0] / rows, extent[1] / columns)
+
+
 def _sample(image: Array, p: PhantomParams) -> Array:
-    shape = (
-        round(p.depth_mm * 1000 / p.fus_pixel_um[0]),
-        round(p.width_mm * 1000 / p.fus_pixel_um[1]),
+    shape, step = fus_grid(p)
+    rows, columns = (
+        (np.arange(n) + 0.5) * s / GRID - 0.5 for n, s in zip(shape, step, strict=True)
     )
-    rows = (np.arange(shape[0]) + 0.5) * p.fus_pixel_um[0] / GRID - 0.5
-    columns = (np.arange(shape[1]) + 0.5) * p.fus_pixel_um[1] / GRID - 0.5
     grid = np.meshgrid(rows, columns, indexing="ij")
     return np.asarray(map_coordinates(image, grid, order=1, mode="nearest"))
 

@@ -62,7 +62,7 @@ class PhantomParams:
     clutter_speed_mm_s : float
         Axial speed at which the clutter filter lets half of the power pass.
     attenuation_db_mm : float
-        Round-trip loss that gain compensation leaves.
+        Round-trip loss that gain compensation leaves; negative where it does too much.
     effective_frames : float
         Independent frames averaged: speckle has a coefficient of variation of 1/√n.
     noise_db : float
@@ -90,8 +90,8 @@ class PhantomParams:
     curvature: float = 1.0
     front_to_back: float = 0.6
     penetrator_spacing_um: float = 165.0
-    arbors_per_mm2: float = 1.3
-    fine_per_mm2: float = 2.0
+    arbors_per_mm2: float = 1.15
+    fine_per_mm2: float = 1.8
     asymmetry: float = 0.1
     bubbles: float = 58.0
     localisation_um: float = 7.0
@@ -102,7 +102,7 @@ class PhantomParams:
     psf_um: tuple[float, float] = (110.0, 140.0)
     psf_growth_per_mm: float = 0.06
     background: float = 0.7
-    haematocrit_sd: float = 0.7
+    haematocrit_sd: float = 0.8
     clutter_speed_mm_s: float = 1.5
     attenuation_db_mm: float = 0.5
     effective_frames: float = 250.0
@@ -148,9 +148,9 @@ class PhantomParams:
             fus_pixel_um=(float(rng.uniform(95, 110)), lateral),
             psf_um=(float(rng.uniform(100, 135)), float(rng.uniform(125, 170))),
             background=float(rng.uniform(0.55, 0.85)),
-            haematocrit_sd=float(rng.uniform(0.5, 0.9)),
+            haematocrit_sd=float(rng.uniform(0.6, 1.0)),
             clutter_speed_mm_s=float(rng.uniform(0.8, 2.4)),
-            attenuation_db_mm=float(rng.uniform(0.0, 0.7)),
+            attenuation_db_mm=float(rng.uniform(-0.6, 0.8)),
             effective_frames=around(self.effective_frames, 0.6),
             noise_db=float(rng.uniform(12.0, 24.0)),
             noise_db_mm=float(rng.uniform(0.3, 1.5)),

@@ -8,6 +8,7 @@ processes there are. A plane is complete when its vessel tree, the last of its f
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -28,6 +29,8 @@ STUDY_SIDES = (("train", 29), ("validation", 1), ("test", 5))
 """The study's split by animal, in the order of the animals. They are drawn independently of each
 other, so their order is as good as a lot."""
 STUDY_ANIMALS = sum(number for _, number in STUDY_SIDES)
+TABLE_ANIMALS, TABLE_SECONDS = 20, 10.0
+"""``pairs.csv`` is brought up to date after so many animals, or so much time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +108,7 @@ def study_settings(*, planes: int = 1, suffix: str = ".nii.gz") -> PopulationSet
 
 @dataclass(frozen=True, slots=True)
 class PlanesReady:
-    """``done`` of ``total`` planes are complete and stand in ``pairs.csv``."""
+    """``done`` of ``total`` planes are complete."""
 
     done: int
     total: int
@@ -116,9 +119,10 @@ def simulate_population(
 ) -> Generator[PlanesReady, None, None]:
     """Simulate a population into a cohort's folder, going on where an earlier run stopped.
 
-    Planes that are complete are not written again. ``pairs.csv`` is brought up to date after every
-    animal, and lists exactly the complete planes also when the iteration is stopped; that
-    waits for the planes in progress.
+    Planes that are complete are not written again, whether the table lists them or not.
+    ``pairs.csv`` is brought up to date now and then, see :data:`TABLE_ANIMALS`, and lists exactly
+    the complete planes at the end, also when the iteration is stopped; that waits for the planes in
+    progress.
 
     Parameters
     ----------
@@ -147,24 +151,30 @@ def simulate_population(
     listed = max(settings.animals, before)
     total = settings.animals * settings.planes
 
-    def take_stock() -> PlanesReady:
-        pairs = complete_pairs(folder, settings, listed)
-        write_pairs_table(folder, pairs)
-        wanted = {animal_name(number) for number in range(settings.animals)}
-        return PlanesReady(sum(pair.animal in wanted for pair in pairs), total)
+    def write_table() -> None:
+        write_pairs_table(folder, complete_pairs(folder, settings, listed))
 
     _describe(folder, settings, listed)
-    todo = [n for n in range(settings.animals) if _missing(folder, settings, n)]
-    yield take_stock()
-    if not todo:
+    write_table()
+    there = [len(_planes_there(folder, settings, n)) for n in range(settings.animals)]
+    done = sum(there)
+    yield PlanesReady(done, total)
+    tasks = [(folder, settings, n) for n, planes in enumerate(there) if planes < settings.planes]
+    if not tasks:
         return
-    tasks = [(folder, settings, number) for number in todo]
+    unlisted, listed_at = 0, time.monotonic()
     try:
         with closing(in_processes(_write_animal, tasks, workers=workers)) as written:
-            for _ in written:
-                yield take_stock()
+            for number in written:
+                done += len(_planes_there(folder, settings, number)) - there[number]
+                unlisted += 1
+                # Not after every animal: of thousands, the whole table is long.
+                if unlisted >= TABLE_ANIMALS or time.monotonic() - listed_at >= TABLE_SECONDS:
+                    write_table()
+                    unlisted, listed_at = 0, time.monotonic()
+                yield PlanesReady(done, total)
     finally:
-        take_stock()
+        write_table()
         _describe(folder, settings, listed)
 
 
@@ -199,10 +209,6 @@ def _is_there(pair: PairFiles) -> bool:
 
 def _plane_in_names(settings: PopulationSettings, plane: int) -> int | None:
     return plane + 1 if settings.planes > 1 else None
-
-
-def _missing(folder: Path, settings: PopulationSettings, number: int) -> bool:
-    return len(_planes_there(folder, settings, number)) < settings.planes
 
 
 def _planes_there(folder: Path, settings: PopulationSettings, number: int) -> set[int]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from napari_fus_ulm.pairs.description import read_tree
 from napari_fus_ulm.phantom.vessels import Vessels
-
-FIELDS = ("points", "radii", "speed", "first")
 
 
 def write_vessels(path: Path, vessels: Vessels) -> Path:
@@ -36,14 +34,6 @@ def read_vessels(path: Path) -> Vessels:
     ValueError
         If the file is none; the sentence names it.
     """
-    try:
-        with np.load(path, allow_pickle=False) as found:
-            points, radii, speed, first = (found[name] for name in FIELDS)
-    except (OSError, EOFError, TypeError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} is not a vessel tree: {', '.join(FIELDS)} in a NumPy .npz file were expected "
-            f"({error})."
-        ) from error
-    return Vessels(
-        points.astype(np.float64), radii.astype(np.float64), speed.astype(np.float64), first
-    )
+    tree = read_tree(path)
+    points, radii, speed = (tree[name].astype(np.float64) for name in ("points", "radii", "speed"))
+    return Vessels(points, radii, speed, tree["first"].astype(np.int64))

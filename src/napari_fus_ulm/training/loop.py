@@ -131,7 +131,7 @@ def _steps(
     folder: Path,
     pairs: _Pairs,
     run: Run,
-    seen: dict[str, list[Any]],
+    seen: dict[str, Any],
 ) -> Iterator[TrainEvent]:
     started, first = time.monotonic() - run.seconds, run.step
     saved_at, begun = time.monotonic(), time.monotonic()
@@ -215,7 +215,7 @@ def _save_weights(
     folder: Path,
     run: Run,
     pairs: list[PreparedPair],
-    seen: dict[str, list[Any]],
+    seen: dict[str, Any],
 ) -> None:
     half = {name: tensor.half() for name, tensor in run.average.state_dict().items()}
     write_tensors(folder / WEIGHTS, half)
@@ -230,7 +230,6 @@ def _save_weights(
         pixel_um=settings.pixel_um,
         training={
             "data": source,
-            "phantom_trained": settings.pairs is None,
             "cohort": None if settings.pairs is None else cohort_name(Path(settings.pairs)),
             **seen,
             "settings": dataclasses.asdict(settings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from napari_fus_ulm.training import data
 from napari_fus_ulm.training.settings import SEED_BLOCK, TrainSettings
 
 
-def memory(settings: TrainSettings, init: Path | None, own: Path | None) -> dict[str, list[Any]]:
+def memory(settings: TrainSettings, init: Path | None, own: Path | None) -> dict[str, Any]:
     """What a run's weights will have seen: what those they begin with have, then their own.
 
     Parameters
@@ -26,9 +27,15 @@ def memory(settings: TrainSettings, init: Path | None, own: Path | None) -> dict
     Returns
     -------
     dict
-        ``animals`` of cohorts, and ``phantom_seeds`` as first and last + 1 seed: evaluation refuses
-        to judge the weights on these. ``began_with``: the earlier runs, each with its data, patches
-        and minutes.
+        ``animals`` of cohorts, and ``phantom_seeds`` as first and last + 1 seed, also of simulated
+        animals in a cohort: evaluation refuses to judge the weights on these. ``phantom_trained``:
+        whether any image that this run learns from is simulated. ``began_with``: the earlier runs,
+        each with its data, patches and minutes.
+
+    Raises
+    ------
+    CohortError
+        If a fUS file cannot be read.
     """
     before = own or init
     training = read_card(before).training if before else {}
@@ -39,10 +46,32 @@ def memory(settings: TrainSettings, init: Path | None, own: Path | None) -> dict
     if settings.pairs is None:
         first = settings.seed * SEED_BLOCK
         seeds.append([first, first + settings.phantoms])
+        simulated = True
     else:
         cohort = Path(settings.pairs)
-        animals += seen_animals(data.training_files(cohort), cohort_name(cohort))
-    return {"animals": _once(animals), "phantom_seeds": _once(seeds), "began_with": earlier}
+        seen = seen_animals(data.training_files(cohort), cohort_name(cohort))
+        seeds += [
+            [one["phantom_seed"], one["phantom_seed"] + 1] for one in seen if "phantom_seed" in one
+        ]
+        simulated = any(one.get("simulated") for one in seen)
+        animals += seen
+    return {
+        "animals": _once(animals),
+        "phantom_seeds": _merged(seeds),
+        "phantom_trained": simulated,
+        "began_with": earlier,
+    }
+
+
+def _merged(ranges: list[list[int]]) -> list[list[int]]:
+    """Ranges of seeds in ascending order, those that touch or overlap as one."""
+    merged: list[list[int]] = []
+    for first, stop in sorted(ranges):
+        if merged and first <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], stop)
+        else:
+            merged.append([first, stop])
+    return merged
 
 
 def phantom_seeds(training: dict[str, Any]) -> list[list[int]]:
@@ -57,4 +86,4 @@ def phantom_seeds(training: dict[str, Any]) -> list[list[int]]:
 
 
 def _once(items: list[Any]) -> list[Any]:
-    return [one for n, one in enumerate(items) if one not in items[:n]]
+    return list({json.dumps(one, sort_keys=True): one for one in items}.values())

@@ -1,0 +1,81 @@
+"""An evaluation as CSV for spreadsheets and as JSON for programs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import math
+from typing import Any
+
+from napari_fus_ulm.evaluation.columns import difference_of, summary_of
+from napari_fus_ulm.evaluation.harness import Evaluation
+from napari_fus_ulm.evaluation.intervals import Summary
+from napari_fus_ulm.evaluation.methods import INPUT
+
+FIRST = ("split", "method", "image", "animal", "seconds")
+
+
+def csv_table(evaluation: Evaluation) -> str:
+    """One line per split, method and image; one column per measure, every digit.
+
+    The columns are :data:`FIRST` and the names of :meth:`Scores.as_dict`; ``tree_`` marks what is
+    judged against the simulated tree. A measure without a value is empty.
+    """
+    names = list(dict.fromkeys(n for one in evaluation.images for n in one.scores.as_dict()))
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*FIRST, *names])
+    for one in evaluation.images:
+        found = one.scores.as_dict()
+        cells = ["" if found.get(name) is None else found[name] for name in names]
+        seconds = f"{one.seconds:.3f}"
+        writer.writerow([one.split, one.method, one.image, one.animal, seconds, *cells])
+    return buffer.getvalue()
+
+
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything, ready for JSON: settings, versions, splits, rows with summaries, images."""
+    names = list(dict.fromkeys(n for one in evaluation.images for n in one.scores.as_dict()))
+    has_input = any(row.key == INPUT for row in evaluation.rows)
+    rows: dict[str, Any] = {}
+    for row in evaluation.rows:
+        rows[row.key] = {
+            "title": row.title,
+            "note": row.note,
+            "chosen": list(row.chosen),
+            "summary": {name: _plain(summary_of(evaluation, row, name)) for name in names},
+        }
+        if has_input and row.key != INPUT:
+            rows[row.key]["difference_to_input"] = {
+                name: _plain(difference_of(evaluation, row, name)) for name in names
+            }
+    return {
+        "versions": versions(),
+        "settings": dataclasses.asdict(evaluation.settings),
+        "splits": list(evaluation.splits),
+        "notes": list(evaluation.notes),
+        "rows": rows,
+        "images": [
+            {
+                **{name: getattr(one, name) for name in FIRST},
+                **one.scores.as_dict(),
+            }
+            for one in evaluation.images
+        ],
+    }
+
+
+def _plain(one: Summary) -> dict[str, float | int | None]:
+    found: dict[str, float | int] = dataclasses.asdict(one)
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}
+
+
+def versions() -> dict[str, str]:
+    """Versions that the numbers depend on."""
+    from importlib.metadata import version
+
+    from napari_fus_ulm import __version__
+
+    packages = ("numpy", "scipy", "scikit-image", "torch", "lpips")
+    return {"napari-fus-ulm": __version__, **{name: version(name) for name in packages}}
