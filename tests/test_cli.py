@@ -26,7 +26,7 @@ from napari_fus_ulm.phantom import PhantomPair, PhantomParams, simulate_pair
 from napari_fus_ulm.phantom.files import write_phantom
 from napari_fus_ulm.phantom.population import PopulationSettings, simulate_population
 from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
-from napari_fus_ulm.training import loop
+from napari_fus_ulm.training import run as training_run
 from napari_fus_ulm.training.settings import TEST_SEED
 
 SMALL = PhantomParams(width_mm=2.4, depth_mm=2.4, fus_pixel_um=(100.0, 100.0))
@@ -300,7 +300,7 @@ def test_training_on_a_simulated_folder_ends_in_weights_that_enhance(
     fus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        loop, "build", lambda *_: ConditionalDiffusion(widths=(8, 8, 8), blocks=(1, 1, 1))
+        training_run, "build", lambda *_: ConditionalDiffusion(widths=(8, 8, 8), blocks=(1, 1, 1))
     )
     settings = PopulationSettings(animals=2, suffix=".npy", params=SMALL, vary=False)
     *_, last = simulate_population(tmp_path / "pairs", settings, workers=1)

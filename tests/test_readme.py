@@ -55,7 +55,13 @@ def test_what_the_python_example_imports_exists(readme: str) -> None:
 
 def test_the_commands_and_options_exist(readme: str) -> None:
     lines = re.findall(r"^napari-fus-ulm (\w+)(.*)$", readme, flags=re.MULTILINE)
-    assert {command for command, _ in lines} == {"enhance", "evaluate", "info"}
+    assert {command for command, _ in lines} == {
+        "enhance",
+        "evaluate",
+        "info",
+        "pairs",
+        "train",
+    }
     command = str(Path(sys.executable).with_name("napari-fus-ulm"))
     for name, arguments in lines:
         done = subprocess.run(

@@ -98,7 +98,7 @@ def test_what_is_made_of_the_answer_is_no_competitor(evaluation: Evaluation) -> 
     told = markdown(both)
     assert "| model | **0.0100** ± 0.0000 |" in told
     assert "- Left out." in told
-    assert "the level that a perfect answer can reach here" in told
+    assert "what a sharp and perfect answer scores here" in told
     assert as_json(both)["notes"] == ["Left out."]
 
 

@@ -130,7 +130,10 @@ def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:
         current = files.ulm
         ulm = read_one(files.ulm, modality="ulm").squeeze(drop=True)
         _check_reference(ulm)
-        vessels = read_vessels(files.vessels) if files.vessels else None
+        vessels = None
+        if files.vessels:
+            current = files.vessels
+            vessels = read_vessels(files.vessels)
         return make_pair(files.name, files.animal, fus, ulm, pixel_um=pixel_um, vessels=vessels)
     except ValueError as error:
         told = str(error)

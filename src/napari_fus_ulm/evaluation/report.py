@@ -191,7 +191,7 @@ def _number(value: float, digits: int, *, sign: bool = False) -> str:
 
 SCALE = {
     ULM: "the ULM itself (what ULM shows of the tree)",
-    SHIFTED: "the ULM where fUS has it (the level that a perfect answer can reach here)",
+    SHIFTED: "the ULM where fUS has it (what a sharp and perfect answer scores here)",
     "other": "another animal's ULM (chance)",
 }
 """Rows that give the others their scale, and what they stand for."""

@@ -361,8 +361,8 @@ def words(scan: xr.DataArray) -> str:
     if not scan.attrs.get("generated"):
         kind = {"fus": "functional ultrasound", "ulm": "ULM"}.get(scan.attrs["modality"], "image")
         return f"{kind}, written by napari-fus-ulm"
-    trained = json.dumps(plain(scan.attrs.get("provenance", {}))).lower()
-    by = "phantom-trained model" if "phantom" in trained else "model"
+    told = json.dumps(plain(scan.attrs.get("provenance", {})))
+    by = "phantom-trained model" if '"phantom_trained": true' in told else "model"
     return f"generated image (not a measurement), made by a {by} with napari-fus-ulm"
 
 
