@@ -26,7 +26,7 @@ NOTES = (
     "Trained on {sections} simulated coronal rodent sections only; it has seen no recording. "
     "Known failures: small vessels that power Doppler does not show are missed or invented, above "
     "all in Detailed; single vessels of dense tissue are not resolved; parts of an image without "
-    "signal may fill with faint vessels. Not for diagnosis."
+    "signal may fill with faint vessels. {note}Not for diagnosis."
 )
 
 
@@ -35,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--phantoms", type=int, default=10)
+    parser.add_argument("--note", default="", help="What else the card shall say of this run.")
     options = parser.parse_args()
     source = options.run / WEIGHTS
     card = read_card(source)
@@ -51,7 +52,8 @@ def main() -> None:
     )
     target = BUNDLED / f"{card.generator}.safetensors"
     shutil.copyfile(source, target)
-    notes = NOTES.format(sections=settings["phantoms"])
+    note = f"{options.note.strip()} " if options.note else ""
+    notes = NOTES.format(sections=settings["phantoms"], note=note)
     card = dataclasses.replace(card, notes=notes, metrics={})
     write_card(target, card)
     metrics: dict[str, object] = {
