@@ -20,7 +20,7 @@ from napari_fus_ulm.evaluation.harness import (
 )
 from napari_fus_ulm.evaluation.methods import Fitted, Method
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, load_pair
-from napari_fus_ulm.generators.checkpoint import BUNDLED, read_card
+from napari_fus_ulm.generators.checkpoint import BUNDLED
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.pairs.cohort import read_cohort
@@ -31,7 +31,6 @@ from napari_fus_ulm.pairs.splits import (
     pixel_fingerprint,
     split_of,
 )
-from napari_fus_ulm.training.settings import SEED_BLOCK
 
 INPUT_ONLY = baselines()[:1]
 
@@ -170,11 +169,9 @@ def test_weights_that_were_trained_on_these_phantoms_are_refused(
     pair = load_pair(split.test[0])
     seed = leakage.phantom_seed(pair)
     assert seed is not None
-    run, first = divmod(seed, SEED_BLOCK)
-    settings = read_card(weights).training["settings"]
-    taught(weights, settings=settings | {"seed": run, "phantoms": first})
+    taught(weights, phantom_seeds=[[seed - 5, seed]])
     leakage.refuse_phantoms([pair], weights)  # the one before was the last
-    taught(weights, settings=settings | {"seed": run, "phantoms": first + 1})
+    taught(weights, phantom_seeds=[[0, 1], [seed - 5, seed + 1]])
     with pytest.raises(LeakageError, match=f"sub-05 is the phantom of seed {seed}"):
         evaluate([split], generators([weights])[:1])
 

@@ -127,7 +127,7 @@ def test_what_cannot_be_written_is_said(tmp_path: Path):
 
 
 def test_a_generated_image_says_so_in_every_file(tmp_path: Path):
-    scan = a_scan(generated=True, provenance={"trained_on": "phantoms, seeds 0-999"})
+    scan = a_scan(generated=True, provenance={"weights": {"phantom_trained": True}})
     import nibabel
     import tifffile
 
@@ -276,3 +276,10 @@ def test_importing_io_is_light():
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert io.__all__
+
+
+def test_weights_that_saw_no_phantom_are_not_called_phantom_trained(tmp_path: Path):
+    scan = a_scan(generated=True, provenance={"phantom_trained": False})
+    told = json.loads(write(tmp_path / "a.npy", scan).with_name("a.npy.json").read_text())
+    assert "generated" in told["Description"]
+    assert "phantom" not in told["Description"]
