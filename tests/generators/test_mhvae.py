@@ -10,8 +10,9 @@ import torch.nn.functional as F
 
 from napari_fus_ulm.generators.base import PatchBatch
 from napari_fus_ulm.generators.gaussians import divergence, drawn_noise
-from napari_fus_ulm.generators.mhvae import MHVAE, PRESETS, _padded
+from napari_fus_ulm.generators.mhvae import MHVAE, PRESETS
 from napari_fus_ulm.generators.mhvae_layers import Encoder, InstanceNorm
+from napari_fus_ulm.generators.padding import pad_to_multiple
 
 TINY = {"widths": (8, 12, 16), "latents": (4, 6, 8), "expansion": 2, "head_blocks": 1}
 Make = Callable[..., MHVAE]
@@ -234,10 +235,10 @@ def test_any_size_will_do(shape: tuple[int, int]) -> None:
 
 def test_padding_reflects_as_often_as_it_must() -> None:
     row = torch.arange(3.0)[None, None, None, :]
-    found = _padded(row, 8)
+    found = pad_to_multiple(row, 8)
     assert found.shape == (1, 1, 8, 8)
     assert found[0, 0, 5].tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
-    assert _padded(found, 8) is found
+    assert pad_to_multiple(found, 8) is found
 
 
 def test_a_multiple_is_not_padded(tiny: Make) -> None:

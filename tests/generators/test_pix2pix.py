@@ -8,13 +8,13 @@ import torch
 
 from napari_fus_ulm.generators.adversarial import PatchCritic, receptive_field
 from napari_fus_ulm.generators.base import PatchBatch
+from napari_fus_ulm.generators.padding import pad_to_multiple
 from napari_fus_ulm.generators.pix2pix import (
     WIDTHS,
     Pix2Pix,
     Pix2PixUNet,
     Preset,
     dropout_of,
-    pad_to_multiple,
     random_dropout,
 )
 

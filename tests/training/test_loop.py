@@ -224,7 +224,7 @@ def test_the_loss_falls(settings: TrainSettings, tmp_path: Path) -> None:
         if isinstance(event, StepDone)
     ]
     # Single patches with much in them throw a mean.
-    assert np.median(losses[-20:]) < 0.95 * np.median(losses[:10])
+    assert np.median(losses[-20:]) < 0.9 * np.median(losses[:10])
 
 
 def test_the_learning_rate_warms_up_stays_and_falls() -> None:

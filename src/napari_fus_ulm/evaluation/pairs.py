@@ -12,8 +12,8 @@ import xarray as xr
 from napari_fus_ulm.pairs.grid import grid_shape
 from napari_fus_ulm.pairs.intensity import log_power
 from napari_fus_ulm.pairs.prepare import check_same_extent, condition_grey, native_shape
-from napari_fus_ulm.pairs.reference import reference_on_grid
-from napari_fus_ulm.scan import ScanError, check_image, extent_of, guess_values, make_scan
+from napari_fus_ulm.pairs.reference import check_reference, reference_on_grid
+from napari_fus_ulm.scan import check_image, extent_of, guess_values, make_scan
 
 if TYPE_CHECKING:
     from napari_fus_ulm.pairs.cohort import PairFiles
@@ -101,7 +101,7 @@ def make_pair(
         If an image cannot be used or they do not cover the same field of view.
     """
     check_image(fus)
-    _check_reference(ulm)
+    check_reference(ulm)
     check_same_extent(fus, ulm)
     values = str(fus.attrs.get("values", "unknown"))
     values = guess_values(fus.values) if values == "unknown" else values
@@ -129,7 +129,7 @@ def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:
         check_image(fus)
         current = files.ulm
         ulm = read_one(files.ulm, modality="ulm").squeeze(drop=True)
-        _check_reference(ulm)
+        check_reference(ulm)
         vessels = None
         if files.vessels:
             current = files.vessels
@@ -143,18 +143,3 @@ def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:
 def phantom_pair(pair: PhantomPair, name: str, pixel_um: float = PIXEL_UM) -> EvaluationPair:
     """A simulated pair that was never written to disk, ready to be judged."""
     return make_pair(name, name, pair.fus, pair.ulm, pixel_um=pixel_um, vessels=pair.vessels)
-
-
-def _check_reference(ulm: xr.DataArray) -> None:
-    """Say why a ULM image cannot be compared with; unlike fUS it may be empty."""
-    if ulm.ndim != 2:
-        raise ScanError(
-            f"The image has the axes {tuple(map(str, ulm.dims))}; one 2-D plane (depth, lateral) "
-            "was expected: save one slice per file."
-        )
-    wrong = int(ulm.size - np.isfinite(ulm.values).sum())
-    if wrong:
-        raise ScanError(
-            f"{wrong} of {ulm.size} pixels are NaN or infinite; replace them (for instance by 0) "
-            "first."
-        )

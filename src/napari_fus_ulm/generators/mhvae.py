@@ -49,6 +49,7 @@ from napari_fus_ulm.generators.mhvae_layers import (
     head,
     inverted,
 )
+from napari_fus_ulm.generators.padding import pad_to_multiple
 
 PRESETS: dict[str, dict[str, Any]] = {
     "compact": {},
@@ -255,7 +256,7 @@ class MHVAE(Generator):
         Reconstruction is half the mean over both images: in grey levels where it is L1.
         """
         fus = self._encode_fus(batch.fus, batch.position)
-        ulm = self.ulm_encoder(_padded(self.to_model(batch.ulm), self.multiple))
+        ulm = self.ulm_encoder(pad_to_multiple(self.to_model(batch.ulm), self.multiple))
         noise = drawn_noise(rng)
         both, alone = (self._run(seen, noise, batch.ulm) for seen in ([fus, ulm], [fus]))
         difference = self._difference(both, batch) + self._difference(alone, batch)
@@ -303,7 +304,7 @@ class MHVAE(Generator):
 
     def _encode_fus(self, fus: Tensor, position: Tensor) -> list[Tensor]:
         x = torch.cat([self.to_model(fus), position], dim=1)
-        features: list[Tensor] = self.fus_encoder(_padded(x, self.multiple))
+        features: list[Tensor] = self.fus_encoder(pad_to_multiple(x, self.multiple))
         return features
 
 
@@ -311,18 +312,6 @@ def _drawn(prior: Gaussian, experts: Sequence[Gaussian], noise: Noise, temperatu
     posterior = product(prior, *experts)
     drawn = noise(posterior.mean.shape).to(posterior.mean)
     return Level(prior, posterior, sample(posterior, drawn, temperature))
-
-
-def _padded(x: Tensor, multiple: int) -> Tensor:
-    """Reflect at the lower and right edge, as often as needed, up to multiples of ``multiple``."""
-    for dim in (-2, -1):
-        side = x.shape[dim]
-        whole = -(-side // multiple) * multiple
-        if whole != side:
-            period = max(1, 2 * (side - 1))
-            back = torch.arange(whole, device=x.device) % period
-            x = x.index_select(dim, torch.minimum(back, period - back))
-    return x
 
 
 def _cropped(x: Tensor, like: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from napari_fus_ulm.generators.adversarial import (
     initialise,
 )
 from napari_fus_ulm.generators.base import Adversary, Application, Generator, PatchBatch, Recipe
+from napari_fus_ulm.generators.padding import pad_to_multiple
 from napari_fus_ulm.generators.unet import PixelNorm
 
 Preset = Literal["compact", "faithful"]
@@ -205,18 +206,6 @@ class Pix2Pix(Generator):
         x = torch.cat([self.to_model(fus), position], dim=1)
         out: Tensor = self.net(pad_to_multiple(x, self.net.multiple), dropout)
         return out[..., :height, :width]
-
-
-def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Reflect (B, C, H, W) at its lower and right edges, as often as it takes."""
-    for axis in (-2, -1):
-        side = image.shape[axis]
-        whole = -(-side // multiple) * multiple
-        if whole > side:
-            period = max(1, 2 * (side - 1))
-            phase = torch.arange(whole, device=image.device) % period
-            image = image.index_select(axis, torch.minimum(phase, period - phase) % side)
-    return image
 
 
 def random_dropout(rng: torch.Generator) -> Dropout:

@@ -8,6 +8,7 @@ import xarray as xr
 
 from napari_fus_ulm.pairs.grid import resample
 from napari_fus_ulm.pairs.prepare import check_same_extent, reference_grey
+from napari_fus_ulm.scan import ScanError
 
 
 def reference_on_grid(ulm: xr.DataArray, like: xr.DataArray) -> npt.NDArray[np.float32]:
@@ -43,3 +44,24 @@ def reference_on_grid(ulm: xr.DataArray, like: xr.DataArray) -> npt.NDArray[np.f
     low, high = float(values.min()), float(np.percentile(values, 99.9))
     scaled = np.clip((grey - low) / max(high - low, 1e-9), 0.0, 1.0)
     return np.asarray(scaled, dtype=np.float32)
+
+
+def check_reference(ulm: xr.DataArray) -> None:
+    """Refuse a ULM image that can be neither learnt from nor compared with; it may be empty.
+
+    Raises
+    ------
+    ScanError
+        If it is not one 2-D plane, or holds NaN or infinite values.
+    """
+    if ulm.ndim != 2:
+        raise ScanError(
+            f"The image has the axes {tuple(map(str, ulm.dims))}; one 2-D plane (depth, lateral) "
+            "was expected: save one slice per file."
+        )
+    wrong = int(ulm.size - np.isfinite(ulm.values).sum())
+    if wrong:
+        raise ScanError(
+            f"{wrong} of {ulm.size} pixels are NaN or infinite; replace them (for instance by 0) "
+            "first."
+        )

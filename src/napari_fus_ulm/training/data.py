@@ -9,13 +9,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 from napari_fus_ulm.pairs.cohort import TABLE, CohortError, PairFiles, read_cohort
 from napari_fus_ulm.pairs.prepare import PreparedPair, prepare_pair
-from napari_fus_ulm.pairs.reference import reference_on_grid
+from napari_fus_ulm.pairs.reference import check_reference, reference_on_grid
 from napari_fus_ulm.pairs.splits import split_of
-from napari_fus_ulm.scan import ScanError, check_image, extent_of, make_scan
+from napari_fus_ulm.scan import check_image, extent_of, make_scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ def _prepare_files(fus_path: Path, ulm_path: Path, pixel_um: float) -> PreparedP
         check_image(fus)
         current = ulm_path
         ulm = read_one(ulm_path, modality="ulm").squeeze()
-        _check_reference(ulm)
+        check_reference(ulm)
         ready = prepare_pair(fus, ulm, pixel_um)
     except ValueError as error:
         raise ValueError(f"{current}: {error}") from error
@@ -147,18 +146,3 @@ def _prepare_files(fus_path: Path, ulm_path: Path, pixel_um: float) -> PreparedP
     shape = ready.fus.shape
     pixel = [side / n for side, n in zip(extent_of(ulm), shape, strict=True)]
     return PreparedPair(ready.fus, reference_on_grid(ulm, make_scan(ready.fus, spacing=pixel)))
-
-
-def _check_reference(ulm: xr.DataArray) -> None:
-    """Say why a ULM image cannot be trained on; unlike fUS it may be empty."""
-    if ulm.ndim != 2:
-        raise ScanError(
-            f"The image has the axes {tuple(map(str, ulm.dims))}; one 2-D plane (depth, lateral) "
-            "was expected: save one slice per file."
-        )
-    wrong = int(ulm.size - np.isfinite(ulm.values).sum())
-    if wrong:
-        raise ScanError(
-            f"{wrong} of {ulm.size} pixels are NaN or infinite; replace them (for instance by 0) "
-            "first."
-        )
