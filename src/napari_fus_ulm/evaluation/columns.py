@@ -78,7 +78,7 @@ def has_tree(evaluation: Evaluation) -> bool:
 
 
 def _by_calibre(name: str, heading: str, edges: tuple[float, ...]) -> list[Column]:
-    from napari_fus_ulm.evaluation.tree import calibre_classes
+    from napari_fus_ulm.metrics.vessels import calibre_classes
 
     told = [
         f"< {edges[0]:g} µm",

@@ -8,7 +8,6 @@ whole of it: either recording may have seen that.
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fus_ulm.metrics.centrelines import Floats, Mask, checked_mask, length_map
+from napari_fus_ulm.metrics.vessels import flat_measures
 
 if TYPE_CHECKING:
     from napari_fus_ulm.phantom.vessels import Vessels
@@ -97,22 +97,7 @@ class TreeScores:
 
     def as_dict(self) -> dict[str, float | None]:
         """Return every measure by name, flat and ready for JSON; NaN is None."""
-        flat: dict[str, float] = {}
-        classes = calibre_classes(self.calibre_um)
-        for name, value in asdict(self).items():
-            if name.endswith("_by_calibre"):
-                stem = name.removesuffix("_by_calibre")
-                flat.update({f"{stem}_{of}": v for of, v in zip(classes, value, strict=True)})
-            elif name != "calibre_um":
-                flat[name] = value
-        return {name: None if math.isnan(value) else value for name, value in flat.items()}
-
-
-def calibre_classes(edges_um: tuple[float, ...]) -> list[str]:
-    """Return the names of calibre classes: ``below_20_um``, ``20_to_60_um``, ``from_60_um``."""
-    edges = [f"{edge:g}" for edge in edges_um]
-    inner = [f"{one}_to_{two}_um" for one, two in itertools.pairwise(edges)]
-    return [f"below_{edges[0]}_um", *inner, f"from_{edges[-1]}_um"]
+        return flat_measures(asdict(self), self.calibre_um)
 
 
 def tree_scores(

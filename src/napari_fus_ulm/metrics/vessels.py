@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -149,17 +150,29 @@ class VesselScores:
         What is given by calibre has its class in its name: ``recall_below_60_um``,
         ``recall_60_to_120_um``, ``recall_from_120_um``. NaN is None: JSON knows no NaN.
         """
-        edges = [f"{edge:g}" for edge in self.calibre_um]
-        inner = [f"{one}_to_{two}_um" for one, two in itertools.pairwise(edges)]
-        classes = [f"below_{edges[0]}_um", *inner, f"from_{edges[-1]}_um"]
-        flat: dict[str, float] = {}
-        for name, value in asdict(self).items():
-            if name.endswith("_by_calibre"):
-                stem = name.removesuffix("_by_calibre")
-                flat.update({f"{stem}_{of}": v for of, v in zip(classes, value, strict=True)})
-            elif name != "calibre_um":
-                flat[name] = value
-        return {name: None if math.isnan(value) else value for name, value in flat.items()}
+        return flat_measures(asdict(self), self.calibre_um)
+
+
+def calibre_classes(edges_um: tuple[float, ...]) -> list[str]:
+    """Return the names of calibre classes: ``below_20_um``, ``20_to_60_um``, ``from_60_um``."""
+    edges = [f"{edge:g}" for edge in edges_um]
+    inner = [f"{one}_to_{two}_um" for one, two in itertools.pairwise(edges)]
+    return [f"below_{edges[0]}_um", *inner, f"from_{edges[-1]}_um"]
+
+
+def flat_measures(
+    measures: dict[str, Any], calibre_um: tuple[float, ...]
+) -> dict[str, float | None]:
+    """Return measures flat, one entry a calibre class where they have classes; NaN is None."""
+    flat: dict[str, float] = {}
+    classes = calibre_classes(calibre_um)
+    for name, value in measures.items():
+        if name.endswith("_by_calibre"):
+            stem = name.removesuffix("_by_calibre")
+            flat.update({f"{stem}_{of}": v for of, v in zip(classes, value, strict=True)})
+        elif name != "calibre_um":
+            flat[name] = value
+    return {name: None if math.isnan(value) else value for name, value in flat.items()}
 
 
 def vessel_scores(
