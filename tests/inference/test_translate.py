@@ -13,7 +13,7 @@ from napari_fus_ulm.generators.base import Generator, PatchBatch
 from napari_fus_ulm.inference import translate
 from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import Notice
-from napari_fus_ulm.inference.samplers import Estimate
+from napari_fus_ulm.inference.samplers import Estimate, Noise
 from napari_fus_ulm.inference.tiles import Tiling, make_tiling
 from napari_fus_ulm.inference.translate import (
     Applied,
@@ -61,10 +61,15 @@ def frame(height: int, width: int) -> Frame:
     )
 
 
+def still(noise: Tensor) -> Noise:
+    """The same noise at every step (DDIM asks for the first only)."""
+    return lambda step: noise
+
+
 def result(one: Applied, on: Frame, steps: int = 3) -> np.ndarray:
     estimates = [
         event
-        for event in sample_frame(one, on, frame_noise(on.shape, 1), steps)
+        for event in sample_frame(one, on, still(frame_noise(on.shape, 1)), steps)
         if isinstance(event, Estimate)
     ]
     assert [e.step for e in estimates] == list(range(1, steps + 1))
@@ -109,7 +114,7 @@ def test_ticks_add_up_to_the_steps() -> None:
     on = frame(200, 300)
     ticks = [
         e.share
-        for e in sample_frame(applied(128, 64), on, frame_noise(on.shape, 1), 3)
+        for e in sample_frame(applied(128, 64), on, still(frame_noise(on.shape, 1)), 3)
         if isinstance(e, Tick)
     ]
     assert len(ticks) > 3
@@ -127,7 +132,7 @@ def test_memory_running_out_halves_the_batch_and_says_so() -> None:
     on = frame(300, 300)
     one = applied(128, 64, "box", batch=8)
     one.model.fail_above = 3 * 128 * 128  # type: ignore[assignment]
-    events = list(sample_frame(one, on, frame_noise(on.shape, 1), 2))
+    events = list(sample_frame(one, on, still(frame_noise(on.shape, 1)), 2))
     notices = [e.message for e in events if isinstance(e, Notice)]
     assert notices == [
         "Memory ran out: going on with 4 patches at once.",
@@ -141,7 +146,7 @@ def test_then_it_takes_smaller_patches_with_the_same_result() -> None:
     on = frame(600, 600)
     one = applied(768, 192, "box", batch=32)
     one.model.fail_above = 300 * 300  # type: ignore[assignment]
-    events = list(sample_frame(one, on, frame_noise(on.shape, 1), 2))
+    events = list(sample_frame(one, on, still(frame_noise(on.shape, 1)), 2))
     assert any("296 pixels" in e.message for e in events if isinstance(e, Notice))
     final = [e for e in events if isinstance(e, Estimate)][-1].clean.numpy()[0, 0]
     np.testing.assert_allclose(final, result(applied(768, 192), on, 2), atol=1e-5)
@@ -151,21 +156,21 @@ def test_when_nothing_is_left_the_user_is_told() -> None:
     one = applied(768, 192, "box", batch=32)
     one.model.fail_above = 10  # type: ignore[assignment]
     with pytest.raises(EnhanceError, match="smallest patches"):
-        list(sample_frame(one, frame(300, 300), frame_noise((300, 300), 1), 2))
+        list(sample_frame(one, frame(300, 300), still(frame_noise((300, 300), 1)), 2))
 
 
 def test_a_single_patch_that_does_not_fit_at_the_end_is_explained() -> None:
     one = applied(768, 192)
     one.model.fail_above = 10  # type: ignore[assignment]
     with pytest.raises(EnhanceError, match="304 × 304 pixels"):
-        drain(sample_patches(one, frame(300, 300), lambda t: torch.zeros(1, 304, 304), 1))
+        drain(sample_patches(one, frame(300, 300), lambda t, i: torch.zeros(1, 304, 304), 1))
 
 
 def test_other_errors_pass_through() -> None:
     one = applied(128, 64)
     one.model.predict = lambda *_: 1 / 0  # type: ignore[assignment, method-assign]
     with pytest.raises(ZeroDivisionError):
-        list(sample_frame(one, frame(150, 150), frame_noise((150, 150), 1), 1))
+        list(sample_frame(one, frame(150, 150), still(frame_noise((150, 150), 1)), 1))
 
 
 def drain(source: Any) -> Any:
@@ -181,7 +186,7 @@ def test_fusion_at_the_end_covers_the_frame_and_keeps_to_the_chosen_patches() ->
     one = applied(128, 64, "hann")
     whole = frame_noise(one.tiling(on.shape).padded, 3)
 
-    def noise(tile: Any) -> Tensor:
+    def noise(tile: Any, step: int) -> Tensor:
         return whole[0, :, tile.rows, tile.columns]
 
     image, covered = drain(sample_patches(one, on, noise, 2))
@@ -197,7 +202,7 @@ def test_at_the_end_memory_running_out_is_survived_too() -> None:
     on = frame(300, 300)
     one = applied(128, 64, "hann", batch=8)
     one.model.fail_above = 3 * 128 * 128  # type: ignore[assignment]
-    image, covered = drain(sample_patches(one, on, lambda t: torch.zeros(1, 128, 128), 1))
+    image, covered = drain(sample_patches(one, on, lambda t, i: torch.zeros(1, 128, 128), 1))
     assert covered.all()
     assert one.batch == 2
     assert np.isfinite(image).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,8 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton, QWidget
 
 from napari_fus_ulm._napari.controls import CalmComboBox, CalmSpinBox, Signal, add_row, form, row
-from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.generators import entry, names
+from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings
 
 
 class AdvancedForm(QWidget):
@@ -28,6 +30,7 @@ class AdvancedForm(QWidget):
         layout = form()
         self.setLayout(layout)
         self._fields: dict[str, CalmSpinBox | CalmComboBox] = {}
+        self._generator = names()[0]
 
         def number(name: str, text: str, low: int, high: int, step: int, tip: str) -> None:
             field = CalmSpinBox(low, high, step)
@@ -44,6 +47,9 @@ class AdvancedForm(QWidget):
 
         number("steps", "Steps", 1, 100, 1, "Evaluations of one sample; more are sharper, slower.")
         number("samples", "Samples", 2, 64, 1, "Samples averaged in Balanced; more are smoother.")
+        choice("sampler", "Sampler", (("DDIM", "ddim"), ("ancestral", "ancestral")),
+               "DDIM goes straight to the image; ancestral adds fresh noise at every step and "
+               "wants more of them.")  # fmt: skip
         number("seed", "Seed", 0, 2**31 - 1, 1, "Start of the noise; another number, another draw.")
         number("patch", "Patch", 32, 4096, 8, "Side of a patch in result pixels; larger needs more "
                "memory.")  # fmt: skip
@@ -74,9 +80,15 @@ class AdvancedForm(QWidget):
         self._weights.setToolTip(tip)
         browse.setToolTip("Chooses a weights file.")
         self.reset = QPushButton("Defaults")
-        self.reset.setToolTip("Puts every advanced setting back to its default.")
+        self.reset.setToolTip("Puts every advanced setting back to the generator's default.")
         self.reset.clicked.connect(self._on_reset)
-        layout.addRow("", self.reset)
+        self.poster = QPushButton("Study's recipe")
+        self.poster.setToolTip(
+            "The plain recipe to compare with: ancestral sampling in 50 steps of half-overlapping "
+            "patches of 128 pixels, blended at the end. Much slower."
+        )
+        self.poster.clicked.connect(self._on_poster)
+        layout.addRow("", row(self.reset, self.poster))
         self._put_defaults()
 
     def values(self) -> dict[str, Any]:
@@ -101,6 +113,15 @@ class AdvancedForm(QWidget):
         if "weights" in values:
             self._weights.setText(values["weights"] or "")
 
+    def set_generator(self, name: str) -> None:
+        """Show the patches and the fusion that a generator is applied with by default."""
+        self._generator = name
+        own = EnhanceSettings(generator=name)
+        self.set_values(dataclasses.asdict(own.application))
+        iterative = entry(name).iterative
+        for field in (self._fields["sampler"], self.poster):
+            field.setEnabled(iterative)
+
     def enable(self, *, steps: bool, samples: bool) -> None:
         """Grey out what the mode does not use."""
         self._fields["steps"].setEnabled(steps)
@@ -113,8 +134,12 @@ class AdvancedForm(QWidget):
         self._put_defaults()
         self.changed.emit()
 
+    def _on_poster(self) -> None:
+        self.set_values(POSTER)
+        self.changed.emit()
+
     def _put_defaults(self) -> None:
-        default = EnhanceSettings()
+        default = EnhanceSettings(generator=self._generator).resolved()
         self.set_values({name: getattr(default, name) for name in (*self._fields, "weights")})
 
     def _browse(self) -> None:

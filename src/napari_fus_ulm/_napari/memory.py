@@ -28,7 +28,7 @@ def load() -> EnhanceSettings:
     kept = _store().value(KEY)
     if isinstance(kept, str):
         try:
-            return EnhanceSettings.from_mapping(json.loads(kept))
+            return EnhanceSettings.from_mapping(json.loads(kept)).resolved()
         except (TypeError, ValueError):
             pass  # written by another version
     return EnhanceSettings()

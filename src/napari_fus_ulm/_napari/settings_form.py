@@ -18,15 +18,15 @@ from napari_fus_ulm._napari.controls import (
     row,
     wrapped,
 )
-from napari_fus_ulm.generators import names
+from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.inference.settings import EnhanceSettings
 
-TITLES = {"diffusion": "Diffusion"}
 MODES = (
     ("detailed", "Detailed", "One sample of several steps: the sharpest, to be trusted least."),
     ("balanced", "Balanced", "The mean of several samples, with a map of their spread; slower."),
     ("accurate", "Accurate", "The truest on average and the smoothest; the quickest."),
 )
+ONE_PICTURE = "{title} has no chance in it: it draws one picture, whatever is chosen here."
 VALUES = (
     ("linear", "linear"),
     ("√ (square root)", "sqrt"),
@@ -39,11 +39,21 @@ GAINS = (4.0, 3.0)
 
 
 BELIEF = {
-    "detailed": "One sharp sample: single small vessels may be invented.",
-    "balanced": "Mean of samples: what fades differs between them; see the spread.",
-    "accurate": "The most likely image: vessels that fUS does not determine fade.",
+    "diffusion": {
+        "detailed": "One sharp sample: single small vessels may be invented.",
+        "balanced": "Mean of samples: what fades differs between them; see the spread.",
+        "accurate": "The most likely image: vessels that fUS does not determine fade.",
+    },
+    "pix2pix": {
+        "detailed": "One sharp picture made to look like ULM: small vessels may be invented.",
+    },
+    "mhvae": {
+        "detailed": "One draw near the mean: smooth where fUS leaves vessels open.",
+        "balanced": "Mean of draws near the mean: their spread is less than the uncertainty.",
+        "accurate": "The mean of the latent images: the smoothest.",
+    },
 }
-"""How far to believe what each mode draws, in one line."""
+"""How far to believe what each generator draws in each mode, in one line."""
 
 
 class SettingsForm(QWidget):
@@ -63,7 +73,7 @@ class SettingsForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._finest_um = EnhanceSettings().pixel_um
-        self.generator = CalmComboBox(tuple((TITLES.get(n, n), n) for n in names()))
+        self.generator = CalmComboBox(tuple((entry(n).title, n) for n in names()))
         self.card = QPushButton("i")
         self.card.setFixedWidth(26)
         self.card.setToolTip("Shows what the generator was trained on and where it fails.")
@@ -72,9 +82,8 @@ class SettingsForm(QWidget):
         self.pixel = CalmComboBox()
         self.modes: dict[str, QRadioButton] = {}
         group = QButtonGroup(self)
-        for name, title, tip in MODES:
+        for name, title, _ in MODES:
             button = QRadioButton(title)
-            button.setToolTip(tip)
             group.addButton(button)
             self.modes[name] = button
         self.modes["detailed"].setChecked(True)
@@ -85,8 +94,9 @@ class SettingsForm(QWidget):
         self.describe_input(None, None, certain=False)
         self.card.clicked.connect(self.card_asked)
         group.buttonClicked.connect(self._on_change)
-        for combo in (self.generator, self.values, self.pixel):
+        for combo in (self.values, self.pixel):
             combo.currentIndexChanged.connect(self._on_change)
+        self.generator.currentIndexChanged.connect(self._on_generator)
         self.advanced.changed.connect(self._on_change)
         self._enable_for_mode()
 
@@ -113,10 +123,12 @@ class SettingsForm(QWidget):
 
     def set_settings(self, settings: EnhanceSettings) -> None:
         """Show settings; what the values are stays with each input."""
-        self.generator.choose(settings.generator)
+        with QSignalBlocker(self.generator):
+            self.generator.choose(settings.generator)
         self.modes[settings.mode].setChecked(True)
         self._offer_pixels(None, settings.pixel_um)
-        self.advanced.set_values(dataclasses.asdict(settings))
+        self.advanced.set_generator(settings.generator)
+        self.advanced.set_values(dataclasses.asdict(settings.resolved()))
         self._enable_for_mode()
 
     def describe_input(self, values: str | None, native_um: float | None, *, certain: bool) -> None:
@@ -167,9 +179,22 @@ class SettingsForm(QWidget):
         self._enable_for_mode()
         self.changed.emit()
 
+    def _on_generator(self, _: Any = None) -> None:
+        self.advanced.set_generator(self.generator.currentData())
+        self._on_change()
+
     def _enable_for_mode(self) -> None:
-        self.advanced.enable(steps=self.mode != "accurate", samples=self.mode == "balanced")
-        self.belief.setText(BELIEF[self.mode])
+        name = self.generator.currentData()
+        known = entry(name)
+        if not known.has_modes:
+            self.modes["detailed"].setChecked(True)
+        for mode, _, tip in MODES:
+            self.modes[mode].setEnabled(known.has_modes or mode == "detailed")
+            said = tip if known.has_modes else ONE_PICTURE.format(title=known.title)
+            self.modes[mode].setToolTip(said)
+        steps = known.iterative and self.mode != "accurate"
+        self.advanced.enable(steps=steps, samples=self.mode == "balanced")
+        self.belief.setText(BELIEF[name][self.mode])
 
     def _lay_out(self) -> None:
         rows = form()
@@ -193,8 +218,7 @@ class SettingsForm(QWidget):
             self.pixel,
             "Pixel size of the result; a larger pixel gives a coarser image, in the same time.",
         )
-        for name, title, tip in MODES:
-            self.modes[name].setToolTip(tip)
+        for name, title, _ in MODES:
             self.modes[name].setAccessibleName(title)
         self.card.setToolTip("Shows what the generator was trained on and where it fails.")
         layout = QVBoxLayout(self)

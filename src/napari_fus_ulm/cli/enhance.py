@@ -15,7 +15,7 @@ from napari_fus_ulm.cli.console import (
     progress,
     say,
 )
-from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.inference.settings import PRESETS, EnhanceSettings
 from napari_fus_ulm.io import SUFFIXES_WRITE
 from napari_fus_ulm.selection import Selection, as_times
 
@@ -51,13 +51,21 @@ def command(
     values: Annotated[
         str, typer.Option(help="auto, linear, sqrt, cbrt, db or display.")
     ] = DEFAULT.values,
-    steps: Annotated[int, typer.Option(help="Evaluations of a sample.")] = DEFAULT.steps,
+    steps: Annotated[
+        int | None, typer.Option(help=f"Evaluations of a sample ({DEFAULT.steps}).")
+    ] = None,
     samples: Annotated[int, typer.Option(help="Samples of balanced.")] = DEFAULT.samples,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = DEFAULT.seed,
-    patch: Annotated[int, typer.Option(help="Patch side, pixels.")] = DEFAULT.patch,
-    overlap: Annotated[int, typer.Option(help="Overlap, pixels.")] = DEFAULT.overlap,
-    window: Annotated[str, typer.Option(help="box or hann.")] = DEFAULT.window,
-    fusion: Annotated[str, typer.Option(help="per-step or at-end.")] = DEFAULT.fusion,
+    sampler: Annotated[str | None, typer.Option(help="ddim (default) or ancestral.")] = None,
+    patch: Annotated[
+        int | None, typer.Option(help="Patch side, pixels; the generator's own by default.")
+    ] = None,
+    overlap: Annotated[int | None, typer.Option(help="Overlap, pixels; likewise.")] = None,
+    window: Annotated[str | None, typer.Option(help="box or hann; likewise.")] = None,
+    fusion: Annotated[str | None, typer.Option(help="per-step or at-end; likewise.")] = None,
+    preset: Annotated[
+        str, typer.Option(help="Settings to begin with: default, or poster (the study's recipe).")
+    ] = "default",
     batch: Annotated[int, typer.Option(help="128-pixel patches at once.")] = DEFAULT.batch,
     position: Annotated[str, typer.Option(help="auto or off.")] = DEFAULT.position,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = DEFAULT.device,
@@ -71,26 +79,29 @@ def command(
     with failing_politely(json):
         with checking_usage():
             step = _spacing(spacing)
-            settings = EnhanceSettings.from_mapping(
-                {
-                    "mode": mode,
-                    "pixel_um": DEFAULT.pixel_um if pixel_um is None else pixel_um,
-                    "values": values,
-                    "steps": steps,
-                    "samples": samples,
-                    "seed": seed,
-                    "patch": patch,
-                    "overlap": overlap,
-                    "window": window,
-                    "fusion": fusion,
-                    "batch": batch,
-                    "position": position,
-                    "device": device,
-                    "precision": precision,
-                    "generator": generator,
-                    "weights": str(weights) if weights else None,
-                }
-            )
+            given = {
+                "mode": mode,
+                "pixel_um": pixel_um,
+                "values": values,
+                "steps": steps,
+                "samples": samples,
+                "seed": seed,
+                "sampler": sampler,
+                "patch": patch,
+                "overlap": overlap,
+                "window": window,
+                "fusion": fusion,
+                "batch": batch,
+                "position": position,
+                "device": device,
+                "precision": precision,
+                "generator": generator,
+                "weights": str(weights) if weights else None,
+            }
+            if preset not in PRESETS:
+                raise ValueError(f"--preset is {preset!r}; it must be one of {', '.join(PRESETS)}.")
+            set_ = {name: value for name, value in given.items() if value is not None}
+            settings = EnhanceSettings.from_mapping({**PRESETS[preset], **set_})
             if gain is not None and pixel_um is not None:
                 raise ValueError("Give --gain or --pixel-um, not both: one follows from the other.")
             if leading not in ("slice", "time"):

@@ -37,8 +37,7 @@ def collect() -> dict[str, Any]:
     import torch
 
     from napari_fus_ulm import __version__
-    from napari_fus_ulm.generators import names
-    from napari_fus_ulm.generators.checkpoint import bundled_weights, read_card, sha256
+    from napari_fus_ulm.generators.checkpoint import bundled, read_card, sha256
     from napari_fus_ulm.inference.device import choose_device, choose_precision
 
     device = choose_device()
@@ -49,12 +48,11 @@ def collect() -> dict[str, Any]:
         except PackageNotFoundError:
             packages[name] = "missing"
     weights = []
-    for name in names():
-        path = bundled_weights(name)
+    for path in bundled():
         card = read_card(path)
         weights.append(
             {
-                "generator": name,
+                "generator": card.generator,
                 "file": path.name,
                 "sha256": sha256(path),
                 "megabytes": path.stat().st_size / 1e6,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +22,13 @@ DEFAULT = TrainSettings()
 def command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
     generator: Annotated[str, typer.Option(help="Generator.")] = DEFAULT.generator,
+    preset: Annotated[
+        str, typer.Option(help="Of the generator: faithful (pix2pix), published (mhvae), poster.")
+    ] = DEFAULT.preset,
+    argument: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Argument of the generator; repeatable."),
+    ] = None,
     pairs: Annotated[
         Path | None,
         typer.Option(help="Folder of pairs (its train side, if split); phantoms without it."),
@@ -30,6 +38,9 @@ def command(
     batch: Annotated[int, typer.Option(help="Patches a step.")] = DEFAULT.batch,
     patch: Annotated[int, typer.Option(help="Patch side, pixels.")] = DEFAULT.patch,
     pixel_um: Annotated[float, typer.Option(help="Pixel of the generator.")] = DEFAULT.pixel_um,
+    without_position: Annotated[
+        float, typer.Option(help="Share of patches whose position is withheld; 1 never tells it.")
+    ] = DEFAULT.without_position,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak; the method's own by default.")
     ] = None,
@@ -55,6 +66,8 @@ def command(
         with checking_usage():
             settings = TrainSettings(
                 generator=generator,
+                preset=preset,
+                model=_arguments(argument or []),
                 pairs=str(pairs) if pairs else None,
                 phantoms=phantoms,
                 seed=seed,
@@ -63,6 +76,7 @@ def command(
                 patch=patch,
                 pixel_um=pixel_um,
                 learning_rate=learning_rate,
+                without_position=without_position,
                 flip=pairs is None,
                 checkpoint_minutes=checkpoint_minutes,
                 patience=patience,
@@ -87,6 +101,20 @@ def command(
                 elif isinstance(event, Saved) and last is not None:
                     say(_told(event, last, judged))
         print(out / WEIGHTS)
+
+
+def _arguments(words: list[str]) -> dict[str, Any]:
+    """NAME=VALUE, values as in JSON; what is none is a word."""
+    found = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals):
+            raise ValueError(f"--argument is {word!r}; write NAME=VALUE.")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found
 
 
 def _told(saved: Saved, last: StepDone, judged: Validated | None) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from napari_fus_ulm.evaluation.methods import Fitted, Method
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
 from napari_fus_ulm.generators import build
-from napari_fus_ulm.generators.checkpoint import BUNDLED, Card, read_card
+from napari_fus_ulm.generators.checkpoint import Card, bundled, read_card
 from napari_fus_ulm.inference.settings import EnhanceSettings, Mode
 from napari_fus_ulm.pairs.grid import resample
 
@@ -55,14 +55,6 @@ def generators(
     return tuple(found)
 
 
-def bundled() -> list[Path]:
-    """Weights that ship with the package, in the order of the registry."""
-    from napari_fus_ulm.generators import names
-
-    files = (BUNDLED / f"{name}.safetensors" for name in names())
-    return [path for path in files if path.exists()]
-
-
 def _kind(card: Card) -> tuple[str, tuple[Mode, ...]]:
     """A generator's title, and the modes in which its pictures differ."""
     import torch
@@ -70,7 +62,7 @@ def _kind(card: Card) -> tuple[str, tuple[Mode, ...]]:
     # Whether there is chance in it may depend on its arguments; no weights are made for this.
     with torch.device("meta"):
         model = build(card.generator, card.config)
-    return model.title, MODES if model.iterative or model.stochastic else MODES[:1]
+    return model.title, MODES if model.iterative or model.stochastic else ("detailed",)
 
 
 def _generator(

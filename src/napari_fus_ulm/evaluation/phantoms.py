@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_fus_ulm.evaluation.baselines import input_by_card
-from napari_fus_ulm.evaluation.generated import bundled, generators
+from napari_fus_ulm.evaluation.generated import generators
 from napari_fus_ulm.evaluation.methods import Method
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, phantom_pair
-from napari_fus_ulm.generators.checkpoint import read_card
+from napari_fus_ulm.generators.checkpoint import bundled, read_card
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.pairs.cohort import PairFiles
 from napari_fus_ulm.pairs.splits import Split

@@ -2,15 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from napari_fus_ulm.generators.application import STUDY_PATCHES, WHOLE_FRAME, Application
 
 if TYPE_CHECKING:
     from napari_fus_ulm.generators.base import Generator
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What can be said of a generator before torch is imported.
+
+    Attributes
+    ----------
+    title : str
+        Its name for people.
+    path : str
+        Module of this package, and class.
+    application : Application
+        Its class's own.
+    iterative : bool
+        Whether more steps change its picture.
+    has_modes : bool
+        Whether its modes differ; one without chance and without steps draws one picture.
+    """
+
+    title: str
+    path: str
+    application: Application
+    iterative: bool = False
+    has_modes: bool = True
+
+
+REGISTRY = {
+    "diffusion": Entry("Diffusion", "diffusion.ConditionalDiffusion", WHOLE_FRAME, iterative=True),
+    "pix2pix": Entry("Pix2Pix", "pix2pix.Pix2Pix", STUDY_PATCHES, has_modes=False),
+    "mhvae": Entry("MHVAE", "mhvae.MHVAE", STUDY_PATCHES),
+}
+
+
 def names() -> tuple[str, ...]:
     """Names of the generators, the default first."""
-    return ("diffusion",)
+    return tuple(REGISTRY)
+
+
+def entry(name: str) -> Entry:
+    """What the registry says of a generator.
+
+    Raises
+    ------
+    ValueError
+        If there is no generator of that name.
+    """
+    if name not in REGISTRY:
+        raise ValueError(f"There is no generator called {name!r}; there is: {', '.join(names())}.")
+    return REGISTRY[name]
+
+
+def kind(name: str) -> type[Generator]:
+    """Class of a generator (this imports torch).
+
+    Raises
+    ------
+    ValueError
+        If there is no generator of that name.
+    """
+    module, _, word = entry(name).path.partition(".")
+    found: type[Generator] = getattr(import_module(f"{__name__}.{module}"), word)
+    return found
 
 
 def build(name: str, config: dict[str, Any] | None = None) -> Generator:
@@ -21,9 +83,4 @@ def build(name: str, config: dict[str, Any] | None = None) -> Generator:
     ValueError
         If there is no generator of that name.
     """
-    if name not in names():
-        raise ValueError(f"There is no generator called {name!r}; there is: {', '.join(names())}.")
-    from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
-
-    makers: dict[str, type[Generator]] = {"diffusion": ConditionalDiffusion}
-    return makers[name](**(config or {}))
+    return kind(name)(**(config or {}))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from napari_fus_ulm.generators.application import WHOLE_FRAME, Application
 
 if TYPE_CHECKING:
     from napari_fus_ulm.generators.adversarial import PatchCritic
@@ -57,24 +60,6 @@ class Recipe:
     ema: float = 0.999
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """How a generator is applied where its user does not say otherwise.
-
-    Attributes
-    ----------
-    patch, overlap : int
-        In pixels of its own grid.
-    window : {"box", "hann"}
-    fusion : {"per-step", "at-end"}
-    """
-
-    patch: int = 768
-    overlap: int = 192
-    window: Literal["box", "hann"] = "box"
-    fusion: Literal["per-step", "at-end"] = "per-step"
-
-
 class Adversary(Protocol):
     """A critic that learns beside a generator; it is never part of the weights for use."""
 
@@ -90,8 +75,9 @@ class Generator(nn.Module, ABC):
 
     A new generator is one subclass in one file and one line in the registry. ``iterative`` says
     whether :meth:`predict` improves when it is called again at later times with a less noisy
-    image; a one-shot generator is called once, at time 1. ``stochastic`` says whether two seeds
-    give two images.
+    image; a one-shot generator is called once, at time 1, and noise of zeros asks it for the image
+    without chance. ``stochastic`` says whether two seeds give two images. ``presets`` are named
+    arguments of the class, for training.
     """
 
     name: ClassVar[str]
@@ -99,7 +85,8 @@ class Generator(nn.Module, ABC):
     iterative: ClassVar[bool]
     stochastic: bool = True
     recipe: ClassVar[Recipe] = Recipe()
-    application: ClassVar[Application] = Application()
+    application: ClassVar[Application] = WHOLE_FRAME
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     @abstractmethod
     def config(self) -> dict[str, Any]:

@@ -77,6 +77,14 @@ def bundled_weights(generator: str) -> Path:
     return path
 
 
+def bundled() -> list[Path]:
+    """Weights that ship with the package, in the order of the registry."""
+    from napari_fus_ulm.generators import names
+
+    files = (BUNDLED / f"{name}.safetensors" for name in names())
+    return [path for path in files if path.exists()]
+
+
 def read_card(weights: Path) -> Card:
     """Read the card of a weights file.
 

@@ -8,7 +8,7 @@ the network sees pure noise and v is -x₀, so its first evaluation is the condi
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -24,6 +24,14 @@ def signal_noise(t: Tensor) -> tuple[Tensor, Tensor]:
     return alpha, torch.sin(0.5 * math.pi * t)
 
 
+PRESETS: dict[str, dict[str, Any]] = {
+    "poster": {"edges": "l1"},
+    "small": {"widths": (24, 48, 96), "blocks": (1, 1, 2)},
+}
+"""Arguments by name. *Poster*: the conventional edge loss; see ``POSTER`` of the inference
+settings for the sampler that belongs to it. *Small*: for comparisons of many runs."""
+
+
 class ConditionalDiffusion(Generator):
     """Diffusion model conditioned on fUS and position.
 
@@ -32,26 +40,38 @@ class ConditionalDiffusion(Generator):
     widths, blocks : tuple of int
         Of the U-Net.
     edge_weight : float
-        Weight of the edge loss beside the squared error of v.
+        Weight of the edge loss beside the squared error of v; 0 leaves it out.
+    edges : {"quadratic", "l1"}
+        Kind of the edge loss (see :func:`~napari_fus_ulm.generators.edges.edge_loss`).
     scale, shift : float
         Model units are ``scale * grey + shift``, with a standard deviation near one.
+
+    Raises
+    ------
+    ValueError
+        If there is no such edge loss.
     """
 
     name = "diffusion"
     title = "Diffusion"
     iterative = True
+    presets = PRESETS
 
     def __init__(
         self,
         widths: tuple[int, ...] = (48, 96, 192),
         blocks: tuple[int, ...] = (2, 2, 3),
         edge_weight: float = 1.0,
+        edges: Literal["quadratic", "l1"] = "quadratic",
         scale: float = 4.0,
         shift: float = -0.5,
     ) -> None:
         super().__init__()
         self.widths, self.blocks = tuple(widths), tuple(blocks)
-        self.edge_weight, self.scale, self.shift = edge_weight, scale, shift
+        if edges not in ("quadratic", "l1"):
+            raise ValueError(f"edges is {edges!r}; choose quadratic or l1.")
+        self.edge_weight, self.edges = edge_weight, edges
+        self.scale, self.shift = scale, shift
         self.net = LocalUNet(5, 1, widths, blocks)
 
     def config(self) -> dict[str, Any]:
@@ -60,6 +80,7 @@ class ConditionalDiffusion(Generator):
             "widths": list(self.widths),
             "blocks": list(self.blocks),
             "edge_weight": self.edge_weight,
+            "edges": self.edges,
             "scale": self.scale,
             "shift": self.shift,
         }
@@ -93,7 +114,8 @@ class ConditionalDiffusion(Generator):
         noisy = alpha * clean + sigma * noise
         v = self._velocity(noisy, t, batch.fus, batch.position)
         squared = (v - (alpha * noise - sigma * clean)).square().mean()
-        edges = edge_loss(alpha * noisy - sigma * v, clean, alpha.flatten().square())
+        estimate, power = alpha * noisy - sigma * v, alpha.flatten().square()
+        edges = edge_loss(estimate, clean, power, kind=self.edges)
         return {"loss": squared + self.edge_weight * edges, "v": squared, "edges": edges}
 
     def _velocity(self, noisy: Tensor, t: Tensor, fus: Tensor, position: Tensor) -> Tensor:

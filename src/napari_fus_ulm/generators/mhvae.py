@@ -29,7 +29,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_fus_ulm.generators.adversarial import PatchCritic
-from napari_fus_ulm.generators.base import Adversary, Application, Generator, PatchBatch, Recipe
+from napari_fus_ulm.generators.application import STUDY_PATCHES
+from napari_fus_ulm.generators.base import Adversary, Generator, PatchBatch, Recipe
 from napari_fus_ulm.generators.gaussians import (
     Gaussian,
     Noise,
@@ -126,7 +127,8 @@ class MHVAE(Generator):
         clip=0.0,
         ema=0.0,
     )
-    application = Application(patch=128, overlap=64, window="hann", fusion="at-end")
+    application = STUDY_PATCHES
+    presets = PRESETS
 
     # The warm-up and the critic's late start are MMHVAE's: 50 and 800 of 1000 epochs.
     def __init__(

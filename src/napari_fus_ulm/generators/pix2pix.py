@@ -21,7 +21,8 @@ from napari_fus_ulm.generators.adversarial import (
     PatchNorm,
     initialise,
 )
-from napari_fus_ulm.generators.base import Adversary, Application, Generator, PatchBatch, Recipe
+from napari_fus_ulm.generators.application import STUDY_PATCHES
+from napari_fus_ulm.generators.base import Adversary, Generator, PatchBatch, Recipe
 from napari_fus_ulm.generators.padding import pad_to_multiple
 from napari_fus_ulm.generators.unet import PixelNorm
 
@@ -133,7 +134,8 @@ class Pix2Pix(Generator):
         clip=0.0,
         ema=0.0,
     )
-    application = Application(patch=128, overlap=64, window="hann", fusion="at-end")
+    application = STUDY_PATCHES
+    presets = {"compact": {"preset": "compact"}, "faithful": {"preset": "faithful"}}  # noqa: RUF012
 
     def __init__(
         self,

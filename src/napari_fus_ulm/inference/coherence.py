@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
 
-from napari_fus_ulm.inference.enhance import evaluations
+from napari_fus_ulm.inference.enhance import evaluations, noise_source
 from napari_fus_ulm.inference.events import Notice, Progress
 from napari_fus_ulm.inference.prepare import prepare
 from napari_fus_ulm.inference.results import plane_on_result
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.tiles import Tile
-from napari_fus_ulm.inference.translate import Tick, frame_noise, sample_patches
+from napari_fus_ulm.inference.translate import Tick, sample_patches
 from napari_fus_ulm.scan import spacing_of
 
 PATCH = 128
@@ -92,14 +93,15 @@ def coherence_events(
             f"The image is {frame.shape[1]} result pixels wide, no more than one patch of {PATCH}: "
             "there are no neighbouring patches to compare."
         )
-    whole = frame_noise(tiling.padded, settings.seed, SHARED)
     steps, _ = evaluations(settings, applied.model)
+    shared = noise_source(applied.model, settings, (settings.seed, SHARED))
+    whole = lru_cache(maxsize=None)(partial(shared, tiling.padded))
 
-    def noise(tile: Tile) -> torch.Tensor:
+    def noise(tile: Tile, step: int) -> torch.Tensor:
         if shared_noise:
-            return whole[0, :, tile.rows, tile.columns]
+            return whole(step)[0, :, tile.rows, tile.columns]
         key = (settings.seed, INDEPENDENT, tile.row, tile.column)
-        return frame_noise(tiling.side, *key)[0]
+        return noise_source(applied.model, settings, key)(tiling.side, step)[0]
 
     def one_side(
         parity: int,

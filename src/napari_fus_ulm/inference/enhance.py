@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable, Iterator
 from collections.abc import Generator as YieldingGenerator
-from collections.abc import Iterator
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ from napari_fus_ulm.pairs.grid import Shape
 from napari_fus_ulm.scan import make_scan
 
 Array = npt.NDArray[np.float32]
+NoiseSource = Callable[[Shape, int], torch.Tensor]
 
 
 def enhance(
@@ -101,6 +103,7 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
     SliceDone, Finished
     """
     begun = time.monotonic()
+    settings = settings.resolved()
     ready = prepare(fus, settings)
     for sentence in ready.notices:
         yield Notice(sentence)
@@ -132,14 +135,14 @@ def _sample_events(
     """Draw one sample of one plane; return its grey levels on the generator's grid."""
     model, frame, plane = ready.applied.model, ready.frame(number), ready.planes[number]
     steps, samples = evaluations(settings, model)
-    key = (settings.seed, plane.stream, sample)
+    noise = noise_source(model, settings, (settings.seed, plane.stream, sample))
     before = (number * samples + sample) * steps
     total = len(ready.planes) * samples * steps
     which = f"sample {sample + 1}/{samples}" if samples > 1 else ""
     label = " · ".join(part for part in (plane.label, which) if part)
     grey = np.zeros(frame.shape, np.float32)
     share = 0.0
-    for event in _walk(ready.applied, frame, key, steps, settings.fusion):
+    for event in _walk(ready.applied, frame, noise, steps, settings.application.fusion):
         if isinstance(event, Tick):
             share += event.share
             # Hundredths of an evaluation, so that counts stay whole numbers.
@@ -157,19 +160,34 @@ def _sample_events(
 
 
 def _walk(
-    applied: Applied, frame: Frame, key: tuple[int, ...], steps: int, fusion: str
+    applied: Applied, frame: Frame, noise: NoiseSource, steps: int, fusion: str
 ) -> Iterator[Tick | Notice | Estimate]:
     """Sample one frame with either way of fusing; both end with the estimate that counts."""
     if fusion == "per-step":
-        yield from sample_frame(applied, frame, frame_noise(frame.shape, *key), steps)
+        yield from sample_frame(applied, frame, partial(noise, frame.shape), steps)
         return
-    whole = frame_noise(applied.tiling(frame.shape).padded, *key)
+    whole = lru_cache(maxsize=None)(partial(noise, applied.tiling(frame.shape).padded))
 
-    def cut(tile: Tile) -> torch.Tensor:
-        return whole[0, :, tile.rows, tile.columns]
+    def cut(tile: Tile, step: int) -> torch.Tensor:
+        return whole(step)[0, :, tile.rows, tile.columns]
 
     image, _ = yield from sample_patches(applied, frame, cut, steps)
     yield Estimate(steps, steps, torch.from_numpy(image)[None, None])
+
+
+def noise_source(model: Generator, settings: EnhanceSettings, key: tuple[int, ...]) -> NoiseSource:
+    """The noise of a frame at each step, which follows from ``key`` alone.
+
+    *Accurate* asks a one-shot generator for its image without chance: its noise is zero. An
+    iterative one finds its conditional mean from any noise, and knows no other input.
+    """
+
+    def drawn(shape: Shape, step: int) -> torch.Tensor:
+        if settings.mode == "accurate" and not model.iterative:
+            return torch.zeros((1, 1, *shape))
+        return frame_noise(shape, *key, step) if step else frame_noise(shape, *key)
+
+    return drawn
 
 
 def input_on_grid(fus: xr.DataArray, settings: EnhanceSettings) -> xr.DataArray:
@@ -194,7 +212,8 @@ def input_on_grid(fus: xr.DataArray, settings: EnhanceSettings) -> xr.DataArray:
 def evaluations(settings: EnhanceSettings, model: Generator) -> tuple[int, int]:
     """Steps of a sample and number of samples that the mode asks of this generator."""
     steps = settings.steps if model.iterative and settings.mode != "accurate" else 1
-    return steps, settings.samples if settings.mode == "balanced" else 1
+    differing = settings.mode == "balanced" and (model.iterative or model.stochastic)
+    return steps, settings.samples if differing else 1
 
 
 class _Moments:

@@ -22,7 +22,7 @@ class Enhancement:
     spread : xarray.DataArray or None
         Standard deviation over the samples (*Balanced* only), in the same grey levels.
     settings : EnhanceSettings
-        As asked for.
+        As asked for, and the generator's own where it was left to it.
     provenance : dict
         What was used: weights and their hash, input, values, device, precision, versions.
     seconds : float
@@ -40,10 +40,9 @@ class Enhancement:
         """Name for a layer or a figure; says that the image is generated."""
         gain = self.provenance["gain"]
         generator = self.provenance["generator_title"]
-        return (
-            f"{self.provenance['input_name']} · {generator} {self.settings.mode.capitalize()} "
-            f"×{gain:.2g} (generated)"
-        )
+        if self.provenance.get("has_modes", True):
+            generator += f" {self.settings.mode.capitalize()}"
+        return f"{self.provenance['input_name']} · {generator} ×{gain:.2g} (generated)"
 
     def _repr_html_(self) -> str:
         """A small picture and one line, for notebooks."""

@@ -119,14 +119,16 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
             f"this generator was trained at. Choose {card.pixel_um:g} µm or more."
         )
     device = choose_device(settings.device)
+    way = settings.application
     applied = Applied(
         model.to(device),
         device,
         choose_precision(settings.precision, device),
-        settings.patch,
-        settings.overlap,
-        settings.window,
+        way.patch,
+        way.overlap,
+        way.window,
         settings.batch,
+        settings.sampler,
     )
     values, notices = _values(fus, settings)
     native = native_shape(fus)

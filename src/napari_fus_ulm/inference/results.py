@@ -115,6 +115,7 @@ def _provenance(ready: Prepared, settings: EnhanceSettings) -> dict[str, Any]:
         "pixel_um": result_um,
         "gain": float(np.sqrt(np.prod(native_um) / np.prod(result_um))),
         "generator_title": ready.applied.model.title,
+        "has_modes": ready.applied.model.iterative or ready.applied.model.stochastic,
         "weights": ready.weights.name,
         "weights_sha256": sha256(ready.weights),
         "phantom_trained": bool(ready.card.training.get("phantom_trained", False)),

@@ -12,10 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from napari_fus_ulm.generators import entry, names
+from napari_fus_ulm.generators.application import Application
+
 Mode = Literal["detailed", "balanced", "accurate"]
 Values = Literal["auto", "linear", "sqrt", "cbrt", "db", "display"]
 Fusion = Literal["per-step", "at-end"]
 Window = Literal["box", "hann"]
+Sampler = Literal["ddim", "ancestral"]
 Position = Literal["auto", "off"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -45,13 +49,16 @@ class EnhanceSettings:
     seed : int
         Seed of the noise, which is the same on every machine; results then agree to the
         arithmetic's precision.
-    patch, overlap : int
-        Side of a patch and overlap of neighbouring patches, in result pixels.
-    window : {"box", "hann"}
+    sampler : {"ddim", "ancestral"}
+        How an iterative generator goes from step to step: deterministic, or with fresh noise.
+    patch, overlap : int or None
+        Side of a patch and overlap of neighbouring patches, in result pixels; None takes what the
+        generator is applied with by default.
+    window : {"box", "hann"} or None
         How overlapping patches are blended: "box" keeps each patch's inner part (half the overlap
-        is a halo), "hann" blends smoothly.
-    fusion : {"per-step", "at-end"}
-        Blend the patches at every step, or sample each on its own and blend once.
+        is a halo), "hann" blends smoothly; None as above.
+    fusion : {"per-step", "at-end"} or None
+        Blend the patches at every step, or sample each on its own and blend once; None as above.
     batch : int
         Patches of 128×128 pixels evaluated at once (a larger patch counts for several); halved by
         itself when memory runs out.
@@ -77,10 +84,11 @@ class EnhanceSettings:
     steps: int = 8
     samples: int = 6
     seed: int = 0
-    patch: int = 768
-    overlap: int = 192
-    window: Window = "box"
-    fusion: Fusion = "per-step"
+    sampler: Sampler = "ddim"
+    patch: int | None = None
+    overlap: int | None = None
+    window: Window | None = None
+    fusion: Fusion | None = None
     batch: int = 32
     position: Position = "auto"
     device: str = "auto"
@@ -90,16 +98,15 @@ class EnhanceSettings:
         for name, kind in (
             ("mode", Mode),
             ("values", Values),
+            ("sampler", Sampler),
             ("fusion", Fusion),
             ("window", Window),
             ("position", Position),
             ("precision", Precision),
         ):
-            allowed = get_args(kind)
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}."
-                )
+            allowed, value = get_args(kind), getattr(self, name)
+            if value not in allowed and not (value is None and name in ("fusion", "window")):
+                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
         for name, low, high in (
             ("pixel_um", 5.0, 200.0),
             ("steps", 1, 100),
@@ -108,17 +115,42 @@ class EnhanceSettings:
             ("batch", 1, 1024),
             ("seed", 0, 2**31 - 1),
         ):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; it must lie between {low} and {high}."
-                )
-        if self.patch % 8:
-            raise ValueError(f"patch is {self.patch}; it must be a multiple of 8 pixels.")
-        if not 0 <= self.overlap <= self.patch * 3 // 4:
+            value = getattr(self, name)
+            if not (low <= value <= high if value is not None else name == "patch"):
+                raise ValueError(f"{name} is {value}; it must lie between {low} and {high}.")
+        patch, overlap = self.patch, self.overlap
+        if patch is not None and patch % 8:
+            raise ValueError(f"patch is {patch}; it must be a multiple of 8 pixels.")
+        if patch is None and overlap is not None and self.generator in names():
+            patch = entry(self.generator).application.patch
+        most = 3072 if patch is None else patch * 3 // 4
+        if overlap is not None and not 0 <= overlap <= most:
             raise ValueError(
-                f"overlap is {self.overlap}; it must lie between 0 and three quarters of the "
-                f"patch ({self.patch * 3 // 4})."
+                f"overlap is {overlap}; it must lie between 0 and three quarters of the patch "
+                f"({most})."
             )
+
+    @property
+    def application(self) -> Application:
+        """Patches and their fusion: what is set, and the generator's own for the rest.
+
+        Raises
+        ------
+        ValueError
+            If there is no such generator.
+        """
+        own = entry(self.generator).application
+        patch = own.patch if self.patch is None else self.patch
+        return Application(
+            patch=patch,
+            overlap=min(own.overlap, patch // 16 * 8) if self.overlap is None else self.overlap,
+            window=self.window or own.window,
+            fusion=self.fusion or own.fusion,
+        )
+
+    def resolved(self) -> EnhanceSettings:
+        """Return the settings with nothing left to the generator."""
+        return dataclasses.replace(self, **dataclasses.asdict(self.application))
 
     def to_json(self) -> str:
         """Return the settings as a JSON object, one line."""
@@ -141,9 +173,23 @@ class EnhanceSettings:
 
     def changed(self) -> dict[str, Any]:
         """Return only what differs from the defaults, for a script or a command line."""
-        default = EnhanceSettings()
-        return {
-            field.name: getattr(self, field.name)
+        mine, default = self.resolved(), EnhanceSettings(generator=self.generator).resolved()
+        changed = {"generator": self.generator} if self.generator != names()[0] else {}
+        return changed | {
+            field.name: getattr(mine, field.name)
             for field in dataclasses.fields(self)
-            if getattr(self, field.name) != getattr(default, field.name)
+            if getattr(mine, field.name) != getattr(default, field.name)
         }
+
+
+POSTER: Mapping[str, Any] = {
+    "sampler": "ancestral",
+    "steps": 50,
+    "patch": 128,
+    "overlap": 64,
+    "window": "hann",
+    "fusion": "at-end",
+}
+"""The plain recipe of the study, to compare with: half-overlapping patches of the training size,
+each sampled on its own with fresh noise at every step."""
+PRESETS: Mapping[str, Mapping[str, Any]] = {"default": {}, "poster": POSTER}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from napari_fus_ulm.generators.base import Generator as Model
 from napari_fus_ulm.inference.device import is_out_of_memory
 from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import Notice
-from napari_fus_ulm.inference.samplers import Estimate, sample_ddim, trailing_times
+from napari_fus_ulm.inference.samplers import SAMPLERS, Estimate, Noise, trailing_times
 from napari_fus_ulm.inference.tiles import Tile, Tiling, batches, make_tiling, pad_frame
 
 Array = npt.NDArray[np.float32]
@@ -36,7 +37,7 @@ class Tick:
 
 @dataclass(slots=True)
 class Applied:
-    """A generator ready to be applied: where, in which arithmetic, with which patches."""
+    """A generator ready to be applied: where, how, in which arithmetic, with which patches."""
 
     model: Model
     device: torch.device
@@ -45,6 +46,7 @@ class Applied:
     overlap: int
     window: str
     batch: int
+    sampler: str = "ddim"
 
     def tiling(self, shape: tuple[int, int]) -> Tiling:
         """The grid of patches over a frame."""
@@ -111,7 +113,7 @@ def frame_noise(shape: tuple[int, int], *key: int) -> Tensor:
 
 
 def sample_frame(
-    applied: Applied, frame: Frame, noise: Tensor, steps: int
+    applied: Applied, frame: Frame, noise: Noise, steps: int
 ) -> Iterator[Tick | Notice | Estimate]:
     """Fusion per step: sample the whole frame.
 
@@ -119,8 +121,8 @@ def sample_frame(
     ----------
     applied : Applied
     frame : Frame
-    noise : (1, 1, height, width) tensor
-        Of the frame (not padded).
+    noise : callable
+        Noise (1, 1, height, width) of the frame (not padded) at each step.
     steps : int
         Evaluations.
 
@@ -147,7 +149,7 @@ def sample_frame(
                 )
             yield Notice(said)
 
-    yield from sample_ddim(predict, noise, trailing_times(steps))
+    yield from SAMPLERS[applied.sampler](predict, noise, trailing_times(steps))
 
 
 def _fuse(
@@ -171,7 +173,7 @@ def _fuse(
 def sample_patches(
     applied: Applied,
     frame: Frame,
-    noise_of: Callable[[Tile], Tensor],
+    noise_of: Callable[[Tile, int], Tensor],
     steps: int,
     keep: Callable[[Tile], bool] = lambda tile: True,
 ) -> Generator[Tick | Notice, None, tuple[Array, npt.NDArray[np.bool_]]]:
@@ -180,7 +182,8 @@ def sample_patches(
     Parameters
     ----------
     noise_of : callable
-        Noise (1, h, w) of a tile: cut from the frame's, or independent of its neighbours'.
+        Noise (1, h, w) of a tile at a step: cut from the frame's, or independent of its
+        neighbours'.
     keep : callable
         Which tiles take part.
 
@@ -199,7 +202,7 @@ def sample_patches(
         group = tuple(chosen[first : first + applied.at_once(tiling.side)])
         cut = _cutter(group)
         conditions = cut(fus), cut(position)
-        noise = torch.stack([noise_of(tile) for tile in group])
+        noise = partial(_stacked, noise_of, group)
         share = len(group) / len(chosen)
         try:
             clean = yield from _sample_group(applied, conditions, noise, steps, share)
@@ -228,7 +231,7 @@ def sample_patches(
 def _sample_group(
     applied: Applied,
     conditions: tuple[Tensor, Tensor],
-    noise: Tensor,
+    noise: Noise,
     steps: int,
     share: float,
 ) -> Generator[Tick, None, Tensor]:
@@ -237,13 +240,18 @@ def _sample_group(
         yield Tick(share)
         return clean
 
-    clean = noise
-    for event in sample_ddim(predict, noise, trailing_times(steps)):
+    clean: Tensor | None = None
+    for event in SAMPLERS[applied.sampler](predict, noise, trailing_times(steps)):
         if isinstance(event, Estimate):
             clean = event.clean
         else:
             yield event
+    assert clean is not None  # there is at least one step
     return clean
+
+
+def _stacked(noise_of: Callable[[Tile, int], Tensor], group: tuple[Tile, ...], i: int) -> Tensor:
+    return torch.stack([noise_of(tile, i) for tile in group])
 
 
 def _padded(frame: Frame, tiling: Tiling) -> tuple[Tensor, Tensor]:

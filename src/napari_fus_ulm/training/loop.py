@@ -177,7 +177,14 @@ def _validate(settings: TrainSettings, folder: Path, pairs: _Pairs, run: Run) ->
 def _one_step(settings: TrainSettings, pairs: list[PreparedPair], run: Run) -> dict[str, float]:
     random = np.random.default_rng([settings.seed, run.step])
     noise = torch.Generator().manual_seed(int(random.integers(2**62)))
-    drawn = draw_patches(pairs, random, settings.batch, settings.patch, flip=settings.flip)
+    drawn = draw_patches(
+        pairs,
+        random,
+        settings.batch,
+        settings.patch,
+        flip=settings.flip,
+        without_position=settings.without_position,
+    )
     fus, ulm, position = (
         torch.from_numpy(a).contiguous(memory_format=torch.channels_last) for a in drawn
     )
@@ -271,9 +278,11 @@ def _check_folder(settings: TrainSettings, folder: Path, resume: bool) -> None:
         return
     if not stored.exists():
         raise TrainingError(f"There is no run to resume in {folder}.")
-    before, now = json.loads(stored.read_text()), dataclasses.asdict(settings)
+    # A run of an earlier version knows nothing of settings that came later: they had the default.
+    default = dataclasses.asdict(TrainSettings())
+    before, now = default | json.loads(stored.read_text()), dataclasses.asdict(settings)
     free = {"steps", "checkpoint_minutes", "workers", "patience"}
-    changed = [k for k in now if k not in free and before.get(k) != now[k]]
+    changed = [k for k in now if k not in free and before[k] != now[k]]
     if changed:
         raise TrainingError(
             f"The run in {folder} was started with other settings: {', '.join(changed)}. "

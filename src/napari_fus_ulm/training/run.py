@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_fus_ulm.generators import build
+from napari_fus_ulm.generators import build, kind
 from napari_fus_ulm.generators.base import Generator, Recipe
 from napari_fus_ulm.generators.checkpoint import (
     CheckpointError,
@@ -55,9 +55,9 @@ class Run:
         """Fresh weights from the seed, or those of ``init``."""
         torch.manual_seed(settings.seed)
         if settings.init is None:
-            model = build(settings.generator)
+            model = build(settings.generator, arguments(settings))
         else:
-            model = load_generator(Path(settings.init))[0].requires_grad_(True)
+            model = _begun_with(Path(settings.init), settings)
         return cls._around(model, settings)
 
     @classmethod
@@ -116,6 +116,50 @@ class Run:
                 mean.lerp_(now, 1.0 - decay)
 
 
+def arguments(settings: TrainSettings) -> dict[str, Any]:
+    """Arguments of the generator: the preset's, then those given one by one.
+
+    Raises
+    ------
+    TrainingError
+        If the generator has no such preset.
+    """
+    presets = kind(settings.generator).presets
+    if settings.preset and settings.preset not in presets:
+        there = ", ".join(presets) or "none"
+        raise TrainingError(
+            f"{settings.generator} has no preset {settings.preset!r}; there is: {there}."
+        )
+    return {**presets.get(settings.preset, {}), **settings.model}
+
+
+def _begun_with(weights: Path, settings: TrainSettings) -> Generator:
+    """Weights to train on, with the arguments that the settings change (such as a loss's weight).
+
+    Raises
+    ------
+    TrainingError
+        If they belong to another generator, or a changed argument is one of the network's shape.
+    """
+    model, card = load_generator(weights)
+    if card.generator != settings.generator:
+        raise TrainingError(
+            f"{weights.name} holds weights of {card.generator}, not of {settings.generator}."
+        )
+    changed = arguments(settings)
+    if not changed:
+        return model.requires_grad_(True)
+    fresh = build(settings.generator, {**card.config, **changed})
+    try:
+        fresh.load_state_dict(model.state_dict())
+    except RuntimeError as error:
+        raise TrainingError(
+            f"The weights {weights.name} do not fit a generator with {changed}; leave out what "
+            "changes the network's shape."
+        ) from error
+    return fresh
+
+
 def make_optimiser(model: Generator, settings: TrainSettings) -> torch.optim.Optimizer:
     """The optimiser of the generator's recipe."""
     recipe: Recipe = model.recipe
@@ -124,8 +168,8 @@ def make_optimiser(model: Generator, settings: TrainSettings) -> torch.optim.Opt
         "adam": torch.optim.Adam,
         "adamax": torch.optim.Adamax,
     }
-    kind: Any = kinds[recipe.optimiser]
-    made: torch.optim.Optimizer = kind(
+    maker: Any = kinds[recipe.optimiser]
+    made: torch.optim.Optimizer = maker(
         model.parameters(),
         lr=peak_rate(model, settings),
         betas=recipe.betas,

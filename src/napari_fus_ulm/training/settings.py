@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from napari_fus_ulm.generators import names
+from napari_fus_ulm.generators import entry
 
 SEED_BLOCK = 1_000_000
 """Phantom seeds of run seed s are s * SEED_BLOCK onwards, so that runs share no animal."""
@@ -28,6 +30,10 @@ class TrainSettings:
     ----------
     generator : str
         Name in the registry.
+    preset : str
+        One of the generator's ``presets``; empty takes its defaults.
+    model : mapping
+        Arguments of the generator, over those of the preset (JSON-able).
     pairs : str or None
         Folder with ``pairs.csv`` (then its train side is used), or with ``fus/`` and ``ulm/`` files
         of equal names; None trains on phantoms.
@@ -42,6 +48,8 @@ class TrainSettings:
     learning_rate : float or None
         Peak; 200 steps of warm-up, constant, then a linear fall over the last fifth. None takes
         that of the generator's recipe.
+    without_position : float
+        Share of patches whose position is withheld; at 1 the generator never learns of it.
     flip : bool
         Mirror left and right (phantoms only; not in the study protocol).
     checkpoint_minutes : float
@@ -63,6 +71,8 @@ class TrainSettings:
     """
 
     generator: str = "diffusion"
+    preset: str = ""
+    model: Mapping[str, Any] = field(default_factory=dict)
     pairs: str | None = None
     phantoms: int = 600
     seed: int = 0
@@ -71,6 +81,7 @@ class TrainSettings:
     patch: int = 128
     pixel_um: float = 20.0
     learning_rate: float | None = None
+    without_position: float = 0.15
     flip: bool = True
     checkpoint_minutes: float = 3.0
     patience: int = 0
@@ -79,10 +90,7 @@ class TrainSettings:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        if self.generator not in names():
-            raise ValueError(
-                f"There is no generator called {self.generator!r}; there is: {', '.join(names())}."
-            )
+        entry(self.generator)  # says which there are
         # Beyond these a run would train on the phantoms that are kept for validation and test.
         most_seeds = VALIDATION_SEED // SEED_BLOCK - 1
         for name, low, high in (
@@ -93,6 +101,7 @@ class TrainSettings:
             ("patch", 32, 4096),
             ("pixel_um", 1.0, 200.0),
             ("learning_rate", 1e-9, 1.0),
+            ("without_position", 0.0, 1.0),
             ("checkpoint_minutes", 0.0, 1e6),
             ("patience", 0, 10**6),
             ("workers", 1, 1024),
