@@ -17,6 +17,7 @@ from napari_fus_ulm._napari import measure
 from napari_fus_ulm._napari.layer_scans import layer_to_scan
 from napari_fus_ulm._napari.layers import scan_to_layer
 from napari_fus_ulm._napari.result_layers import OURS
+from napari_fus_ulm.generators import names
 from napari_fus_ulm.inference.events import Finished
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io import write
@@ -197,7 +198,7 @@ def test_tip_of_at_once_is_true(open_dock):
     from napari_fus_ulm.inference.translate import PATCH_AREA, Applied
 
     _, dock = open_dock()
-    default = EnhanceSettings()
+    default = EnhanceSettings().resolved()
     tip = dock.settings.advanced._fields["batch"].toolTip()
     assert f"a patch of {default.patch} counts for {default.patch**2 // PATCH_AREA}" in tip
     part = (default.patch, default.overlap, default.window, default.batch)
@@ -794,3 +795,72 @@ def test_the_dock_says_how_far_to_believe_each_mode(open_dock):
         said.add(dock.settings.belief.text())
     assert len(said) == 3
     assert any("invented" in text for text in said)
+
+
+def pick(form, name):
+    """Choose a generator as a user does."""
+    form.generator.setCurrentIndex(form.generator.findData(name))
+
+
+def test_every_generator_that_ships_can_be_chosen_and_is_applied_in_its_own_way(open_dock):
+    _, dock = open_dock(weights=None)
+    form = dock.settings
+    offered = [form.generator.itemData(i) for i in range(form.generator.count())]
+    assert offered == list(names())
+    for name in offered:
+        pick(form, name)
+        assert (
+            form.settings().resolved()
+            == EnhanceSettings(generator=name, steps=2, precision="float32").resolved()
+        )
+        assert form.settings().changed().keys() <= {"generator", "steps", "precision"}
+        assert form.belief.text()
+
+
+def test_a_generator_without_chance_offers_one_picture(open_dock):
+    _, dock = open_dock(weights=None, mode="balanced")
+    form = dock.settings
+    pick(form, "pix2pix")
+    assert form.mode == "detailed"
+    assert [form.modes[m].isEnabled() for m in ("detailed", "balanced", "accurate")] == [
+        True, False, False,
+    ]  # fmt: skip
+    assert "one picture" in form.modes["accurate"].toolTip()
+    fields = form.advanced._fields
+    assert not any(fields[name].isEnabled() for name in ("steps", "samples", "sampler"))
+    assert not form.advanced.poster.isEnabled()
+    pick(form, "mhvae")
+    assert all(button.isEnabled() for button in form.modes.values())
+    form.modes["balanced"].click()
+    assert fields["samples"].isEnabled()
+    assert not fields["steps"].isEnabled()
+
+
+def test_anothers_weights_are_forgotten(open_dock, small_weights):
+    _, dock = open_dock()
+    assert dock.settings.settings().weights == str(small_weights)
+    pick(dock.settings, "pix2pix")
+    assert dock.settings.settings().weights is None
+
+
+def test_the_studys_recipe_is_one_click_away_and_so_is_the_way_back(open_dock, qtbot):
+    from napari_fus_ulm.inference.settings import POSTER
+
+    _, dock = open_dock()
+    before = dock.settings.settings()
+    qtbot.mouseClick(dock.settings.advanced.poster, Qt.MouseButton.LeftButton)
+    after = dock.settings.settings()
+    assert {name: getattr(after, name) for name in POSTER} == dict(POSTER)
+    assert after != before
+    qtbot.mouseClick(dock.settings.advanced.reset, Qt.MouseButton.LeftButton)
+    assert dock.settings.settings() == EnhanceSettings().resolved()
+
+
+def test_pix2pix_runs_in_the_dock(open_dock, click, small_pair):
+    viewer, dock = open_dock(weights=None)
+    pick(dock.settings, "pix2pix")
+    add(viewer, small_pair[0])
+    click(dock)
+    result = result_of(viewer)
+    assert "Pix2Pix ×" in result.name  # no mode in its name: it has one picture
+    assert not [layer for layer in viewer.layers if "spread" in layer.name]

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_fus_ulm.generators import build, names
+from napari_fus_ulm.generators import build, entry, kind, names
 from napari_fus_ulm.generators.base import PatchBatch
 from napari_fus_ulm.generators.diffusion import (
+    PRESETS,
     ConditionalDiffusion,
     signal_noise,
     training_times,
@@ -126,6 +127,43 @@ def test_a_model_is_built_again_from_its_own_description(tiny) -> None:
     again = build("diffusion", config)
     again.load_state_dict(model.state_dict())
     assert again.config() == model.config()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_arguments(preset: str) -> None:
+    assert build("diffusion", dict(PRESETS[preset])).config()
+
+
+def test_the_small_preset_is_several_times_smaller() -> None:
+    small, whole = (
+        sum(p.numel() for p in build("diffusion", dict(config)).parameters())
+        for config in (PRESETS["small"], {})
+    )
+    assert small < whole / 5
+
+
+def test_the_edge_loss_is_of_the_kind_that_was_asked_for(tiny) -> None:
+    torch.manual_seed(0)
+    losses = {}
+    for edges, weight in (("quadratic", 1.0), ("l1", 1.0), ("quadratic", 0.0)):
+        torch.manual_seed(0)
+        losses[edges, weight] = tiny(edges=edges, edge_weight=weight).training_loss(
+            batch(), generator()
+        )
+    assert losses["l1", 1.0]["edges"] != losses["quadratic", 1.0]["edges"]
+    off = losses["quadratic", 0.0]
+    assert off["loss"] == off["v"]
+    with pytest.raises(ValueError, match="quadratic or l1"):
+        tiny(edges="magic")
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_registry_says_what_the_class_says(name: str) -> None:
+    known, found = entry(name), kind(name)
+    assert (found.name, found.title) == (name, known.title)
+    assert (found.application, found.iterative) == (known.application, known.iterative)
+    model = build(name)
+    assert known.has_modes == (model.iterative or model.stochastic)
 
 
 def test_an_unknown_generator_is_named_with_those_there_are() -> None:

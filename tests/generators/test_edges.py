@@ -81,3 +81,29 @@ def test_coarse_edges_count_beside_fine_ones() -> None:
     assert edge_loss(checks, target, ONES) < 1e-9
     one, two = (edge_loss(step, target, ONES, scales=n) for n in (1, 2))
     assert two > 1.5 * one > 0.0
+
+
+def test_the_absolute_loss_grows_evenly_and_prefers_the_median() -> None:
+    target, off = image(), image(1)
+    once = edge_loss(target + off, target, ONES, kind="l1")
+    twice = edge_loss(target + 2.0 * off, target, ONES, kind="l1")
+    assert float(twice) == pytest.approx(2.0 * float(once), rel=1e-4)
+    targets, often = image(3, 2), torch.tensor([0.75, 0.25])
+    mean = (targets * often[:, None, None, None]).sum(dim=0, keepdim=True)
+
+    def cost(estimate: torch.Tensor) -> float:
+        each = [float(edge_loss(estimate, one[None], ONES, kind="l1")) for one in targets]
+        return float(np.dot(often.numpy(), each))
+
+    assert cost(targets[:1]) < cost(mean)  # the likelier image beats the mean of both
+
+
+def test_a_step_counts_as_its_height() -> None:
+    step = torch.zeros(1, 1, 32, 32)
+    step[..., 16:] = 0.5
+    flat = torch.zeros_like(step)
+    # Two columns of 30 see the step, at the first of the scales, along x alone of x and y.
+    share = 2 / 30 / 2
+    found = edge_loss(step, flat, ONES, scales=1, kind="l1")
+    assert float(found) == pytest.approx(0.5 * share)
+    assert float(edge_loss(step, flat, ONES, scales=1)) == pytest.approx(0.25 * share)

@@ -114,7 +114,9 @@ class AdvancedForm(QWidget):
             self._weights.setText(values["weights"] or "")
 
     def set_generator(self, name: str) -> None:
-        """Show the patches and the fusion that a generator is applied with by default."""
+        """Show how a generator is applied by default; another's weights are none of its."""
+        if name != self._generator:
+            self._weights.clear()
         self._generator = name
         own = EnhanceSettings(generator=name)
         self.set_values(dataclasses.asdict(own.application))

@@ -123,8 +123,7 @@ class SettingsForm(QWidget):
 
     def set_settings(self, settings: EnhanceSettings) -> None:
         """Show settings; what the values are stays with each input."""
-        with QSignalBlocker(self.generator):
-            self.generator.choose(settings.generator)
+        self.generator.choose(settings.generator)
         self.modes[settings.mode].setChecked(True)
         self._offer_pixels(None, settings.pixel_um)
         self.advanced.set_generator(settings.generator)
