@@ -54,6 +54,7 @@ BELIEF = {
     },
 }
 """How far to believe what each generator draws in each mode, in one line."""
+UNTOLD = "Its model card (i) says how far to believe it."
 
 
 class SettingsForm(QWidget):
@@ -193,7 +194,7 @@ class SettingsForm(QWidget):
             self.modes[mode].setToolTip(said)
         steps = known.iterative and self.mode != "accurate"
         self.advanced.enable(steps=steps, samples=self.mode == "balanced")
-        self.belief.setText(BELIEF[name][self.mode])
+        self.belief.setText(BELIEF.get(name, {}).get(self.mode, UNTOLD))
 
     def _lay_out(self) -> None:
         rows = form()
