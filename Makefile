@@ -3,7 +3,7 @@
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test system lint screenshots venv clean
+.PHONY: help demo test system lint screenshots study study-quick venv clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,8 @@ help:
 	@echo "make test         install what the tests need, then run all of them"
 	@echo "make lint         style, types and architecture only"
 	@echo "make screenshots  make the pictures of the documentation again"
+	@echo "make study        the study repeated from scratch in runs/study; hours, goes on if stopped"
+	@echo "make study-quick  a rehearsal of it in minutes, in runs/study-quick"
 	@echo "make venv         make $(VENV) only (PYTHON=... chooses the interpreter)"
 	@echo "make clean        remove results, builds and caches; $(VENV) stays"
 
@@ -40,6 +42,12 @@ lint: $(VENV)/.installed-test
 
 screenshots: system $(VENV)/.installed-docs
 	$(XVFB) $(BIN)/python docs/make_screenshots.py
+
+study: $(VENV)/.installed
+	$(BIN)/python benchmarks/study.py runs/study
+
+study-quick: $(VENV)/.installed
+	$(BIN)/python benchmarks/study.py runs/study-quick --quick
 
 venv: $(BIN)/pip
 

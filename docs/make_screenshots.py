@@ -106,6 +106,21 @@ def main() -> None:
         viewer.layers.remove(f"phantom power Doppler · {name}")
     dock.section.collapse(animate=False)
 
+    made: list[Any] = []
+    generator = dock.settings.generator
+    for number in range(1, generator.count()):
+        generator.setCurrentIndex(number)
+        run(dock.run.button)
+        made.append(viewer.layers[-1])
+    viewer.canvas.grid.enabled = True
+    viewer.reset_view()
+    shot("enhance-generators")
+    viewer.canvas.grid.enabled = False
+    for layer in made:
+        viewer.layers.remove(layer)
+    generator.setCurrentIndex(0)
+    viewer.reset_view()
+
     click(dock.run.button)
     wait(lambda: dock.run.bar.value() > 0)
     click(dock.run.button)

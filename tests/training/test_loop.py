@@ -193,6 +193,17 @@ def test_a_damaged_checkpoint_is_named(settings: TrainSettings, tmp_path: Path) 
         list(train_events(settings, tmp_path / "run", resume=True))
 
 
+def test_a_run_without_weights_yet_is_resumed(settings: TrainSettings, tmp_path: Path) -> None:
+    """It was killed between its first checkpoint and its first weights."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    list(train_events(settings, whole))
+    stop_after(train_events(settings, cut), 1)
+    (cut / WEIGHTS).unlink()
+    (cut / WEIGHTS).with_suffix(".json").unlink()
+    list(train_events(settings, cut, resume=True))
+    assert (whole / WEIGHTS).read_bytes() == (cut / WEIGHTS).read_bytes()
+
+
 def test_fine_tuning_starts_from_given_weights(settings: TrainSettings, tmp_path: Path) -> None:
     list(train_events(settings, tmp_path / "first"))
     start = load_generator(tmp_path / "first" / WEIGHTS)[0].state_dict()

@@ -93,13 +93,13 @@ def command(
                 pixel_um=pixel_um,
                 cohort=_name(images),
             )
-            events = _cohort(images, files, words, settings, splits)
+            events = cohort_events(images, files, words, settings, splits)
         if out is not None:
-            _make_writable(out)
-        evaluation, shown = _watch(events, image)
+            make_writable(out)
+        evaluation, shown = watch(events, image)
         _print(evaluation, csv, json)
         if out is not None:
-            _save(evaluation, shown, out)
+            save(evaluation, shown, out)
 
 
 def _form(images: Path | None, references: Path | None, phantoms: int) -> str:
@@ -127,7 +127,7 @@ def _refuse_others(context: typer.Context, form: str) -> None:
             )
 
 
-def _make_writable(folder: Path) -> None:
+def make_writable(folder: Path) -> None:
     """Make the folder for the results, and find out before the work that it can be written to."""
     from tempfile import TemporaryFile
 
@@ -148,13 +148,14 @@ def _name(cohort: Path) -> str:
     return cohort_name(cohort)
 
 
-def _cohort(
+def cohort_events(
     folder: Path,
     weights: list[Path],
     words: list[str],
     settings: EvaluationSettings,
     draws: int,
 ) -> Iterator[Event]:
+    """Judge generators and baselines on a cohort; the bundled weights if there are none."""
     from napari_fus_ulm.evaluation.baselines import baselines, the_shifted_ulm, the_ulm
     from napari_fus_ulm.evaluation.generated import generators
     from napari_fus_ulm.evaluation.harness import evaluate_events
@@ -201,7 +202,7 @@ def _images(
     return compare_events(files, settings, aligned=aligned, spacing=spacing)
 
 
-def _watch(events: Iterator[Event], number: int) -> tuple[Evaluation, list[ImageScored]]:
+def watch(events: Iterator[Event], number: int) -> tuple[Evaluation, list[ImageScored]]:
     """Follow the work; keep what was made of one image, for the picture."""
     from napari_fus_ulm.evaluation.harness import Finished, ImageScored
     from napari_fus_ulm.inference.events import Progress
@@ -239,7 +240,8 @@ def _print(evaluation: Evaluation, csv: bool, json: bool) -> None:
         print(markdown(evaluation), end="")
 
 
-def _save(evaluation: Evaluation, shown: list[ImageScored], out: Path) -> None:
+def save(evaluation: Evaluation, shown: list[ImageScored], out: Path) -> None:
+    """Write tables, numbers and the picture of one image into a folder."""
     from napari_fus_ulm.evaluation.export import as_json, csv_table
     from napari_fus_ulm.evaluation.methods import REFERENCES
     from napari_fus_ulm.evaluation.picture import study_picture

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+import warnings
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from napari_fus_ulm.pairs.cohort import cohort_name
 from napari_fus_ulm.pairs.patches import draw_patches
 from napari_fus_ulm.pairs.prepare import PreparedPair
 from napari_fus_ulm.training import data
+from napari_fus_ulm.training.curves import LOSSES, curves_picture
 from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, Run, peak_rate
 from napari_fus_ulm.training.seen import memory
@@ -43,7 +45,6 @@ from napari_fus_ulm.training.validation import (
 
 WARM_UP = 200
 FALL = 0.2
-LOSSES = "losses.csv"
 MAP_PAIRS = 50
 """Pairs the input's intensity map is fitted on."""
 
@@ -79,7 +80,7 @@ def train_events(
     settings : TrainSettings
     folder : Path
         Takes ``checkpoint.safetensors``, ``weights.safetensors`` with its card, ``settings.json``,
-        ``losses.csv``, ``validation.csv`` and the prepared phantoms.
+        ``losses.csv``, ``validation.csv``, ``curves.png`` and the prepared phantoms.
     resume : bool
         Go on from the folder's checkpoint. Only ``steps`` may differ from the first run.
 
@@ -97,7 +98,8 @@ def train_events(
     # Before the pairs are made, which takes long: what is missing is said at once.
     run = Run.resume(settings, folder) if resume else Run.start(settings)
     init = Path(settings.init) if settings.init else None
-    seen = memory(settings, init, folder / WEIGHTS if resume else None)
+    own = folder / WEIGHTS
+    seen = memory(settings, init, own if resume and own.exists() else None)
     pairs = yield from _pairs(settings, folder)
     write_text(folder / "settings.json", settings.to_json())
     yield from _steps(settings, folder, pairs, run, seen)
@@ -156,6 +158,7 @@ def _steps(
             # What is used is the best that was judged; without a judge, the newest.
             if judged is None or judged.best:
                 _save_weights(settings, folder, run, pairs.train, seen)
+            _draw_curves(folder)
             saved_at, curve = time.monotonic(), []
             if judged is not None:
                 yield judged
@@ -258,6 +261,14 @@ def field_mm(pairs: list[PreparedPair], pixel_um: float) -> list[list[float]]:
     """Smallest and largest height, then width, of the fields of view, mm."""
     sides = np.array([pair.fus.shape for pair in pairs]) * pixel_um / 1000.0
     return np.stack([sides.min(axis=0), sides.max(axis=0)], axis=1).round(2).tolist()  # type: ignore[no-any-return]
+
+
+def _draw_curves(folder: Path) -> None:
+    # A run is worth more than its picture.
+    try:
+        curves_picture(folder)
+    except Exception as error:
+        warnings.warn(f"The learning curves of {folder} were not drawn: {error!r}", stacklevel=2)
 
 
 def _append_curve(path: Path, names: list[str], lines: list[str]) -> None:

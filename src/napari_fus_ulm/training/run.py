@@ -53,12 +53,7 @@ class Run:
     @classmethod
     def start(cls, settings: TrainSettings) -> Run:
         """Fresh weights from the seed, or those of ``init``."""
-        torch.manual_seed(settings.seed)
-        if settings.init is None:
-            model = build(settings.generator, arguments(settings))
-        else:
-            model = _begun_with(Path(settings.init), settings)
-        return cls._around(model, settings)
+        return cls._around(_fresh(settings), settings)
 
     @classmethod
     def resume(cls, settings: TrainSettings, folder: Path) -> Run:
@@ -73,7 +68,14 @@ class Run:
             tensors = read_tensors(folder / CHECKPOINT)
         except CheckpointError as error:
             raise TrainingError(f"Nothing to resume in {folder}: {error}") from error
-        run = cls._around(build(settings.generator, read_card(folder / WEIGHTS).config), settings)
+        weights = folder / WEIGHTS
+        # Killed between its first checkpoint and its first weights, a run has no card yet.
+        model = (
+            build(settings.generator, read_card(weights).config)
+            if weights.exists()
+            else _fresh(settings)
+        )
+        run = cls._around(model, settings)
         run.step, run.seconds = int(tensors["step"]), float(tensors["seconds"])
         run.model.load_state_dict(_part(tensors, "model."))
         run.average.load_state_dict(_part(tensors, "average."))
@@ -131,6 +133,14 @@ def arguments(settings: TrainSettings) -> dict[str, Any]:
             f"{settings.generator} has no preset {settings.preset!r}; there is: {there}."
         )
     return {**presets.get(settings.preset, {}), **settings.model}
+
+
+def _fresh(settings: TrainSettings) -> Generator:
+    """The generator as it is at the first step."""
+    torch.manual_seed(settings.seed)
+    if settings.init is None:
+        return build(settings.generator, arguments(settings))
+    return _begun_with(Path(settings.init), settings)
 
 
 def _begun_with(weights: Path, settings: TrainSettings) -> Generator:
