@@ -1,0 +1,157 @@
+"""The generators on real power Doppler, for docs/gallery.md.
+
+    python docs/make_gallery.py ../shared/data
+
+Enhances the power Doppler pictures of a folder with every bundled generator, draws them into
+docs/images/gallery-*.png, and prints how well each agrees with its input, beside what a true ULM
+reaches on simulated animals. The pictures show pixels of the recordings: mind their licences.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from napari_fus_ulm.figures import Panel, below, save_picture, side_by_side
+from napari_fus_ulm.generators import entry
+from napari_fus_ulm.generators.checkpoint import bundled, read_card
+from napari_fus_ulm.inference.enhance import enhance
+from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.metrics.centrelines import length_map, skeleton
+from napari_fus_ulm.metrics.vessels import vessel_mask
+from napari_fus_ulm.pairs.grid import area_mean
+from napari_fus_ulm.pairs.intensity import log_power
+from napari_fus_ulm.pairs.prepare import native_shape
+from napari_fus_ulm.pairs.reference import reference_on_grid
+from napari_fus_ulm.phantom import simulate_pair
+from napari_fus_ulm.phantom.params import PhantomParams
+from napari_fus_ulm.phantom.real import POWER, grey_picture, power_picture
+from napari_fus_ulm.phantom.statistics import blurred_to_fus, rank_correlation
+from napari_fus_ulm.scan import extent_of, guess_values
+from napari_fus_ulm.training.settings import TEST_SEED
+
+Grey = npt.NDArray[np.floating]
+
+IMAGES = Path(__file__).parent / "images"
+PANEL, INSET_MM, INSET_BAR_MM = 330, 2.5, 0.5
+INSETS_MM = {"rat": (1.4, 5.2), "mouse": (1.2, 5.0)}
+"""Top left corner of the part that is enlarged."""
+COUNTS = 300.0
+"""Bubbles that a grey level of 1 is taken for, to undo the logarithm."""
+PHANTOMS = 10
+
+
+def ways() -> Iterator[tuple[str, EnhanceSettings]]:
+    """Every bundled generator; of the diffusion model all three modes."""
+    for path in bundled():
+        name = read_card(path).generator
+        known = entry(name)
+        for mode in ("accurate", "balanced", "detailed") if known.iterative else ("detailed",):
+            title = f"{known.title} {mode.capitalize()}" if known.iterative else known.title
+            yield title, EnhanceSettings(generator=name, mode=mode)  # type: ignore[arg-type]
+
+
+def consistency(grey: Grey, fus: xr.DataArray) -> float:
+    """Rank correlation of the input with a ULM-like picture at the resolution of fUS."""
+    power = area_mean(logged(fus), native_shape(fus))
+    counts = np.expm1(np.clip(grey, 0.0, 1.0) * np.log1p(COUNTS))
+    pixel_um = 1000.0 * extent_of(fus)[0] / grey.shape[0]
+    blurred = blurred_to_fus(counts, power.shape, pixel_um, PhantomParams().psf_um)
+    return rank_correlation(power, blurred, np.ones(power.shape, bool))
+
+
+def share_in_the_dark(grey: Grey, fus: xr.DataArray) -> float:
+    """Share of the drawn centreline that lies in the darkest third of the input, 0 to 1."""
+    power = area_mean(logged(fus), native_shape(fus))
+    rows, columns = (
+        np.minimum(np.arange(n) * m // n, m - 1)
+        for n, m in zip(grey.shape, power.shape, strict=True)
+    )
+    dark = (power < np.quantile(power, 1 / 3))[np.ix_(rows, columns)]
+    length = length_map(skeleton(vessel_mask(grey, 0.02)))
+    return float(length[dark].sum() / max(length.sum(), 1e-9))
+
+
+def logged(fus: xr.DataArray) -> Grey:
+    """Logarithm of the power, whatever the file's values are."""
+    values = str(fus.attrs.get("values", "unknown"))
+    return log_power(fus.values, guess_values(fus.values) if values == "unknown" else values)
+
+
+def draw(name: str, fus: xr.DataArray, made: dict[str, Grey]) -> None:
+    """Input and every generator, and below them a part of each enlarged."""
+    extent, (top, left) = extent_of(fus), INSETS_MM[name]
+    images = {"power Doppler": grey_picture(fus), **made}
+    box = (top, left, INSET_MM, INSET_MM)
+    whole = [Panel(image, title, title in made, box) for title, image in images.items()]
+    parts = [Panel(cut(image, box, extent), "", title in made) for title, image in images.items()]
+    rows = [
+        side_by_side(whole, extent, width=PANEL),
+        side_by_side(parts, (INSET_MM, INSET_MM), width=PANEL, bar_mm=INSET_BAR_MM),
+    ]
+    save_picture(IMAGES / f"gallery-{name}.png", below(rows))
+
+
+def cut(image: Grey, box: tuple[float, float, float, float], extent: tuple[float, float]) -> Grey:
+    """The part of an image in a box given in mm."""
+    down, across = (n / side for n, side in zip(image.shape, extent, strict=True))
+    top, left, height, width = box
+    return image[
+        round(top * down) : round((top + height) * down),
+        round(left * across) : round((left + width) * across),
+    ]
+
+
+def on_phantoms(count: int) -> dict[str, tuple[list[float], list[float]]]:
+    """Consistency and share in the dark of true ULM and of every generator."""
+    found: dict[str, tuple[list[float], list[float]]] = {}
+    for seed in range(TEST_SEED, TEST_SEED + count):
+        pair = simulate_pair(seed)
+        made = {title: enhance(pair.fus, settings).image for title, settings in ways()}
+        truth = reference_on_grid(pair.ulm, next(iter(made.values())))
+        pictures = {"true ULM": truth} | {title: image.values for title, image in made.items()}
+        for title, grey in pictures.items():
+            first, second = found.setdefault(title, ([], []))
+            first.append(consistency(grey, pair.fus))
+            second.append(share_in_the_dark(grey, pair.fus))
+    return found
+
+
+def main() -> None:
+    """Draw the pictures, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--phantoms", type=int, default=PHANTOMS)
+    options = parser.parse_args()
+    real: dict[str, dict[str, tuple[float, float]]] = {}
+    for name, file in POWER.items():
+        fus = power_picture(options.folder / file)
+        made = {title: enhance(fus, settings).image.values for title, settings in ways()}
+        draw(name, fus, made)
+        real[name] = {
+            title: (consistency(grey, fus), share_in_the_dark(grey, fus))
+            for title, grey in made.items()
+        }
+    print(f"| | {' | '.join(real)} | {options.phantoms} phantoms |")
+    print("| --- |" + " ---: |" * (len(real) + 1))
+    for title, (agreeing, dark) in on_phantoms(options.phantoms).items():
+        cells = [pair_of(*real[name][title]) if title in real[name] else "–" for name in real]
+        print(f"| {title} | {' | '.join(cells)} | {spread(agreeing)}, {spread(dark, 100)} % |")
+
+
+def pair_of(agreeing: float, dark: float) -> str:
+    """One recording's cell."""
+    return f"{agreeing:.2f}, {100 * dark:.0f} %"
+
+
+def spread(values: list[float], factor: float = 1.0) -> str:
+    """Mean ± standard deviation."""
+    digits = 2 if factor == 1.0 else 0
+    return f"{factor * np.mean(values):.{digits}f} ± {factor * np.std(values, ddof=1):.{digits}f}"
+
+
+if __name__ == "__main__":
+    main()
