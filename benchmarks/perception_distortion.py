@@ -134,7 +134,7 @@ def draw(rows: list[tuple[Point, float, float]], phantoms: int) -> None:
                 color=colour,
             )
     axes.annotate(
-        "better", (0.03, 0.03), (0.13, 0.13), "axes fraction", "axes fraction",
+        "better", (0.55, 0.5), (0.66, 0.6), "axes fraction", "axes fraction",
         arrowprops={"arrowstyle": "->"},
     )  # fmt: skip
     axes.set_xlabel("MSE (distortion)")

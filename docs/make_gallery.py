@@ -36,7 +36,7 @@ from napari_fus_ulm.training.settings import TEST_SEED
 Grey = npt.NDArray[np.floating]
 
 IMAGES = Path(__file__).parent / "images"
-PANEL, INSET_MM, INSET_BAR_MM = 330, 2.5, 0.5
+PANEL, INSET_MM, INSET_BAR_MM = 270, 2.5, 0.5
 INSETS_MM = {"rat": (1.4, 5.2), "mouse": (1.2, 5.0)}
 """Top left corner of the part that is enlarged."""
 COUNTS = 300.0
