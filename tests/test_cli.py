@@ -398,8 +398,9 @@ def test_held_out_phantoms_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Richardson–Lucy and the mean training image are left out" in result.stderr
     found = json.loads(result.stdout)
     assert drawn == [TEST_SEED]
-    assert list(found["rows"]) == ["input", "diffusion-accurate", "ulm-shifted", "ulm"]
-    for one in found["images"][:2]:
+    generated = ["diffusion-accurate", "mhvae-accurate"]
+    assert list(found["rows"]) == ["input", *generated, "ulm-shifted", "ulm"]
+    for one in found["images"][:3]:
         assert one["image"] == f"phantom-{TEST_SEED}"
         assert 0.0 < one["mse"] < 1.0
         assert 0.0 <= one["tree_recall"] < 1.0
