@@ -182,7 +182,7 @@ def test_a_generator_has_the_modes_in_which_its_pictures_differ(
     monkeypatch.setattr(generated, "build", build)
     rows = generators()[:modes]
     assert len(generators()) == modes * len(bundled())
-    assert rows[0].key == "diffusion-accurate"
+    assert rows[0].key == f"diffusion-{'detailed' if modes == 1 else 'accurate'}"
     assert (rows[0].title == "Pix2Pix (generated)") == (modes == 1)
 
 
@@ -232,7 +232,7 @@ def test_the_ulm_is_moved_to_where_fus_has_it(
 def test_methods_are_chosen_by_key_generator_or_mode() -> None:
     rows = (*baselines(), *generators(), the_ulm())
     keys = [row.key for row in chosen(rows, ["accurate", "input"])]
-    assert keys == ["input", "diffusion-accurate"]
+    assert keys == ["input", "diffusion-accurate", "mhvae-accurate"]
     assert len(chosen(rows, ["diffusion"])) == 3
     assert chosen(rows, []) == rows
     with pytest.raises(ValueError, match="no method 'rll'; there is: input, rl, atlas"):

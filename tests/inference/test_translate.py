@@ -189,10 +189,12 @@ def test_fusion_at_the_end_covers_the_frame_and_keeps_to_the_chosen_patches() ->
     def noise(tile: Any, step: int) -> Tensor:
         return whole[0, :, tile.rows, tile.columns]
 
-    image, covered = drain(sample_patches(one, on, noise, 2))
+    patches = drain(sample_patches(one, on, noise, 2))
+    assert patches.images.shape == (len(patches.tiling.tiles), 128, 128)
+    image, covered = patches.blend()
     assert image.shape == (200, 300)
     assert covered.all()
-    image, covered = drain(sample_patches(one, on, noise, 2, keep=lambda t: t.column == 0))
+    image, covered = patches.blend(lambda tile: tile.column == 0)
     assert covered[:, :128].all()
     assert not covered[:, 128:].any()
     assert not image[:, 128:].any()
@@ -202,7 +204,8 @@ def test_at_the_end_memory_running_out_is_survived_too() -> None:
     on = frame(300, 300)
     one = applied(128, 64, "hann", batch=8)
     one.model.fail_above = 3 * 128 * 128  # type: ignore[assignment]
-    image, covered = drain(sample_patches(one, on, lambda t, i: torch.zeros(1, 128, 128), 1))
+    patches = drain(sample_patches(one, on, lambda t, i: torch.zeros(1, 128, 128), 1))
+    image, covered = patches.blend()
     assert covered.all()
     assert one.batch == 2
     assert np.isfinite(image).all()

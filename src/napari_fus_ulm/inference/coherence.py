@@ -1,55 +1,78 @@
 """Patch coherence: what neighbouring patches say when each is sampled on its own.
 
-The study's figure: the left patch in red, its right neighbour in green, agreement in yellow. With
-half-overlapping patches the even columns cover the frame and the odd ones all but its outer edges:
-where both lie, every pixel has been generated twice, and only there anything is shown. Agreement
-is self-consistency, not truth.
+The study's figure: the left patch in red, its right neighbour in green, agreement in yellow; and
+the same with upper and lower patches. With half-overlapping patches the even columns cover the
+frame and the odd ones all but its outer edges: where both lie, every pixel has been generated
+twice, and only there anything is shown. Every overlap of two patches is a seam with its own
+numbers. Agreement is self-consistency, not truth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
 
-from napari_fus_ulm.inference.enhance import evaluations, noise_source
+from napari_fus_ulm.inference.enhance import evaluations, noise_source, to_grey
+from napari_fus_ulm.inference.enhancement import Enhancement
 from napari_fus_ulm.inference.events import Notice, Progress
-from napari_fus_ulm.inference.prepare import prepare
-from napari_fus_ulm.inference.results import plane_on_result
+from napari_fus_ulm.inference.patches import Patches
+from napari_fus_ulm.inference.prepare import Prepared, prepare
+from napari_fus_ulm.inference.results import on_result_pixels, plane_on_result
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.tiles import Tile
 from napari_fus_ulm.inference.translate import Tick, sample_patches
-from napari_fus_ulm.scan import spacing_of
+from napari_fus_ulm.metrics.seams import LEFT_RIGHT, UPPER_LOWER, Seam, seam, worst_first
+from napari_fus_ulm.scan import extent_of, spacing_of
 
 PATCH = 128
 """Patch side of training; coherence is about patches of that size."""
-SHARED, INDEPENDENT = 0, 1
-Array = npt.NDArray[np.float32]
+PatchNoise = Literal["independent", "shared"]
+_KEYS = {"shared": 0, "independent": 1}
+STEPS = {LEFT_RIGHT: (0, 1), UPPER_LOWER: (1, 0)}
+"""Rows and columns from a patch to its neighbour."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Coherence:
-    """Two images of one plane, made from alternating columns of patches.
+    """Patches of one plane held against their neighbours.
 
     Attributes
     ----------
-    left, right : xarray.DataArray
-        Grey levels in [0, 1] on the result's grid, from patches of even and of odd columns; 0
-        where not both lie.
+    left, right, upper, lower : xarray.DataArray
+        Grey levels in [0, 1] on the result's grid, from patches of even and of odd columns (rows);
+        0 where not both lie.
+    seams : tuple of Seam
+        Every overlap of two neighbours, the worst first.
     corners : (n, 4, 2) array
         Corners (y, x) of every patch, mm.
+    seam_corners : (m, 4, 2) array
+        Those of the seams, in their order.
+    noise : {"independent", "shared", "run"}
+        What the patches were sampled with; "run" are those of the result itself.
     settings : EnhanceSettings
     """
 
     left: xr.DataArray
     right: xr.DataArray
+    upper: xr.DataArray
+    lower: xr.DataArray
+    seams: tuple[Seam, ...]
     corners: npt.NDArray[np.float64]
+    seam_corners: npt.NDArray[np.float64]
+    noise: str
     settings: EnhanceSettings
+
+    def sides(self, direction: str) -> tuple[xr.DataArray, xr.DataArray]:
+        """Both pictures of a direction."""
+        return (self.left, self.right) if direction == LEFT_RIGHT else (self.upper, self.lower)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +83,9 @@ class CoherenceFinished:
 
 
 def coherence_events(
-    fus: xr.DataArray, settings: EnhanceSettings, *, shared_noise: bool = False
+    fus: xr.DataArray, settings: EnhanceSettings, *, noise: PatchNoise = "independent"
 ) -> Iterator[Progress | Notice | CoherenceFinished]:
-    """Sample neighbouring 128-pixel patches separately.
+    """Sample half-overlapping 128-pixel patches each on its own, and compare neighbours.
 
     Parameters
     ----------
@@ -70,9 +93,11 @@ def coherence_events(
         One 2-D plane.
     settings : EnhanceSettings
         Steps, seed, device and so on; patches are 128 pixels with half overlap whatever it says.
-    shared_noise : bool
-        Give overlapping patches the same noise where they overlap (shows boundary effects);
-        independent noise (default) shows the generator's indecision too.
+    noise : {"independent", "shared"}
+        Independent noise shows the generator's indecision beside what a patch's border does;
+        with shared noise, equal where patches overlap, only the latter is left. (The latent images
+        of MHVAE lie on a patch's own grid, so that its noise is shared only in part. A generator
+        without chance gives the same for both.)
 
     Yields
     ------
@@ -81,70 +106,150 @@ def coherence_events(
     Raises
     ------
     ValueError
-        If ``fus`` is not 2-D, or not wider than one patch.
+        If ``fus`` is not 2-D, not larger than one patch, or there is no such noise.
     """
+    if noise not in get_args(PatchNoise):
+        raise ValueError(f"noise is {noise!r}; it must be independent or shared.")
     if fus.ndim != 2:
         raise ValueError("Patch coherence works on one plane; choose a slice or a time first.")
     ready = prepare(fus, replace(settings, patch=PATCH, overlap=PATCH // 2, window="hann"))
     applied, frame = ready.applied, ready.frame(0)
-    tiling = applied.tiling(frame.shape)
-    if all(tile.column == 0 for tile in tiling.tiles):
-        raise ValueError(
-            f"The image is {frame.shape[1]} result pixels wide, no more than one patch of {PATCH}: "
-            "there are no neighbouring patches to compare."
-        )
+    count = len(applied.tiling(frame.shape).tiles)
+    if count == 1:
+        raise ValueError(_one_patch(frame.shape))
     steps, _ = evaluations(settings, applied.model)
-    shared = noise_source(applied.model, settings, (settings.seed, SHARED))
+    share = 0.0
+    source = sample_patches(applied, frame, _noise(ready, settings, noise), steps)
+    while True:
+        try:
+            event = next(source)
+        except StopIteration as stop:
+            patches: Patches = stop.value
+            break
+        if isinstance(event, Tick):
+            share += event.share
+            yield Progress(round(100 * share), 100 * steps, f"{count} patches")
+        else:
+            yield event
+    empty = plane_on_result(ready, np.zeros(frame.shape, np.float32))
+    yield CoherenceFinished(_compared(to_grey(patches, applied.model), empty, settings, noise))
+
+
+def coherence_of(result: Enhancement) -> Coherence:
+    """Compare the neighbouring patches of a run that kept them; nothing is sampled again.
+
+    Raises
+    ------
+    ValueError
+        If the run did not sample patch by patch, or had only one patch.
+    """
+    if result.patches is None:
+        raise ValueError(
+            "This run did not sample its patches one by one, or not a single plane and sample, so "
+            "there is nothing to compare; sample them anew."
+        )
+    if len(result.patches.images) == 1:
+        raise ValueError(_one_patch(result.patches.tiling.shape))
+    plane = result.image.squeeze(drop=True)
+    return _compared(result.patches, plane, result.settings, "run")
+
+
+def _one_patch(shape: tuple[int, int]) -> str:
+    return (
+        f"The image has {shape[1]} × {shape[0]} result pixels, no more than one patch: there are "
+        "no neighbouring patches to compare."
+    )
+
+
+def _noise(
+    ready: Prepared, settings: EnhanceSettings, kind: PatchNoise
+) -> Callable[[Tile, int], torch.Tensor]:
+    model = ready.applied.model
+    tiling = ready.applied.tiling(ready.frame(0).shape)
+    shared = noise_source(model, settings, (settings.seed, _KEYS["shared"]))
     whole = lru_cache(maxsize=None)(partial(shared, tiling.padded))
 
-    def noise(tile: Tile, step: int) -> torch.Tensor:
-        if shared_noise:
-            return whole(step)[0, :, tile.rows, tile.columns]
-        key = (settings.seed, INDEPENDENT, tile.row, tile.column)
-        return noise_source(applied.model, settings, key)(tiling.side, step)[0]
+    def cut(tile: Tile, step: int) -> torch.Tensor:
+        return whole(step)[0, :, tile.rows, tile.columns]
 
-    def one_side(
-        parity: int,
-    ) -> Generator[Progress | Notice, None, tuple[Array, npt.NDArray[np.bool_]]]:
-        share = 0.0
-        source = sample_patches(
-            applied, frame, noise, steps, keep=lambda tile: tile.column % 2 == parity
-        )
-        while True:
-            try:
-                event = next(source)
-            except StopIteration as stop:
-                image, covered = stop.value
-                break
-            if isinstance(event, Tick):
-                share += event.share
-                done = round(100 * (parity * steps + share))
-                yield Progress(done, 200 * steps, ("left", "right")[parity] + " patches")
-            else:
-                yield event
-        grey = applied.model.to_grey(torch.from_numpy(np.ascontiguousarray(image))).numpy()
-        return np.clip(grey, 0.0, 1.0), covered
+    def own(tile: Tile, step: int) -> torch.Tensor:
+        key = (settings.seed, _KEYS["independent"], tile.row, tile.column)
+        return noise_source(model, settings, key)(tiling.side, step)[0]
 
-    (even, has_even), (odd, has_odd) = (yield from one_side(0)), (yield from one_side(1))
-    both = has_even & has_odd
-    left, right = (plane_on_result(ready, np.where(both, side, 0.0)) for side in (even, odd))
-    corners = np.array(
-        [
-            [
-                (y, x)
-                for y, x in (
-                    (tile.rows.start, tile.columns.start),
-                    (tile.rows.start, tile.columns.stop),
-                    (tile.rows.stop, tile.columns.stop),
-                    (tile.rows.stop, tile.columns.start),
-                )
-            ]
-            for tile in tiling.tiles
-        ],
-        dtype=np.float64,
+    return cut if kind == "shared" else own
+
+
+def _compared(
+    patches: Patches, like: xr.DataArray, settings: EnhanceSettings, noise: str
+) -> Coherence:
+    """Compare patches in grey levels; ``like`` is a plane on the result's grid."""
+    left, right = _sides(patches, lambda tile: tile.column, like)
+    upper, lower = _sides(patches, lambda tile: tile.row, like)
+    extent, frame = np.array(extent_of(like)), patches.tiling.shape
+    seams = worst_first(_seams(patches, float(np.sqrt(np.prod(extent / frame)))))
+    half = np.array(spacing_of(like)) / 2
+    origin = np.array([float(like.y[0]), float(like.x[0])]) - half
+
+    def mm(boxes: list[tuple[int, int, int, int]]) -> npt.NDArray[np.float64]:
+        found = [
+            [(top, left), (top, right), (bottom, right), (bottom, left)]
+            for top, left, bottom, right in boxes
+        ]
+        return np.array(found, np.float64).reshape(-1, 4, 2) * (extent / frame) + origin
+
+    whole = [patches.overlap(n, n) for n in range(len(patches.images))]
+    corners, seam_corners = mm(whole), mm([one.box for one in seams])
+    return Coherence(left, right, upper, lower, seams, corners, seam_corners, noise, settings)
+
+
+def _sides(
+    patches: Patches, number: Callable[[Tile], int], like: xr.DataArray
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Pictures of the even and of the odd patches, where both lie."""
+    (even, has_even), (odd, has_odd) = (
+        patches.blend(lambda tile, parity=parity: number(tile) % 2 == parity)  # type: ignore[misc]
+        for parity in (0, 1)
     )
-    corners = np.minimum(corners, frame.shape)
-    dy, dx = spacing_of(left)
-    scale = np.array([left.shape[0] * dy / frame.shape[0], left.shape[1] * dx / frame.shape[1]])
-    origin = np.array([float(left.y[0]) - dy / 2, float(left.x[0]) - dx / 2])
-    yield CoherenceFinished(Coherence(left, right, corners * scale + origin, settings))
+    both = has_even & has_odd
+    shape = (like.shape[0], like.shape[1])
+    one, other = (
+        like.copy(data=on_result_pixels(np.where(both, side, np.float32(0)), shape))
+        for side in (even, odd)
+    )
+    return one, other
+
+
+def _seams(patches: Patches, pixel_mm: float) -> Iterator[Seam]:
+    for direction, (down, right) in STEPS.items():
+        for one, other in patches.neighbours(down, right):
+            box = patches.overlap(one, other)
+            if box[2] <= box[0] or box[3] <= box[1]:
+                continue  # patches that were set to touch, not to overlap
+            tiles = patches.tiling.tiles[one], patches.tiling.tiles[other]
+            inside = tuple(
+                (
+                    slice(box[0] - tile.rows.start, box[2] - tile.rows.start),
+                    slice(box[1] - tile.columns.start, box[3] - tile.columns.start),
+                )
+                for tile in tiles
+            )
+            numbers = seam(
+                patches.images[one],
+                patches.images[other],
+                (inside[0], inside[1]),
+                pixel_mm,
+            )
+            yield Seam(direction, tiles[0].row, tiles[0].column, box, *numbers)
+
+
+def summary(coherence: Coherence) -> str:
+    """Two sentences on the whole of it, for a dock or a terminal."""
+    shown = [one for one in coherence.seams if not math.isnan(one.cl_dice)]
+    if not shown:
+        return "No patch shows a vessel where it overlaps another."
+    middle = float(np.nanmedian([one.correlation for one in shown]))
+    worst = shown[0]
+    return (
+        f"{len(shown)} seams with vessels: median correlation {middle:.2f}. Worst: {worst.name} "
+        f"({worst.correlation:.2f})."
+    )

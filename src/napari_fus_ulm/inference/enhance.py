@@ -25,6 +25,7 @@ from napari_fus_ulm.inference.events import (
     Progress,
     SliceDone,
 )
+from napari_fus_ulm.inference.patches import Patches
 from napari_fus_ulm.inference.prepare import Prepared, prepare
 from napari_fus_ulm.inference.results import finish, on_result_pixels, plane_on_result
 from napari_fus_ulm.inference.samplers import Estimate
@@ -110,11 +111,14 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
     steps, samples = evaluations(settings, ready.applied.model)
     images: list[Array] = []
     spreads: list[Array] = []
+    known: list[Patches] = []
     for number, plane in enumerate(ready.planes):
         seen = _Moments(ready.target)
         for sample in range(samples if plane.limits else 0):
-            grey = yield from _sample_events(ready, settings, number, sample)
+            grey, patches = yield from _sample_events(ready, settings, number, sample)
             seen.add(grey)
+            if patches is not None and len(ready.planes) == samples == 1:
+                known.append(patches)
             if samples > 1:
                 yield Preview(
                     plane_on_result(ready, seen.mean()),
@@ -126,13 +130,17 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
         if samples > 1:
             spreads.append(on_result_pixels(seen.deviation(), ready.result))
         yield SliceDone(number, len(ready.planes))
-    yield Finished(finish(ready, settings, images, spreads, time.monotonic() - begun))
+    result = finish(ready, settings, images, spreads, time.monotonic() - begun)
+    yield Finished(dataclasses.replace(result, patches=known[0] if known else None))
 
 
 def _sample_events(
     ready: Prepared, settings: EnhanceSettings, number: int, sample: int
-) -> YieldingGenerator[Event, None, Array]:
-    """Draw one sample of one plane; return its grey levels on the generator's grid."""
+) -> YieldingGenerator[Event, None, tuple[Array, Patches | None]]:
+    """Draw one sample of one plane: grey levels on the generator's grid, and of its patches.
+
+    The latter only where every patch was sampled on its own.
+    """
     model, frame, plane = ready.applied.model, ready.frame(number), ready.planes[number]
     steps, samples = evaluations(settings, model)
     noise = noise_source(model, settings, (settings.seed, plane.stream, sample))
@@ -141,6 +149,7 @@ def _sample_events(
     which = f"sample {sample + 1}/{samples}" if samples > 1 else ""
     label = " · ".join(part for part in (plane.label, which) if part)
     grey = np.zeros(frame.shape, np.float32)
+    patches: Patches | None = None
     share = 0.0
     for event in _walk(ready.applied, frame, noise, steps, settings.application.fusion):
         if isinstance(event, Tick):
@@ -152,16 +161,18 @@ def _sample_events(
             grey = np.clip(model.to_grey(event.clean).numpy()[0, 0], 0.0, 1.0)
             if samples == 1:
                 yield Preview(plane_on_result(ready, grey), event.step, event.steps, number)
+        elif isinstance(event, Patches):
+            patches = to_grey(event, model)
         else:
             if isinstance(event, Notice):
                 ready.notices.append(event.message)
             yield event
-    return grey
+    return grey, patches
 
 
 def _walk(
     applied: Applied, frame: Frame, noise: NoiseSource, steps: int, fusion: str
-) -> Iterator[Tick | Notice | Estimate]:
+) -> Iterator[Tick | Notice | Patches | Estimate]:
     """Sample one frame with either way of fusing; both end with the estimate that counts."""
     if fusion == "per-step":
         yield from sample_frame(applied, frame, partial(noise, frame.shape), steps)
@@ -171,8 +182,15 @@ def _walk(
     def cut(tile: Tile, step: int) -> torch.Tensor:
         return whole(step)[0, :, tile.rows, tile.columns]
 
-    image, _ = yield from sample_patches(applied, frame, cut, steps)
-    yield Estimate(steps, steps, torch.from_numpy(image)[None, None])
+    patches = yield from sample_patches(applied, frame, cut, steps)
+    yield patches
+    yield Estimate(steps, steps, torch.from_numpy(patches.blend()[0])[None, None])
+
+
+def to_grey(patches: Patches, model: Generator) -> Patches:
+    """Patches in grey levels instead of model units."""
+    grey = model.to_grey(torch.from_numpy(patches.images)).numpy()
+    return dataclasses.replace(patches, images=np.clip(grey, 0.0, 1.0))
 
 
 def noise_source(model: Generator, settings: EnhanceSettings, key: tuple[int, ...]) -> NoiseSource:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import xarray as xr
 
+from napari_fus_ulm.inference.patches import Patches
 from napari_fus_ulm.inference.settings import EnhanceSettings
 
 
@@ -27,6 +28,9 @@ class Enhancement:
         What was used: weights and their hash, input, values, device, precision, versions.
     seconds : float
         Time the run took.
+    patches : Patches or None
+        Grey levels of every patch before they were blended, where each was sampled on its own and
+        the run was one sample of one plane.
     """
 
     image: xr.DataArray
@@ -34,6 +38,7 @@ class Enhancement:
     settings: EnhanceSettings
     provenance: dict[str, Any]
     seconds: float
+    patches: Patches | None = field(default=None, repr=False, compare=False)
 
     @property
     def title(self) -> str:

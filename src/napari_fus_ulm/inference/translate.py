@@ -21,6 +21,7 @@ from napari_fus_ulm.generators.base import Generator as Model
 from napari_fus_ulm.inference.device import is_out_of_memory
 from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import Notice
+from napari_fus_ulm.inference.patches import Patches
 from napari_fus_ulm.inference.samplers import SAMPLERS, Estimate, Noise, trailing_times
 from napari_fus_ulm.inference.tiles import Tile, Tiling, batches, make_tiling, pad_frame
 
@@ -175,35 +176,30 @@ def sample_patches(
     frame: Frame,
     noise_of: Callable[[Tile, int], Tensor],
     steps: int,
-    keep: Callable[[Tile], bool] = lambda tile: True,
-) -> Generator[Tick | Notice, None, tuple[Array, npt.NDArray[np.bool_]]]:
-    """Fusion at the end: sample patches each on its own and blend them once.
+) -> Generator[Tick | Notice, None, Patches]:
+    """Sample every patch on its own, to be blended once at the end.
 
     Parameters
     ----------
     noise_of : callable
         Noise (1, h, w) of a tile at a step: cut from the frame's, or independent of its
         neighbours'.
-    keep : callable
-        Which tiles take part.
 
     Returns
     -------
-    image : (height, width) array
-        Model units; 0 where no tile took part.
-    covered : (height, width) array of bool
+    Patches
+        In model units.
     """
     tiling = applied.tiling(frame.shape)
     fus, position = _padded(frame, tiling)
-    chosen = [tile for tile in tiling.tiles if keep(tile)]
-    total, weight = torch.zeros(tiling.padded), torch.zeros(tiling.padded)
+    images = np.empty((len(tiling.tiles), *tiling.side), np.float32)
     first = 0
-    while first < len(chosen):
-        group = tuple(chosen[first : first + applied.at_once(tiling.side)])
+    while first < len(images):
+        group = tiling.tiles[first : first + applied.at_once(tiling.side)]
         cut = _cutter(group)
         conditions = cut(fus), cut(position)
         noise = partial(_stacked, noise_of, group)
-        share = len(group) / len(chosen)
+        share = len(group) / len(images)
         try:
             clean = yield from _sample_group(applied, conditions, noise, steps, share)
         except Exception as error:
@@ -219,13 +215,9 @@ def sample_patches(
                 )
             yield Notice(said)
             continue
-        for one, tile in zip(clean[:, 0], group, strict=True):
-            total[tile.rows, tile.columns] += torch.from_numpy(tile.weight) * one
-            weight[tile.rows, tile.columns] += torch.from_numpy(tile.weight)
+        images[first : first + len(group)] = clean[:, 0].numpy()
         first += len(group)
-    image = torch.where(weight > 0, total / weight.clamp(min=1e-12), 0.0)
-    inside = np.s_[: frame.shape[0], : frame.shape[1]]
-    return image.numpy()[inside], (weight > 0).numpy()[inside]
+    return Patches(tiling, images)
 
 
 def _sample_group(
