@@ -26,11 +26,11 @@ class Panel:
 
     Attributes
     ----------
-    image : (height, width) array
-        Grey levels in [0, 1].
+    image : (height, width) or (height, width, 3) array
+        Grey levels, or red, green and blue, in [0, 1].
     caption : str
     hot : bool
-        Shown in the colours of vascular maps instead of grey.
+        Grey levels are shown in the colours of vascular maps instead of grey.
     box_mm : tuple of float, optional
         Top, left, height and width of a part to outline, mm from the outer corner.
     """
@@ -87,14 +87,8 @@ def side_by_side(
     for number, panel in enumerate(panels):
         left = number * (width + GAP)
         shrinking = height < panel.image.shape[0]
-        grey = resize(panel.image, (height, width), order=1, anti_aliasing=shrinking)
-        grey = np.clip(grey, 0.0, 1.0)
-        rgb = (
-            hot(grey)
-            if panel.hot
-            else np.stack([np.rint(grey * 255).astype(np.uint8)] * 3, axis=-1)
-        )
-        canvas.paste(Image.fromarray(rgb), (left, CAPTION))
+        image = resize(panel.image, (height, width), order=1, anti_aliasing=shrinking)
+        canvas.paste(Image.fromarray(_in_colour(image, panel.hot)), (left, CAPTION))
         # Pillow's own font has no dash but the hyphen.
         caption = _fitting(panel.caption.replace("–", "-"), font, width - 8)
         draw.text((left + 4, CAPTION / 2), caption, "black", font, anchor="lm")
@@ -108,6 +102,14 @@ def side_by_side(
     draw.rectangle((14, bottom - 4, 14 + length, bottom), "white")
     draw.text((14 + length / 2, bottom - 8), f"{bar_mm:g} mm", "white", font, anchor="ms")
     return np.asarray(canvas)
+
+
+def _in_colour(image: npt.NDArray[np.floating], in_hot: bool) -> npt.NDArray[np.uint8]:
+    level = np.clip(image, 0.0, 1.0)
+    if level.ndim == 2 and in_hot:
+        return hot(level)
+    bytes_ = np.rint(level * 255).astype(np.uint8)
+    return bytes_ if level.ndim == 3 else np.stack([bytes_] * 3, axis=-1)
 
 
 def _fitting(caption: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

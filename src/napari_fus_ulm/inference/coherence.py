@@ -34,6 +34,7 @@ from napari_fus_ulm.scan import extent_of, spacing_of
 
 PATCH = 128
 """Patch side of training; coherence is about patches of that size."""
+Region = tuple[float, float, float, float]
 PatchNoise = Literal["independent", "shared"]
 _KEYS = {"shared": 0, "independent": 1}
 STEPS = {LEFT_RIGHT: (0, 1), UPPER_LOWER: (1, 0)}
@@ -83,7 +84,11 @@ class CoherenceFinished:
 
 
 def coherence_events(
-    fus: xr.DataArray, settings: EnhanceSettings, *, noise: PatchNoise = "independent"
+    fus: xr.DataArray,
+    settings: EnhanceSettings,
+    *,
+    noise: PatchNoise = "independent",
+    region: Region | None = None,
 ) -> Iterator[Progress | Notice | CoherenceFinished]:
     """Sample half-overlapping 128-pixel patches each on its own, and compare neighbours.
 
@@ -98,6 +103,9 @@ def coherence_events(
         with shared noise, equal where patches overlap, only the latter is left. (The latent images
         of MHVAE lie on a patch's own grid, so that its noise is shared only in part. A generator
         without chance gives the same for both.)
+    region : tuple of float, optional
+        Top, left, bottom and right (mm, in the coordinates of ``fus``): only patches that reach
+        into it are sampled, on the whole image's grid and with its noise and range.
 
     Yields
     ------
@@ -106,7 +114,8 @@ def coherence_events(
     Raises
     ------
     ValueError
-        If ``fus`` is not 2-D, not larger than one patch, or there is no such noise.
+        If ``fus`` is not 2-D, image or region are not larger than one patch, or there is no such
+        noise.
     """
     if noise not in get_args(PatchNoise):
         raise ValueError(f"noise is {noise!r}; it must be independent or shared.")
@@ -114,12 +123,13 @@ def coherence_events(
         raise ValueError("Patch coherence works on one plane; choose a slice or a time first.")
     ready = prepare(fus, replace(settings, patch=PATCH, overlap=PATCH // 2, window="hann"))
     applied, frame = ready.applied, ready.frame(0)
-    count = len(applied.tiling(frame.shape).tiles)
-    if count == 1:
+    keep = _reaching_into(region, fus, frame.shape)
+    count = sum(map(keep, applied.tiling(frame.shape).tiles))
+    if count < 2:
         raise ValueError(_one_patch(frame.shape))
     steps, _ = evaluations(settings, applied.model)
     share = 0.0
-    source = sample_patches(applied, frame, _noise(ready, settings, noise), steps)
+    source = sample_patches(applied, frame, _noise(ready, settings, noise), steps, keep)
     while True:
         try:
             event = next(source)
@@ -154,10 +164,28 @@ def coherence_of(result: Enhancement) -> Coherence:
     return _compared(result.patches, plane, result.settings, "run")
 
 
+def _reaching_into(
+    region: Region | None, fus: xr.DataArray, shape: tuple[int, int]
+) -> Callable[[Tile], bool]:
+    """Whether a tile has pixels in a region."""
+    if region is None:
+        return lambda tile: True
+    step = np.array(extent_of(fus)) / shape
+    corner = np.array([float(fus.y[0]), float(fus.x[0])]) - np.array(spacing_of(fus)) / 2
+    top, left = (np.array(region[:2]) - corner) / step
+    bottom, right = (np.array(region[2:]) - corner) / step
+    return lambda tile: bool(
+        tile.rows.start < bottom
+        and tile.rows.stop > top
+        and tile.columns.start < right
+        and tile.columns.stop > left
+    )
+
+
 def _one_patch(shape: tuple[int, int]) -> str:
     return (
-        f"The image has {shape[1]} × {shape[0]} result pixels, no more than one patch: there are "
-        "no neighbouring patches to compare."
+        f"Of the image of {shape[1]} × {shape[0]} result pixels no more than one patch is asked "
+        "for: there are no neighbouring patches to compare."
     )
 
 

@@ -9,7 +9,7 @@ patches, their number at once, or the device.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -176,6 +176,7 @@ def sample_patches(
     frame: Frame,
     noise_of: Callable[[Tile, int], Tensor],
     steps: int,
+    keep: Callable[[Tile], bool] = lambda tile: True,
 ) -> Generator[Tick | Notice, None, Patches]:
     """Sample every patch on its own, to be blended once at the end.
 
@@ -184,13 +185,16 @@ def sample_patches(
     noise_of : callable
         Noise (1, h, w) of a tile at a step: cut from the frame's, or independent of its
         neighbours'.
+    keep : callable
+        Which tiles take part.
 
     Returns
     -------
     Patches
-        In model units.
+        In model units; its tiling holds the tiles that took part.
     """
-    tiling = applied.tiling(frame.shape)
+    whole = applied.tiling(frame.shape)
+    tiling = replace(whole, tiles=tuple(tile for tile in whole.tiles if keep(tile)))
     fus, position = _padded(frame, tiling)
     images = np.empty((len(tiling.tiles), *tiling.side), np.float32)
     first = 0
