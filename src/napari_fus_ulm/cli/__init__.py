@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from napari_fus_ulm.cli import demo, enhance, evaluate, info, pairs, simulate, train
+from napari_fus_ulm.cli import (
+    coherence,
+    demo,
+    enhance,
+    evaluate,
+    info,
+    pairs,
+    review,
+    simulate,
+    train,
+)
 
 app = typer.Typer(
     help=(
@@ -16,9 +26,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (enhance, demo, simulate, train, evaluate, info):
+for module in (enhance, coherence, demo, simulate, train, evaluate, info):
     app.command(module.NAME, help=module.__doc__, short_help=module.command.__doc__)(module.command)
 app.add_typer(pairs.app, name=pairs.NAME)
+app.add_typer(review.app, name=review.NAME)
 
 
 def main() -> None:

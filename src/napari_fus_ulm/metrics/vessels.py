@@ -175,6 +175,74 @@ def flat_measures(
     return {name: None if math.isnan(value) else value for name, value in flat.items()}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Centrelines:
+    """The vessels of one picture, matched with another's.
+
+    Parameters
+    ----------
+    mask : bool array of shape (rows, columns)
+        What was taken for vessels.
+    lines : bool array of shape (rows, columns)
+        Its centrelines, one pixel wide.
+    near : bool array of shape (rows, columns)
+        The part of ``lines`` within the tolerance of the other's centrelines.
+    width_um : float array of shape (rows, columns)
+        Apparent width of the vessel on ``lines``, µm; 0 elsewhere.
+    length_mm : float array of shape (rows, columns)
+        Length that each pixel of ``lines`` stands for, mm; 0 elsewhere.
+    apart_mm_by_calibre, near_mm_by_calibre : float array of shape (classes,)
+        Centreline farther than the tolerance from the other's, and the rest, mm.
+    """
+
+    mask: Mask
+    lines: Mask
+    near: Mask
+    width_um: Floats
+    length_mm: Floats
+    apart_mm_by_calibre: Floats
+    near_mm_by_calibre: Floats
+
+    @classmethod
+    def of(
+        cls, mask: Mask, lines: Mask, others: Mask, pixel_mm: float, rule: VesselRule
+    ) -> Centrelines:
+        """Match the centrelines of a mask with those of another one."""
+        near = _near(lines, others, rule.tolerance_um, pixel_mm)
+        width = np.where(lines, apparent_width_um(mask, pixel_mm), 0.0)
+        length = length_map(lines) * pixel_mm
+        classes = len(rule.calibre_um) + 1
+        calibre = np.digitize(width[lines] + 1e-6, rule.calibre_um)
+        both = np.bincount(calibre + classes * near[lines], length[lines], minlength=2 * classes)
+        apart_mm, near_mm = np.asarray(both, np.float64).reshape(2, classes)
+        return cls(
+            mask=mask,
+            lines=lines,
+            near=near,
+            width_um=width,
+            length_mm=length,
+            apart_mm_by_calibre=apart_mm,
+            near_mm_by_calibre=near_mm,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MatchedVessels:
+    """The vessels of a picture and of its reference, each matched with the other's.
+
+    Parameters
+    ----------
+    image, reference : Centrelines
+        What is not near the other's is invented in the image and missed in the reference.
+    calibre_um : tuple of float
+        Edges between the calibre classes, µm.
+    """
+
+    image: Centrelines
+    reference: Centrelines
+    calibre_um: tuple[float, ...]
+
+
 def vessel_scores(
     image: npt.ArrayLike,
     reference: npt.ArrayLike,
@@ -199,13 +267,7 @@ def vessel_scores(
         If the images differ in shape, are not two-dimensional, are empty, hold NaN or infinite
         values or leave [0, 1], or the pixel size is not a positive number.
     """
-    _check_same_shape(np.shape(image), np.shape(reference))
-    return mask_scores(
-        vessel_mask(image, pixel_mm, rule=rule, name="image"),
-        vessel_mask(reference, pixel_mm, rule=rule, name="reference"),
-        pixel_mm,
-        rule=rule,
-    )
+    return matched_scores(match_vessels(image, reference, pixel_mm, rule=rule))
 
 
 def mask_scores(
@@ -231,35 +293,71 @@ def mask_scores(
         If the masks differ in shape or are not two-dimensional masks, or the pixel size is not a
         positive number.
     """
+    return matched_scores(match_masks(mask, reference, pixel_mm, rule=rule))
+
+
+def match_vessels(
+    image: npt.ArrayLike,
+    reference: npt.ArrayLike,
+    pixel_mm: float,
+    *,
+    rule: VesselRule = DEFAULT_RULE,
+) -> MatchedVessels:
+    """Match the centrelines of two pictures pixel by pixel; see `vessel_scores` for the rest."""
+    _check_same_shape(np.shape(image), np.shape(reference))
+    return match_masks(
+        vessel_mask(image, pixel_mm, rule=rule, name="image"),
+        vessel_mask(reference, pixel_mm, rule=rule, name="reference"),
+        pixel_mm,
+        rule=rule,
+    )
+
+
+def match_masks(
+    mask: npt.ArrayLike,
+    reference: npt.ArrayLike,
+    pixel_mm: float,
+    *,
+    rule: VesselRule = DEFAULT_RULE,
+) -> MatchedVessels:
+    """Match the centrelines of two masks pixel by pixel; see `mask_scores` for the rest."""
     check_pixel(pixel_mm)
     mask, reference = checked_mask(mask), checked_mask(reference)
     _check_same_shape(mask.shape, reference.shape)
     lines, reference_lines = skeleton(mask), skeleton(reference)
-    shown = _near(reference_lines, lines, rule.tolerance_um, pixel_mm)
-    backed = _near(lines, reference_lines, rule.tolerance_um, pixel_mm)
-    missed, found = _lengths_by_calibre(reference, reference_lines, shown, pixel_mm, rule)
-    invented, confirmed = _lengths_by_calibre(mask, lines, backed, pixel_mm, rule)
+    return MatchedVessels(
+        image=Centrelines.of(mask, lines, reference_lines, pixel_mm, rule),
+        reference=Centrelines.of(reference, reference_lines, lines, pixel_mm, rule),
+        calibre_um=rule.calibre_um,
+    )
+
+
+def matched_scores(matched: MatchedVessels) -> VesselScores:
+    """Return the measures of pictures whose centrelines have been matched."""
+    image, reference = matched.image, matched.reference
+    missed, found = reference.apart_mm_by_calibre, reference.near_mm_by_calibre
+    invented, confirmed = image.apart_mm_by_calibre, image.near_mm_by_calibre
     reference_mm, image_mm = missed + found, invented + confirmed
-    precision, sensitivity = _topology(mask, lines, reference, reference_lines)
-    breaks = _breaks(reference_lines, shown)
+    precision, sensitivity = _topology(image.mask, image.lines, reference.mask, reference.lines)
+    breaks = _breaks(reference.lines, reference.near)
     return VesselScores(
         cl_dice=_harmonic_mean(precision, sensitivity),
         topology_precision=precision,
         topology_sensitivity=sensitivity,
-        recall=_ratio(found.sum(), reference_mm.sum()),
-        precision=_ratio(confirmed.sum(), image_mm.sum()),
-        recall_by_calibre=tuple(map(_ratio, found, reference_mm)),
-        precision_by_calibre=tuple(map(_ratio, confirmed, image_mm)),
+        recall=ratio(found.sum(), reference_mm.sum()),
+        precision=ratio(confirmed.sum(), image_mm.sum()),
+        recall_by_calibre=tuple(map(ratio, found, reference_mm)),
+        precision_by_calibre=tuple(map(ratio, confirmed, image_mm)),
         breaks=breaks,
-        breaks_per_mm=_ratio(breaks, reference_mm.sum()),
+        breaks_per_mm=ratio(breaks, reference_mm.sum()),
         missed_mm=float(missed.sum()),
         invented_mm=float(invented.sum()),
         reference_mm=float(reference_mm.sum()),
         image_mm=float(image_mm.sum()),
         reference_mm_by_calibre=tuple(reference_mm.tolist()),
         image_mm_by_calibre=tuple(image_mm.tolist()),
-        betti0_error=abs(pieces(mask) - pieces(reference)),
-        calibre_um=rule.calibre_um,
+        betti0_error=abs(pieces(image.mask) - pieces(reference.mask)),
+        calibre_um=matched.calibre_um,
     )
 
 
@@ -326,8 +424,8 @@ def _topology(
     mask: Mask, lines: Mask, reference: Mask, reference_lines: Mask
 ) -> tuple[float, float]:
     return (
-        _ratio((lines & reference).sum(), lines.sum()),
-        _ratio((reference_lines & mask).sum(), reference_lines.sum()),
+        ratio((lines & reference).sum(), lines.sum()),
+        ratio((reference_lines & mask).sum(), reference_lines.sum()),
     )
 
 
@@ -339,7 +437,8 @@ def _harmonic_mean(precision: float, sensitivity: float) -> float:
     return 2 * precision * sensitivity / (precision + sensitivity)
 
 
-def _ratio(part: float, whole: float) -> float:
+def ratio(part: float, whole: float) -> float:
+    """Return a share, NaN where there is nothing to have a share of."""
     return float(part / whole) if whole > 0 else math.nan
 
 
@@ -349,19 +448,6 @@ def _near(lines: Mask, others: Mask, tolerance_um: float, pixel_mm: float) -> Ma
         return np.zeros_like(lines)
     distance = ndimage.distance_transform_edt(~others) * 1000.0 * pixel_mm
     return np.asarray(lines & (distance <= tolerance_um + 1e-6), dtype=np.bool_)
-
-
-def _lengths_by_calibre(
-    mask: Mask, lines: Mask, near: Mask, pixel_mm: float, rule: VesselRule
-) -> tuple[Floats, Floats]:
-    """Return mm of centreline per calibre class that is not near the other's, and that is."""
-    classes = len(rule.calibre_um) + 1
-    width = apparent_width_um(mask, pixel_mm)[lines]
-    calibre = np.digitize(width + 1e-6, rule.calibre_um)
-    length = length_map(lines)[lines] * pixel_mm
-    both = np.bincount(calibre + classes * near[lines], length, minlength=2 * classes)
-    missed, found = np.asarray(both, np.float64).reshape(2, classes)
-    return missed, found
 
 
 def _breaks(lines: Mask, shown: Mask) -> int:

@@ -1,0 +1,1 @@
+"""Blinded looks by an expert: cases -> plan -> session -> answers -> unblinded report."""

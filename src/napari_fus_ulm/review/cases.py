@@ -1,0 +1,235 @@
+"""Pictures of one section that an expert compares, brought to one view.
+
+What could tell the pictures apart without looking at vessels is taken away: pixel size, number of
+grey levels and display range are equal, and pictures of different fields of view are refused.
+What may still give an origin away, and no grid can hide: the blur of a power Doppler image; the
+texture (single bubbles in a ULM map, the smoothness of a generator, tiles); a picture that was
+brought to the common grid beside one that lay on it already; empty background; and a reader who
+knows the section.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fus_ulm.pairs.grid import resample
+from napari_fus_ulm.pairs.prepare import check_same_extent
+from napari_fus_ulm.scan import make_scan
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Kind = Literal["generated", "ulm", "fus"]
+Levels = npt.NDArray[np.uint8]
+Spacing = tuple[float, float]
+
+BLACK, WHITE = 1.0, 99.7
+"""Percentiles of every picture that are shown black and white."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One picture of a section.
+
+    Attributes
+    ----------
+    name : str
+        Of the method; equal names in different cases are one method.
+    image : array of shape (rows, columns)
+        Grey levels in [0, 1].
+    kind : {"generated", "ulm", "fus"}
+        ``"ulm"`` is the real ULM, a control among generated pictures.
+    pixel_mm : tuple of float, or float
+        Down and across; one number for square pixels.
+
+    Raises
+    ------
+    ValueError
+        If one of them is none of these.
+    """
+
+    name: str
+    image: npt.NDArray[np.floating]
+    kind: Kind
+    pixel_mm: Spacing | float
+
+    def __post_init__(self) -> None:
+        image = np.asarray(self.image)
+        if not self.name.strip():
+            raise ValueError("A candidate without a name cannot be reported; name it.")
+        if self.kind not in get_args(Kind):
+            raise ValueError(
+                f"{self.name} is of the kind {self.kind!r}; one of {', '.join(get_args(Kind))} "
+                "was expected."
+            )
+        if image.ndim != 2 or not (image.size and image.min() >= 0.0 and image.max() <= 1.0):
+            raise ValueError(
+                f"The picture of {self.name} must be 2-D with grey levels from 0 to 1; scale it "
+                "first."
+            )
+        if not min(self.step_mm) > 0.0:
+            raise ValueError(f"The pixel of {self.name} must be larger than 0 mm.")
+
+    @property
+    def step_mm(self) -> Spacing:
+        """Pixel size down and across, mm."""
+        if isinstance(self.pixel_mm, tuple):
+            return self.pixel_mm
+        return self.pixel_mm, self.pixel_mm
+
+    @property
+    def extent_mm(self) -> Spacing:
+        """Height and width, mm."""
+        (down, across), (rows, columns) = self.step_mm, self.image.shape
+        return down * rows, across * columns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One section and the pictures of it.
+
+    Attributes
+    ----------
+    name : str
+    candidates : tuple of Candidate
+        Of one field of view (half a fUS pixel is forgiven), with different names.
+    animal : str
+        Whose section it is; the case's name if left out.
+    """
+
+    name: str
+    candidates: tuple[Candidate, ...]
+    animal: str = ""
+
+    def __post_init__(self) -> None:
+        names = [one.name for one in self.candidates]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{self.name}: two candidates have the same name; rename one.")
+        scans = [make_scan(one.image, spacing=one.step_mm) for one in self.candidates]
+        for candidate, scan in zip(self.candidates[1:], scans[1:], strict=True):
+            try:
+                check_same_extent(scans[0], scan)
+            except ValueError as error:
+                raise ValueError(f"{self.name}, {candidate.name} beside {names[0]}: {error}") from (
+                    error
+                )
+
+    @property
+    def owner(self) -> str:
+        """The animal, or the case where none was told."""
+        return self.animal or self.name
+
+
+def shown(case: Case, *, control: bool) -> Case:
+    """Return the case as it is judged: with the real ULM only as a control."""
+    kept = tuple(one for one in case.candidates if control or one.kind != "ulm")
+    return dataclasses.replace(case, candidates=kept)
+
+
+def one_view(case: Case) -> dict[str, Levels]:
+    """Bring the pictures of a case to one grid and one display range.
+
+    The grid is the coarsest of the generated and ULM pictures, so that none of these is sharper
+    by its pixels alone. Power Doppler, whose pixels are several times larger, is interpolated: its
+    grid would take away from all others what is to be judged. Each picture is stretched between
+    its own :data:`BLACK` and :data:`WHITE` percentiles, which hides its range and gain, and
+    rounded to 256 levels, which hides the type of its file. The shape of its histogram stays.
+
+    Returns
+    -------
+    dict of str to array of shape (rows, columns), uint8
+        By the candidate's name.
+    """
+    sharp = [one for one in case.candidates if one.kind != "fus"] or case.candidates
+    shape = (min(one.image.shape[0] for one in sharp), min(one.image.shape[1] for one in sharp))
+    return {one.name: _levels(resample(one.image, shape)) for one in case.candidates}
+
+
+def _levels(image: npt.NDArray[np.floating]) -> Levels:
+    black, white = np.percentile(image, [BLACK, WHITE])
+    stretched = np.clip((image - black) / max(white - black, 1e-6), 0.0, 1.0)
+    return np.asarray(np.round(255.0 * stretched), np.uint8)
+
+
+# ---------------------------------------------------------------- from files
+
+
+def read_cases(
+    sources: Mapping[str, tuple[Kind, Path]], *, spacing: float | None = None
+) -> tuple[Case, ...]:
+    """Read a case for every name that all folders share; of single files, one case.
+
+    Parameters
+    ----------
+    sources : mapping
+        Name of each candidate to its kind and to its file, or its folder of files of equal names
+        (NAME or NAME_enhanced). The animal is ``sub-XX`` where a name begins so, as in BIDS.
+    spacing : float, optional
+        Pixel in mm of the files that do not tell theirs.
+
+    Raises
+    ------
+    ValueError
+        If files have no partner, are no pictures of one plane and one field of view, or an image
+        that says it was generated is given as a real one.
+    """
+    from napari_fus_ulm.evaluation.compare import matched
+    from napari_fus_ulm.io.common import stem_of
+    from napari_fus_ulm.pairs.cohort import animal_of
+
+    if len(sources) < 2:
+        raise ValueError("Two candidates at least are compared; give another file or folder.")
+    first, *others = (path for _, path in sources.values())
+    partners = [matched(first, other) for other in others]
+    cases = []
+    for row in zip(*partners, strict=True):
+        files = [row[0][0], *(partner for _, partner in row)]
+        name = stem_of(files[0]).removesuffix("_enhanced")
+        told = [(who, kind) for who, (kind, _) in sources.items()]
+        candidates = _candidates([*zip(told, files, strict=True)], spacing)
+        cases.append(Case(name, candidates, animal_of(name)))
+    return tuple(cases)
+
+
+def _candidates(
+    files: Sequence[tuple[tuple[str, Kind], Path]], spacing: float | None
+) -> tuple[Candidate, ...]:
+    """Pictures of one section; counts are binned to the generated pictures' pixels, then logged."""
+    from napari_fus_ulm.evaluation.compare import on_own_grid
+    from napari_fus_ulm.scan import extent_of, spacing_of
+
+    scans = [_read(path, kind, spacing) for (_, kind), path in files]
+    pixels = {
+        kind: 1000.0 * max(spacing_of(scan))
+        for ((_, kind), _), scan in zip(files, scans, strict=True)
+    }
+    finest_um = pixels.get("generated") or pixels.get("ulm") or pixels["fus"]
+    found = []
+    for ((name, kind), _), scan in zip(files, scans, strict=True):
+        grey = on_own_grid(scan, finest_um)
+        height, width = (side / n for side, n in zip(extent_of(scan), grey.shape, strict=True))
+        found.append(Candidate(name, np.clip(grey, 0.0, 1.0), kind, (height, width)))
+    return tuple(found)
+
+
+def _read(path: Path, kind: Kind, spacing: float | None) -> xr.DataArray:
+    from napari_fus_ulm.io import read_one
+    from napari_fus_ulm.scan import check_image
+
+    modality = "fus" if kind == "fus" else "ulm"
+    scan = read_one(path, modality=modality).squeeze(drop=True)
+    if not scan.attrs["spacing_known"]:
+        if spacing is None:
+            raise ValueError(f"{path.name} does not tell its pixel size; give --spacing in mm.")
+        scan = read_one(path, modality=modality, spacing=spacing).squeeze(drop=True)
+    if kind != "generated" and scan.attrs.get("generated"):
+        raise ValueError(f"{path.name} says that it was generated; it cannot be a real {kind}.")
+    check_image(scan)
+    return scan

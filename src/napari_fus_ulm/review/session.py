@@ -1,0 +1,283 @@
+"""A session: laid out once, read trial by trial, stopped and resumed at will.
+
+A session does not look into the key; only `napari_fus_ulm.review.unblinding` does. Trial names are
+random and have nothing to do with the seed. Every trial has its own pictures, so that not even a
+file that is used twice tells that two trials show the same.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fus_ulm import __version__
+from napari_fus_ulm.io.common import write_files, write_json
+from napari_fus_ulm.review import answers
+from napari_fus_ulm.review.answers import Answer, Preference
+from napari_fus_ulm.review.cases import Case, one_view, shown
+from napari_fus_ulm.review.folder import (
+    ANSWERS,
+    FORMAT,
+    KEY,
+    PICTURES,
+    README,
+    SESSION,
+    UNBLINDED,
+    now,
+    picture_path,
+    read_json,
+    sha256_of,
+)
+from napari_fus_ulm.review.plan import PlannedTrial, ReviewSettings, plan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """Two pictures to be judged.
+
+    Attributes
+    ----------
+    token : str
+        Says nothing.
+    number, total : int
+        Place in the session, from 1.
+    left, right : array of shape (rows, columns), float32
+        Grey levels in [0, 1], to be shown from black to white in the same colours.
+    extent_mm : tuple of float
+        Height and width of both.
+    """
+
+    token: str
+    number: int
+    total: int
+    left: npt.NDArray[np.float32]
+    right: npt.NDArray[np.float32]
+    extent_mm: tuple[float, float]
+
+    @property
+    def pixel_mm(self) -> tuple[float, float]:
+        """Pixel size down and across."""
+        (height, width), (rows, columns) = self.extent_mm, self.left.shape
+        return height / rows, width / columns
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many trials one reader has answered."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as a reader sees it; made by `create`, opened again by `Session.open`.
+
+    Attributes
+    ----------
+    folder : Path
+    reader : str
+        Whose answers are given. Several readers may use one folder, each with all trials.
+    trials : tuple of (str, (float, float))
+        Token and extent (mm) of every trial, in the order of showing.
+    """
+
+    folder: Path
+    reader: str
+    trials: tuple[tuple[str, tuple[float, float]], ...]
+
+    @classmethod
+    def open(cls, folder: str | Path, reader: str = "") -> Session:
+        """Open a session to begin it or to go on where it was stopped.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds no session of this format.
+        """
+        folder = Path(folder)
+        told = read_json(folder / SESSION)
+        trials = tuple((one["trial"], tuple(one["extent_mm"])) for one in told["trials"])
+        session = cls(folder, " ".join(reader.split()), trials)
+        answers.read(folder / ANSWERS)  # found out now, not after the first look
+        return session
+
+    @property
+    def progress(self) -> Progress:
+        """Trials that this reader has answered, and all."""
+        return Progress(len(self._answered()), len(self.trials))
+
+    def next_trial(self) -> Trial | None:
+        """Return the first trial that this reader has not answered; None when all are."""
+        answered = self._answered()
+        return next((self.trial(one) for one, _ in self.trials if one not in answered), None)
+
+    def trial(self, token: str) -> Trial:
+        """Return one trial, for instance to correct its answer.
+
+        Raises
+        ------
+        ValueError
+            If there is no such trial, or its pictures are missing.
+        """
+        tokens = [one for one, _ in self.trials]
+        if token not in tokens:
+            raise ValueError(f"The session has no trial {token}.")
+        path = picture_path(self.folder, token)
+        if not path.is_file():
+            raise ValueError(f"The pictures {path} are missing; put them back from a copy.")
+        left, right = np.load(path, allow_pickle=False).astype(np.float32) / np.float32(255.0)
+        place = tokens.index(token)
+        return Trial(token, place + 1, len(tokens), left, right, self.trials[place][1])
+
+    def answer(
+        self,
+        trial: Trial,
+        *,
+        left_continuity: int,
+        right_continuity: int,
+        preference: Preference,
+        seconds: float = math.nan,
+        comment: str = "",
+    ) -> Answer:
+        """Write an answer to the disk at once; a second one to the same trial corrects the first.
+
+        Parameters
+        ----------
+        trial : Trial
+        left_continuity, right_continuity : int
+            1 (broken) to 5 (continuous).
+        preference : {"left", "right", "none"}
+        seconds : float
+            Spent looking; NaN if nobody measured.
+        comment : str
+
+        Returns
+        -------
+        Answer
+            As written; ``after_unblinding`` says whether the key had been used by then.
+
+        Raises
+        ------
+        ValueError
+            If a number is out of its scale, or the trial is not of this session.
+        OSError
+            If it cannot be written.
+        """
+        if trial.token not in (token for token, _ in self.trials):
+            raise ValueError(f"The session has no trial {trial.token}.")
+        given = Answer(
+            trial=trial.token,
+            time=now(),
+            seconds=round(seconds, 3),
+            left_continuity=left_continuity,
+            right_continuity=right_continuity,
+            preference=preference,
+            comment=comment,
+            reader=self.reader,
+            after_unblinding=(self.folder / UNBLINDED).exists(),
+        )
+        answers.append(self.folder / ANSWERS, given)
+        return given
+
+    def _answered(self) -> set[str]:
+        known = {token for token, _ in self.trials}
+        given, _ = answers.read(self.folder / ANSWERS)
+        return {one.trial for one in given if one.reader == self.reader} & known
+
+
+def create(folder: str | Path, cases: Sequence[Case], settings: ReviewSettings) -> Session:
+    """Lay out a session in a new folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        New or empty.
+    cases : sequence of Case
+    settings : ReviewSettings
+
+    Raises
+    ------
+    ValueError
+        If the folder is not empty, or nothing can be planned (`napari_fus_ulm.review.plan.plan`).
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} exists and is not empty; choose a new folder for the session.")
+    planned = plan(cases, settings)
+    tokens = _tokens(len(planned))
+    (folder / PICTURES).mkdir(parents=True)
+    judged = {case.name: shown(case, control=settings.control) for case in cases}
+    sums = _write_pictures(folder, judged, planned, tokens)
+    key = {
+        "format": FORMAT,
+        "seed": settings.seed,
+        "pairs": settings.pairs,
+        "candidates": {one.name: one.kind for case in judged.values() for one in case.candidates},
+        "trials": [
+            {
+                "trial": token,
+                "case": one.case,
+                "animal": judged[one.case].owner,
+                "left": one.left,
+                "right": one.right,
+                "repeat_of": None if one.repeat_of is None else tokens[one.repeat_of],
+                "sha256": digest,
+            }
+            for token, one, digest in zip(tokens, planned, sums, strict=True)
+        ],
+    }
+    session = {
+        "format": FORMAT,
+        "software": f"napari-fus-ulm {__version__}",
+        "created": now(),
+        "settings": {"repeats_share": settings.repeats_share, "control": settings.control},
+        "number_of_trials": len(planned),
+        "trials": [
+            {"trial": token, "extent_mm": _to_nm(judged[one.case].candidates[0].extent_mm)}
+            for token, one in zip(tokens, planned, strict=True)
+        ],
+    }
+    (folder / "README").write_text(README, encoding="utf-8")
+    answers.begin(folder / ANSWERS)
+    # Last, because they make the folder a session.
+    write_files({folder / KEY: write_json(key), folder / SESSION: write_json(session)})
+    return Session.open(folder)
+
+
+def _to_nm(extent_mm: tuple[float, float]) -> tuple[float, float]:
+    height, width = extent_mm
+    return round(height, 6), round(width, 6)
+
+
+def _tokens(count: int) -> list[str]:
+    found: dict[str, None] = {}
+    while len(found) < count:
+        found[secrets.token_hex(5)] = None
+    return list(found)
+
+
+def _write_pictures(
+    folder: Path,
+    cases: dict[str, Case],
+    planned: Sequence[PlannedTrial],
+    tokens: Sequence[str],
+) -> list[str]:
+    """Write what every trial shows; return the sums. One time for all files tells no order."""
+    views = {name: one_view(case) for name, case in cases.items() if len(case.candidates) > 1}
+    sums = []
+    moment = datetime.now(UTC).timestamp()
+    for token, one in zip(tokens, planned, strict=True):
+        path = picture_path(folder, token)
+        np.save(path, np.stack([views[one.case][one.left], views[one.case][one.right]]))
+        os.utime(path, (moment, moment))
+        sums.append(sha256_of(path))
+    return sums

@@ -1,0 +1,178 @@
+"""Answers and key brought together, once, and noted: the only place that reads the key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_fus_ulm.io.common import write_files, write_json
+from napari_fus_ulm.review import answers
+from napari_fus_ulm.review.answers import Answer
+from napari_fus_ulm.review.folder import (
+    ANSWERS,
+    FORMAT,
+    KEY,
+    UNBLINDED,
+    now,
+    picture_path,
+    read_json,
+    sha256_of,
+)
+from napari_fus_ulm.review.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The answer to a trial, with the names.
+
+    Attributes
+    ----------
+    trial, case, animal : str
+    left, right : str
+        Names of the candidates.
+    repeat_of : str or None
+        The trial that this one showed again.
+    answer : Answer
+        The one that counts: the last that was given blinded, or the last where all came later.
+    changed : int
+        Earlier blinded answers that it replaces.
+    passed_over : int
+        Answers after the unblinding that do not count.
+    """
+
+    trial: str
+    case: str
+    animal: str
+    left: str
+    right: str
+    repeat_of: str | None
+    answer: Answer
+    changed: int
+    passed_over: int
+
+    @property
+    def preferred(self) -> str | None:
+        """Name of the candidate that was preferred."""
+        return {"left": self.left, "right": self.right}.get(self.answer.preference)
+
+
+@dataclass(frozen=True, slots=True)
+class Unblinded:
+    """All judgements of one reader.
+
+    Attributes
+    ----------
+    reader : str
+    kinds : dict of str to str
+        Kind of every candidate.
+    judgements : tuple of Judgement
+        Of the answered trials, in the order of the session.
+    trials : int
+        Of the session.
+    damaged : int
+        Lines of the answers that could not be read.
+    """
+
+    reader: str
+    kinds: dict[str, str]
+    judgements: tuple[Judgement, ...]
+    trials: int
+    damaged: int
+
+
+def unblind(folder: str | Path, *, reader: str | None = None, partial: bool = False) -> Unblinded:
+    """Note in ``unblinded.json`` that the key is used, then use it.
+
+    Parameters
+    ----------
+    folder : str or Path
+    reader : str, optional
+        Whose answers; may be left out when there is one reader.
+    partial : bool
+        Also when trials are unanswered. What this reader or another answers afterwards is marked.
+
+    Raises
+    ------
+    ValueError
+        If nothing, or (without ``partial``) not everything, was answered; if there are several
+        readers and none was chosen; if pictures are not those that were shown.
+    """
+    folder = Path(folder)
+    given, damaged = answers.read(folder / ANSWERS)
+    who = _one_reader({one.reader for one in given}, reader)
+    session = Session.open(folder, who)
+    known = {token for token, _ in session.trials}
+    own: dict[str, list[Answer]] = {}
+    for one in given:
+        if one.reader == session.reader and one.trial in known:
+            own.setdefault(one.trial, []).append(one)
+    if not own:
+        raise ValueError(f"{folder} holds no answer of {_told(session.reader)}.")
+    missing = len(known) - len(own)
+    if missing and not partial:
+        raise ValueError(
+            f"{missing} of {len(known)} trials are unanswered by {_told(session.reader)}. Finish "
+            "the session, or unblind it for good with --partial: later answers are then marked."
+        )
+    key = read_json(folder / KEY)
+    _refuse_changed(folder, key["trials"])
+    _note(folder, session.reader, len(own), len(known))
+    judgements = tuple(
+        _judgement(entry, own[entry["trial"]]) for entry in key["trials"] if entry["trial"] in own
+    )
+    return Unblinded(session.reader, dict(key["candidates"]), judgements, len(known), damaged)
+
+
+def _judgement(entry: dict[str, str], rows: Sequence[Answer]) -> Judgement:
+    blinded = [one for one in rows if not one.after_unblinding]
+    counted = blinded or rows
+    return Judgement(
+        trial=entry["trial"],
+        case=entry["case"],
+        animal=entry["animal"],
+        left=entry["left"],
+        right=entry["right"],
+        repeat_of=entry["repeat_of"],
+        answer=counted[-1],
+        changed=len(counted) - 1,
+        passed_over=len(rows) - len(counted),
+    )
+
+
+def _one_reader(readers: set[str], wanted: str | None) -> str:
+    if wanted is not None:
+        return wanted
+    if len(readers) > 1:
+        names = ", ".join(sorted(map(_told, readers)))
+        raise ValueError(f"Several readers answered ({names}); choose one with --reader.")
+    return next(iter(readers), "")
+
+
+def _told(reader: str) -> str:
+    return reader or "the reader without a name"
+
+
+def _refuse_changed(folder: Path, trials: Sequence[dict[str, str]]) -> None:
+    """Pictures may have been deleted to save space, but not exchanged."""
+    for entry in trials:
+        path = picture_path(folder, entry["trial"])
+        if path.is_file() and sha256_of(path) != entry["sha256"]:
+            raise ValueError(
+                f"{path} is not the file that the session was made with, so nobody knows what was "
+                "judged; put it back from a copy."
+            )
+
+
+def _note(folder: Path, reader: str, answered: int, trials: int) -> None:
+    """Add when, for whom, and on which answers the key was used; earlier notes stay."""
+    path = folder / UNBLINDED
+    earlier = read_json(path)["unblinded"] if path.exists() else []
+    note = {
+        "time": now(),
+        "reader": reader,
+        "answered": answered,
+        "trials": trials,
+        "answers_sha256": sha256_of(folder / ANSWERS),
+    }
+    write_files({path: write_json({"format": FORMAT, "unblinded": [*earlier, note]})})

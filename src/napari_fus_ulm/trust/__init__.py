@@ -1,0 +1,1 @@
+"""Evidence for every drawn vessel, with or without a ground truth."""

@@ -1,0 +1,229 @@
+"""Readers of whom it is known what they do, and what the report says of them."""
+
+import csv
+import io
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_fus_ulm.review.report import as_json, csv_table, markdown
+from napari_fus_ulm.review.session import Session
+from napari_fus_ulm.review.statistics import Report, holm, share, statistics
+from napari_fus_ulm.review.unblinding import unblind
+
+FOUR = ("alpha", "beta", "gamma", "truth")
+GIVEN: Any = {"left_continuity": 4, "right_continuity": 2, "preference": "left", "seconds": 3.0}
+
+
+def side_of(entry: dict[str, Any], name: str) -> str:
+    return "left" if entry["left"] == name else "right"
+
+
+def prefers_alpha(entry: dict[str, Any]) -> dict[str, Any]:
+    rating = {"alpha": 5, "beta": 2, "gamma": 2, "truth": 3}
+    return {
+        "preference": side_of(entry, "alpha") if "alpha" in (entry["left"], entry["right"])
+        else "none",
+        "left_continuity": rating[entry["left"]],
+        "right_continuity": rating[entry["right"]],
+        "seconds": 7.0,
+    }  # fmt: skip
+
+
+def always_left(entry: dict[str, Any]) -> dict[str, Any]:
+    return {"preference": "left", "left_continuity": 5, "right_continuity": 3}
+
+
+def report_of(session: Session, **options: Any) -> Report:
+    return statistics(unblind(session.folder, **options))
+
+
+def test_a_reader_who_always_prefers_one_gives_it_every_trial(
+    make_session: Any, read_all: Any
+) -> None:
+    session = make_session(10, repeats_share=0.4)
+    read_all(session, prefers_alpha)
+    found = report_of(session)
+    (pair,) = found.pairs
+    assert (pair.first, pair.second, pair.undecided) == ("alpha", "beta", 0)
+    assert (pair.chosen.count, pair.chosen.total, pair.chosen.share) == (10, 10, 1.0)
+    assert pair.chosen.p == pytest.approx(2 / 2**10)  # not of the 14 showings
+    assert pair.chosen.low == pytest.approx(0.025 ** (1 / 10))
+    assert pair.p_holm == pair.chosen.p
+    assert (pair.by_animal.mean, pair.by_animal.animals) == (1.0, 5)
+    assert {one.name: one.rating.mean for one in found.candidates} == {"alpha": 5.0, "beta": 2.0}
+    assert found.left.p > 0.05
+    assert abs(found.left.count - 5) <= 1
+    assert found.consistency is not None
+    assert (found.consistency.preference.count, found.consistency.preference.total) == (4, 4)
+    assert (found.consistency.ratings.share, found.consistency.rating_difference) == (1.0, 0.0)
+    assert (found.cases, found.animals, found.median_seconds) == (10, 5, 7.0)
+    told = markdown(found)
+    assert "| alpha : beta | 10 : 0 | 0 | 100 % [69, 100] |" in told
+    assert "0.0020" in told
+
+
+def test_a_reader_who_always_says_left_is_found_out(make_session: Any, read_all: Any) -> None:
+    session = make_session(12, repeats_share=0.5)
+    read_all(session, always_left)
+    found = report_of(session)
+    assert (found.left.count, found.left.total) == (12, 12)
+    assert found.left.p == pytest.approx(2 / 2**12)
+    assert found.left.low == pytest.approx(0.025 ** (1 / 12))
+    (pair,) = found.pairs
+    assert abs(pair.chosen.count - 6) <= 1
+    assert pair.chosen.p > 0.5
+    assert found.consistency is not None
+    assert (found.consistency.preference.count, found.consistency.preference.total) == (0, 6)
+    assert found.consistency.rating_difference == 2.0
+    told = markdown(found)
+    assert "left was preferred in 12 of 12 decided trials (100 % [74, 100], p = 0.0005)" in told
+    assert "the same preference in 0 of 6 trials" in told
+
+
+def test_a_reader_without_a_preference_has_no_test(make_session: Any, read_all: Any) -> None:
+    session = make_session(4)
+    read_all(session, lambda entry: {"preference": "none"})
+    found = report_of(session)
+    assert found.pairs[0].undecided == 4
+    assert math.isnan(found.pairs[0].chosen.p)
+    assert found.consistency is not None
+    assert found.consistency.preference.share == 1.0
+    assert as_json(found)["pairs"][0]["chosen"]["p"] is None
+    assert "| alpha : beta | 0 : 0 | 4 | – | [–] | – | – |" in markdown(found)
+
+
+def test_the_control_against_everything_generated(make_session: Any, read_all: Any) -> None:
+    session = make_session(4, FOUR, repeats_share=0.0)
+
+    def decide(entry: dict[str, Any]) -> dict[str, Any]:
+        names = {entry["left"], entry["right"]}
+        if names == {"truth", "gamma"}:
+            return {"preference": "none"}
+        for name in ("alpha", "truth"):
+            if name in names:
+                return {"preference": side_of(entry, name)}
+        return {"preference": "right"}
+
+    read_all(session, decide)
+    found = report_of(session)
+    assert len(found.pairs) == 6
+    assert found.control is not None
+    # Four sections: lost to alpha, preferred to beta, no difference to gamma.
+    assert (found.control.chosen.count, found.control.chosen.total) == (4, 8)
+    assert (found.control.first, found.control.undecided) == ("truth", 4)
+    assert found.consistency is None
+    told = markdown(found)
+    assert "the real ULM (truth) was preferred over generated pictures in 4 of 8" in told
+    assert "it is not known" in told
+
+
+def test_ratings_are_averaged_within_a_section_before_animals_are_drawn(
+    make_session: Any, read_all: Any
+) -> None:
+    session = make_session(6, ("alpha", "beta", "gamma"), repeats_share=0.0)
+
+    def decide(entry: dict[str, Any]) -> dict[str, Any]:
+        rated = {"beta": 1 + int(entry["animal"][-1]), "alpha": 5, "gamma": 1}
+        # Alpha is rated 5 beside beta and 4 beside gamma.
+        rated["alpha"] -= "gamma" in (entry["left"], entry["right"])
+        return {
+            "preference": "none",
+            "left_continuity": rated[entry["left"]],
+            "right_continuity": rated[entry["right"]],
+        }
+
+    read_all(session, decide)
+    by_name = {one.name: one for one in report_of(session).candidates}
+    alpha, beta = by_name["alpha"], by_name["beta"]
+    assert (alpha.rating.mean, alpha.rating.low, alpha.rating.high) == (4.5, 4.5, 4.5)
+    assert (alpha.trials, alpha.rating.images, alpha.rating.animals) == (12, 6, 3)
+    assert beta.rating.mean == 2.0  # animals 0, 1, 2 were rated 1, 2, 3
+    assert (beta.rating.low, beta.rating.high) == (1.0, 3.0)
+
+
+def test_unanswered_trials_refuse_and_leave_no_trace(make_session: Any) -> None:
+    session = make_session(5)
+    with pytest.raises(ValueError, match="holds no answer"):
+        unblind(session.folder, partial=True)
+    session.answer(session.next_trial(), **GIVEN)
+    with pytest.raises(ValueError, match="5 of 6 trials are unanswered"):
+        unblind(session.folder)
+    assert not (session.folder / "unblinded.json").exists()
+    found = report_of(session, partial=True)
+    assert (found.answered, found.trials) == (1, 6)
+    assert markdown(found).startswith("**Unblinded before the end.** 1 of 6 trials")
+
+
+def test_what_is_answered_after_the_unblinding_says_so(make_session: Any) -> None:
+    session = make_session(5)
+    first = session.next_trial()
+    session.answer(first, **GIVEN)
+    assert not session.answer(first, **{**GIVEN, "preference": "right"}).after_unblinding
+    found = report_of(session, partial=True)
+    assert (found.changed, found.after_unblinding, found.passed_over) == (1, 0, 0)
+    (before,) = unblind(session.folder, partial=True).judgements
+    assert session.answer(first, **GIVEN).after_unblinding
+    while (trial := session.next_trial()) is not None:
+        session.answer(trial, **GIVEN)
+    again = unblind(session.folder)
+    assert again.judgements[0] == replace(before, passed_over=1)
+    told = statistics(again)
+    assert (told.changed, told.after_unblinding, told.passed_over) == (1, 5, 1)
+    assert "**5 answers came after the unblinding**" in markdown(told)
+    notes = json.loads((session.folder / "unblinded.json").read_text())["unblinded"]
+    assert [one["answered"] for one in notes] == [1, 1, 6]
+    assert len({one["answers_sha256"] for one in notes}) == 2
+
+
+def test_readers_are_told_apart(make_session: Any, read_all: Any) -> None:
+    folder = make_session(4).folder
+    read_all(Session.open(folder, "Anna"), prefers_alpha)
+    read_all(Session.open(folder, "Otto"), always_left)
+    with pytest.raises(ValueError, match=r"Several readers answered \(Anna, Otto\)"):
+        unblind(folder)
+    assert statistics(unblind(folder, reader="Anna")).pairs[0].chosen.count == 4
+    assert statistics(unblind(folder, reader="Otto")).left.count == 4
+    with pytest.raises(ValueError, match="no answer of Emma"):
+        unblind(folder, reader="Emma")
+
+
+def test_exchanged_pictures_are_noticed_deleted_ones_forgiven(
+    make_session: Any, read_all: Any
+) -> None:
+    session = make_session(4)
+    read_all(session, prefers_alpha)
+    first, second = (session.folder / "pictures" / f"{t}.npy" for t, _ in session.trials[:2])
+    first.unlink()
+    unblind(session.folder)
+    np.save(second, np.load(second)[::-1])
+    with pytest.raises(ValueError, match="not the file that the session was made with"):
+        unblind(session.folder)
+
+
+def test_csv_names_what_was_preferred(make_session: Any, read_all: Any) -> None:
+    session = make_session(4)
+    read_all(session, prefers_alpha)
+    rows = list(csv.DictReader(io.StringIO(csv_table(unblind(session.folder)))))
+    assert len(rows) == 5
+    assert {row["preferred"] for row in rows} == {"alpha"}
+    for row in rows:
+        assert {row["left"], row["right"]} == {"alpha", "beta"}
+        assert row[f"{'left' if row['left'] == 'alpha' else 'right'}_continuity"] == "5"
+    assert sum(bool(row["repeat_of"]) for row in rows) == 1
+
+
+def test_holm_on_a_worked_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, math.nan])[0] == 0.6
+    assert math.isnan(holm([0.6, math.nan])[1])
+
+
+def test_share_is_the_exact_test() -> None:
+    found = share(8, 10)
+    assert found.p == pytest.approx(2 * (45 + 10 + 1) / 1024)
+    assert (found.low, found.high) == pytest.approx((0.4439, 0.9748), abs=1e-4)
