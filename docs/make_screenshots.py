@@ -98,13 +98,17 @@ def main() -> None:
     shot("enhance-result-light")
     viewer.theme = "dark"
 
-    dock.section.expand(animate=False)
-    settle()
-    run(dock.coherence.button)
-    shot("enhance-coherence")
-    for name in ("left patches", "right patches", "patch grid"):
-        viewer.layers.remove(f"phantom power Doppler · {name}")
-    dock.section.collapse(animate=False)
+    diagnostics, before = dock.diagnostics, len(viewer.layers)
+    for panel, name in ((diagnostics.coherence, "coherence"), (diagnostics.truth, "missed")):
+        section = diagnostics.sections[panel.title]
+        section.expand(animate=False)
+        settle()
+        run(panel.button)
+        dock.scroll.ensureWidgetVisible(section)
+        shot(f"enhance-{name}")
+        while len(viewer.layers) > before:
+            viewer.layers.pop()
+        section.collapse(animate=False)
 
     made: list[Any] = []
     generator = dock.settings.generator

@@ -665,27 +665,6 @@ def test_settings_outlive_the_session(open_dock, small_pair):
     assert memory.load().seed == 11
 
 
-def test_coherence_layers(open_dock, small_pair, qtbot):
-    viewer, dock = open_dock(steps=1)
-    layer = add(viewer, small_pair[0])
-    dock.section.expand(animate=False)
-    with qtbot.waitSignal(dock.runner.ended, timeout=60_000):
-        qtbot.mouseClick(dock.coherence.button, Qt.MouseButton.LeftButton)
-    assert dock.notices.error == ""
-    left = viewer.layers[f"{layer.name} · left patches"]
-    right = viewer.layers[f"{layer.name} · right patches"]
-    grid = viewer.layers[f"{layer.name} · patch grid"]
-    assert (left.colormap.name, right.colormap.name) == ("red", "green")
-    assert right.blending == "additive"
-    for found in (left, right):
-        assert_same_extent(found, layer)
-    low, high = grid.extent.world
-    np.testing.assert_allclose(low, edges(layer)[0], atol=0.03)
-    np.testing.assert_allclose(high, edges(layer)[1], atol=0.03)
-    assert "not truth" in dock.coherence._legend.text()
-    assert dock.fus.layer is layer
-
-
 def test_saving_keeps_pixel_size_and_provenance(
     open_dock, click, small_pair, tmp_path, monkeypatch
 ):
@@ -774,7 +753,8 @@ def test_width_and_tooltips(open_dock):
     viewer, dock = open_dock()
     viewer.open_sample("napari-fus-ulm", "phantom_pair")
     dock.settings.section.expand(animate=False)
-    dock.section.expand(animate=False)
+    for section in dock.diagnostics.sections.values():
+        section.expand(animate=False)
     dock.fus.open_form()
     QApplication.processEvents()
     assert 320 <= dock.minimumSizeHint().width() <= 420

@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_fus_ulm._napari.controls import CalmComboBox, Signal, add_row, form, wrapped
-from napari_fus_ulm._napari.result_layers import COLOURS, LEGENDS
+from napari_fus_ulm._napari.diagnosed import Diagnosed
+from napari_fus_ulm._napari.measure import coherence_run
+from napari_fus_ulm._napari.result_layers import COLOURS, LEGENDS, coherence_layers
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
+
+    from napari_fus_ulm.inference.coherence import Coherence
 
 CAUTION = "Agreement is self-consistency, not truth."
+NOISES = (
+    ("independent: the generator's indecision", "independent"),
+    ("shared: what a patch's border does", "shared"),
+    ("this run's own patches", "run"),
+)
+DIRECTIONS = (("left | right", "left | right"), ("upper / lower", "upper / lower"))
+COLUMNS = (
+    ("Seam", "Which patches overlap, counted from the top left."),
+    ("r", "Correlation of the two patches in their overlap; 1 is agreement."),
+    ("|Δ|", "Mean absolute difference of the grey levels, 0 to 1; larger is worse."),
+    ("clDice", "Agreement of the vessels they show, 0 to 1; – where neither shows one."),
+)
+ROWS_SHOWN = 6
+SEAM_PIXELS = 300
+"""On the screen, of the longer side of a seam that is gone to, at least."""
 
 
 class CoherencePanel(QWidget):
-    """A button, a choice of colours, and the legend.
+    """What to sample, in which colours; the legend; and the seams, worst first.
 
     Signals
     -------
@@ -19,42 +56,166 @@ class CoherencePanel(QWidget):
         The user wants the layers.
     """
 
+    title = "Patch coherence"
     asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.button = QPushButton("Show patch coherence")
         self.button.setToolTip(
-            "Samples left and right patches separately and shows both as layers; takes as long as "
+            "Samples 128-pixel patches separately and shows both sides as layers; takes as long as "
             "a few runs."
         )
+        self.noise = CalmComboBox(NOISES)
+        self.direction = CalmComboBox(DIRECTIONS)
         self.colours = CalmComboBox(tuple((name, name) for name in COLOURS))
-        self._legend = wrapped()
-        rows = form()
-        add_row(
-            rows,
-            "Colours",
-            self.colours,
-            "Red and green, or a pair that colour-blind eyes can tell apart.",
-        )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(rows)
-        layout.addWidget(self.button)
-        layout.addWidget(self._legend)
+        self._legend, self._summary = wrapped(), wrapped()
+        self.seams = _seam_table()
+        self._grid: Shapes | None = None
+        self._corners: np.ndarray[Any, Any] = np.empty((0, 4, 2))
+        self._viewer: Any = None
+        self._lay_out()
         self.button.clicked.connect(self.asked)
         self.colours.currentIndexChanged.connect(self._say)
+        self.direction.currentIndexChanged.connect(self._say)
+        self.seams.currentCellChanged.connect(self._go_to)
         self._say()
+        self._fill(None)
 
     @property
     def pair(self) -> str:
         """The colours chosen."""
         return str(self.colours.currentData())
 
+    def set_context(self, found: Diagnosed | None) -> None:
+        """Say whether there is anything to look at."""
+        self.button.setEnabled(found is not None)
+
+    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+        """What a click starts.
+
+        Raises
+        ------
+        ValueError
+            If the patches of the last run are asked for and it kept none.
+        """
+        noise = self.noise.currentData()
+        if noise != "run":
+            return partial(coherence_run, found.picked.take, found.settings, noise)
+        if found.enhancement is None:
+            raise ValueError("There is no run yet whose patches could be compared; click Enhance.")
+        return partial(_own_patches, found.enhancement)
+
+    def show_event(self, event: Any, found: Diagnosed) -> bool:
+        """Add the layers and list the seams; False if the event is another's."""
+        if not hasattr(event, "coherence"):
+            return False
+        from napari.layers import Layer
+
+        coherence: Coherence = event.coherence
+        direction = str(self.direction.currentData())
+        name, viewer = found.picked.source.layer, found.viewer
+        for data in coherence_layers(coherence, found.picked.placement, name, self.pair, direction):
+            layer = Layer.create(*data)
+            viewer.add_layer(layer)
+        self._grid, self._viewer = layer, viewer
+        placed = found.picked.placement.world(coherence.seam_corners, coherence.left)
+        self._corners = placed["data"]
+        self._fill(coherence)
+        return True
+
+    # ------------------------------------------------------------ the list
+
+    def _fill(self, coherence: Coherence | None) -> None:
+        seams = coherence.seams if coherence else ()
+        self.seams.setVisible(bool(seams))
+        self._summary.setVisible(bool(seams))
+        self.seams.setRowCount(len(seams))
+        for number, one in enumerate(seams):
+            cells = (one.name, *map(_number, (one.correlation, one.difference, one.cl_dice)))
+            for column, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                if column:
+                    item.setTextAlignment(
+                        Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                    )
+                self.seams.setItem(number, column, item)
+        if coherence is not None:
+            from napari_fus_ulm.inference.coherence import summary
+
+            self._summary.setText(f"{summary(coherence)} Click a row to go there.")
+
+    def _go_to(self, row: int, *_: int) -> None:
+        """Move the camera to a seam, near enough to see its vessels."""
+        if self._grid is None or not 0 <= row < len(self._corners):
+            return
+        if self._viewer is None or self._grid not in self._viewer.layers:
+            return
+        corners = np.array([self._grid.data_to_world(corner) for corner in self._corners[row]])
+        shown = [axis for axis in self._viewer.dims.displayed if axis < corners.shape[1]]
+        middle, side = corners.mean(axis=0)[shown], np.ptp(corners, axis=0)[shown]
+        # napari 0.9 has moved the camera; before, it was the viewer's.
+        holder = self._viewer.scene if hasattr(self._viewer, "scene") else self._viewer
+        holder.camera.center = (0.0, *middle)[-3:]
+        holder.camera.zoom = max(holder.camera.zoom, SEAM_PIXELS / max(float(side.max()), 1e-9))
+
     def _say(self, _: int = 0) -> None:
-        left, right = COLOURS[self.pair]
+        one, other = COLOURS[self.pair]
+        sides = str(self.direction.currentData()).replace("|", "/").split(" / ")
         self._legend.setText(
-            f"{left.capitalize()}: left patches. {right.capitalize()}: right patches. "
+            f"{one.capitalize()}: {sides[0]} patches. {other.capitalize()}: {sides[1]} patches. "
             f"{LEGENDS[self.pair]} {CAUTION}"
         )
+
+    def _lay_out(self) -> None:
+        rows = form()
+        for text, field, tip in (
+            ("Noise", self.noise, "What neighbouring patches share when they are sampled."),
+            ("Direction", self.direction, "Which neighbours the layers show; the list has both."),
+            (
+                "Colours",
+                self.colours,
+                "Red and green, or a pair that colour-blind eyes can tell apart.",
+            ),
+        ):
+            add_row(rows, text, field, tip)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(rows)
+        for widget in (self.button, self._legend, self._summary, self.seams):
+            layout.addWidget(widget)
+
+
+def _own_patches(enhancement: Any) -> Iterator[Any]:
+    from napari_fus_ulm.inference.coherence import CoherenceFinished, coherence_of
+
+    yield CoherenceFinished(coherence_of(enhancement))
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}"
+
+
+def _seam_table() -> QTableWidget:
+    table = QTableWidget(0, len(COLUMNS))
+    table.setHorizontalHeaderLabels([title for title, _ in COLUMNS])
+    for column, (_, tip) in enumerate(COLUMNS):
+        item = table.horizontalHeaderItem(column)
+        if item is not None:
+            item.setToolTip(tip)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    heads, numbers = table.horizontalHeader(), table.verticalHeader()
+    assert heads is not None  # a table has both
+    assert numbers is not None
+    numbers.hide()
+    heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    numbers.setDefaultSectionSize(22)
+    table.setFixedHeight(22 * (ROWS_SHOWN + 1) + 8)
+    table.setCornerButtonEnabled(False)
+    table.setToolTip("Click a row to look at that seam.")
+    table.setAccessibleName("Seams, worst first")
+    return table

@@ -16,14 +16,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fus_ulm._napari import memory
-from napari_fus_ulm._napari.coherence_panel import CoherencePanel
-from napari_fus_ulm._napari.controls import Section, TallScroll, wrapped
+from napari_fus_ulm._napari.controls import TallScroll, wrapped
+from napari_fus_ulm._napari.diagnosed import Diagnosed
+from napari_fus_ulm._napari.diagnostics import Diagnostics, Panel
 from napari_fus_ulm._napari.files import ask_open
 from napari_fus_ulm._napari.layer_picker import LayerPicker
 from napari_fus_ulm._napari.load_dialog import LoadDialog
 from napari_fus_ulm._napari.measure import (
     Measured,
-    coherence_run,
     displacement,
     enhance_run,
     mismatch,
@@ -33,7 +33,7 @@ from napari_fus_ulm._napari.model_card import card_dialog
 from napari_fus_ulm._napari.notices import NoticeArea, Warned
 from napari_fus_ulm._napari.picked import Picked
 from napari_fus_ulm._napari.result_actions import ResultActions
-from napari_fus_ulm._napari.result_layers import RunLayers, coherence_layers
+from napari_fus_ulm._napari.result_layers import RunLayers
 from napari_fus_ulm._napari.run_panel import CANCELLING, EMPTY, READY, RUNNING, RunPanel
 from napari_fus_ulm._napari.settings_form import SettingsForm
 from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner
@@ -61,8 +61,10 @@ class EnhanceWidget(QWidget):
         self._viewer = napari_viewer
         self._docked = False
         self._layers: RunLayers | None = None
-        self._running: Picked | None = None
         self._last_fus: Image | None = None
+        self._diagnosed: Diagnosed | None = None
+        self._newest: Enhancement | None = None
+        self._newest_image: Any = None
         self._pixel_warned = False
         self._done = ""
         self.runner = EventRunner(self)
@@ -72,8 +74,7 @@ class EnhanceWidget(QWidget):
         self.notices = NoticeArea()
         self.run = RunPanel()
         self.table = MetricsTable()
-        self.coherence = CoherencePanel()
-        self.section = Section("Patch coherence", self.coherence)
+        self.diagnostics = Diagnostics()
         self.sample = QPushButton("Open sample pair")
         self.result = ResultActions(napari_viewer)
         self._lay_out()
@@ -106,7 +107,10 @@ class EnhanceWidget(QWidget):
             self.settings.describe_input(None, None, certain=False)
         warnings += self._about_truth()
         self.notices.set_standing(warnings)
-        self.coherence.button.setEnabled(found is not None)
+        try:
+            self.diagnostics.set_context(self._diagnose())
+        except ValueError:
+            self.diagnostics.set_context(None)  # what is wrong is said where the setting is
         if not self.runner.running:
             ready = found is not None
             self.run.set_state(READY if ready else EMPTY, self.run.status.text() if ready else "")
@@ -191,17 +195,41 @@ class EnhanceWidget(QWidget):
             self._viewer, picked.placement, picked.source.layer, picked.source.as_dict()
         )
         self.table.clear()
-        self._begin(picked)
+        self._begin()
         take_truth = None if truth is None else truth.take
         self.runner.start(partial(enhance_run, picked.take, take_truth, settings))
 
-    def start_coherence(self) -> None:
-        """Sample neighbouring patches separately (a click on *Show patch coherence*)."""
-        found = self._prepare()
-        if found is not None:
-            picked, settings = found
-            self._begin(picked)
-            self.runner.start(partial(coherence_run, picked.take, settings))
+    def start_diagnostic(self, panel: Panel) -> None:
+        """Do what a click on a diagnostic's button asks for."""
+        if self._prepare() is None:
+            return
+        try:
+            found = self._diagnose()
+            if found is None:
+                return
+            work = panel.work(found)
+        except ValueError as error:
+            self.notices.set_error(str(error))
+            return
+        self._diagnosed = found
+        self._begin()
+        self.runner.start(work)
+
+    def _diagnose(self) -> Diagnosed | None:
+        """What is chosen, for the diagnostics; None without a usable input."""
+        picked, truth = self.fus.picked(), self.ulm.picked()
+        if picked is None:
+            return None
+        if truth is not None and mismatch(picked.outline, truth.outline):
+            truth = None
+        result = self.result.chosen()
+        newest = self._newest if result is not None and self._made(result) else None
+        return Diagnosed(self._viewer, picked, self.settings.settings(), truth, result, newest)
+
+    def _made(self, layer: Image) -> bool:
+        """Whether the newest run made a layer."""
+        # Not the layers themselves: napari hands a plugin one that is wrapped.
+        return self._newest_image is not None and self._newest_image is layer.metadata["xarray"]
 
     def cancel(self) -> None:
         """Ask the run to stop."""
@@ -223,13 +251,13 @@ class EnhanceWidget(QWidget):
             return None
         return None if picked is None else (picked, settings)
 
-    def _begin(self, picked: Picked) -> None:
-        self._running, self._done = picked, ""
+    def _begin(self) -> None:
+        self._done = ""
         self._lock(True)
         self.run.set_state(RUNNING)
 
     def _lock(self, locked: bool) -> None:
-        for widget in (self.fus, self.ulm, self.settings, self.coherence):
+        for widget in (self.fus, self.ulm, self.settings, self.diagnostics):
             widget.setEnabled(not locked)
 
     def _on_event(self, event: Any) -> None:
@@ -245,22 +273,19 @@ class EnhanceWidget(QWidget):
             self.table.show_measured(event)
         elif isinstance(event, Finished):
             self._on_finished(event.enhancement)
-        elif hasattr(event, "coherence") and self._running is not None:
-            from napari.layers import Layer
-
-            name = self._running.source.layer
-            placement = self._running.placement
-            for data in coherence_layers(event.coherence, placement, name, self.coherence.pair):
-                self._viewer.add_layer(Layer.create(*data))
+        elif self._diagnosed is not None:
+            self.diagnostics.show_event(event, self._diagnosed)
 
     def _on_finished(self, enhancement: Enhancement) -> None:
         if self._layers is not None:
-            self.result.set_newest(self._layers.finish(enhancement))
-            self._layers = None
+            layer = self._layers.finish(enhancement)
+            self.result.set_newest(layer)
+            self._layers, self._newest = None, enhancement
+            self._newest_image = layer.metadata["xarray"]
             self._done = f"Done in {enhancement.seconds:.1f} s."
 
     def _on_ended(self, state: str, error: str) -> None:
-        self._running = None
+        self._diagnosed = None
         self._lock(False)
         said = self._done or {
             CANCELLED: "Cancelled. The preview stays until the next run.",
@@ -306,7 +331,7 @@ class EnhanceWidget(QWidget):
         self.notices.fix_asked.connect(self._on_fix)
         self.run.run_asked.connect(self.start)
         self.run.cancel_asked.connect(self.cancel)
-        self.coherence.asked.connect(self.start_coherence)
+        self.diagnostics.asked.connect(self.start_diagnostic)
         self.sample.clicked.connect(self.open_sample)
         self.result.said.connect(self._on_said)
         self.result.failed.connect(self.notices.set_error)
@@ -336,7 +361,7 @@ class EnhanceWidget(QWidget):
             self.notices,
             self.run,
             self.table,
-            self.section,
+            self.diagnostics,
             self.result,
         ):
             column.addWidget(widget)

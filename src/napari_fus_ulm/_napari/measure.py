@@ -211,7 +211,11 @@ def _leading(scan: xr.DataArray) -> dict[str, int]:
     return {str(dim): scan.sizes[dim] for dim in scan.dims[:-2]}
 
 
-def coherence_run(take_fus: Callable[[], xr.DataArray], settings: EnhanceSettings) -> Iterator[Any]:
+def coherence_run(
+    take_fus: Callable[[], xr.DataArray],
+    settings: EnhanceSettings,
+    noise: Literal["independent", "shared"] = "independent",
+) -> Iterator[Any]:
     """Everything that happens after a click on *Show patch coherence*; for a thread too.
 
     Parameters
@@ -219,6 +223,8 @@ def coherence_run(take_fus: Callable[[], xr.DataArray], settings: EnhanceSetting
     take_fus : callable
         Reads one plane; axes of length 1 are left out.
     settings : EnhanceSettings
+    noise : {"independent", "shared"}
+        What neighbouring patches have in common.
     """
     if "torch" not in sys.modules:
         yield Progress(0, 0, LOADING)
@@ -226,4 +232,4 @@ def coherence_run(take_fus: Callable[[], xr.DataArray], settings: EnhanceSetting
 
     fus = take_fus()
     single = {str(dim): 0 for dim in fus.dims[:-2] if fus.sizes[dim] == 1}
-    yield from coherence_events(fus.isel(single), settings)
+    yield from coherence_events(fus.isel(single), settings, noise=noise)

@@ -140,9 +140,13 @@ class RunLayers:
 
 
 def coherence_layers(
-    coherence: Coherence, placement: Placement, name: str, colours: str
+    coherence: Coherence,
+    placement: Placement,
+    name: str,
+    colours: str,
+    direction: str = "left | right",
 ) -> list[tuple[Any, dict[str, Any], str]]:
-    """Left and right patches as additive layers, and the grid of patches.
+    """Left and right (upper and lower) patches as additive layers, and the grid of patches.
 
     Parameters
     ----------
@@ -153,14 +157,20 @@ def coherence_layers(
         The input's name.
     colours : str
         A key of `COLOURS`.
+    direction : {"left | right", "upper / lower"}
 
     Returns
     -------
     list of layer data tuples
     """
-    record = {"settings": dataclasses.asdict(coherence.settings), "coherence": True}
+    record = {
+        "settings": dataclasses.asdict(coherence.settings),
+        "coherence": True,
+        "noise": coherence.noise,
+    }
     found: list[tuple[Any, dict[str, Any], str]] = []
-    sides = (("left", coherence.left), ("right", coherence.right))
+    names = direction.replace("|", "/").split(" / ")
+    sides = tuple(zip(names, coherence.sides(direction), strict=True))
     high = max(float(np.percentile(image.values, 99.9)) for _, image in sides) or 1.0
     for (side, image), colour in zip(sides, COLOURS[colours], strict=True):
         full = placement.full_dims(image)
@@ -168,7 +178,7 @@ def coherence_layers(
             "name": f"{name} · {side} patches",
             "colormap": colour,
             # The lower one hides what lies below: added to the input, nothing would be yellow.
-            "blending": "translucent_no_depth" if side == "left" else "additive",
+            "blending": "translucent_no_depth" if side == names[0] else "additive",
             "contrast_limits": (0.0, high),
             "metadata": {"xarray": full, OURS: record},
         }
