@@ -38,7 +38,7 @@ from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
 
 PATCHES, SEEDS = 15_000, 3
-PHANTOMS, PHANTOM_SEED = 600, 2
+PHANTOMS, PHANTOM_SEED = 300, 2
 PIXELS_OF_A_PATCH = 128**2
 WHOLE = 656
 """Side that holds every section of the study's cohort at 20 µm (smaller ones are mirrored)."""
@@ -138,7 +138,8 @@ def _applied(key: str, words: str, **apply: Any) -> Trial:
 
 
 PATCHWISE = {"patch": 128, "overlap": 64, "window": "hann"}
-DETAILED = _applied("detailed", "8 steps, whole frame", mode="detailed")
+AT_8 = {"mode": "detailed", "steps": 8}
+DETAILED = _applied("detailed", "8 steps, whole frame", **AT_8)
 
 QUESTIONS = (
     Question(
@@ -190,14 +191,12 @@ QUESTIONS = (
         "How the shipped weights are applied: one sample",
         (
             DETAILED,
-            _applied(
-                "patchwise", "128-pixel patches, fused at every step", mode="detailed", **PATCHWISE
-            ),
+            _applied("patchwise", "128-pixel patches, fused at every step", **AT_8, **PATCHWISE),
             _applied(
                 "at-end",
                 "128-pixel patches, fused at the end",
-                mode="detailed",
                 fusion="at-end",
+                **AT_8,
                 **PATCHWISE,
             ),
             _applied(
@@ -229,7 +228,13 @@ QUESTIONS = (
                 "accurate-patchwise", "Accurate, 128-pixel patches", mode="accurate", **PATCHWISE
             ),
             *(
-                _applied(f"mean-{k}", f"mean of {k} samples of 8 steps", mode="balanced", samples=k)
+                _applied(
+                    f"mean-{k}",
+                    f"mean of {k} samples of 8 steps",
+                    mode="balanced",
+                    samples=k,
+                    steps=8,
+                )
                 for k in (2, 4, 8, 16)
             ),
             replace(DETAILED, words="one sample of 8 steps"),

@@ -69,7 +69,9 @@ def points() -> Iterator[Point]:
     for samples in SAMPLES:
         one = replace(base, mode="detailed")
         settings = one if samples == 1 else replace(base, samples=samples, mode="balanced")
-        yield Point("Diffusion, mean of K samples of 8 steps", f"K={samples}", first, settings)
+        yield Point(
+            f"Diffusion, mean of K samples of {base.steps} steps", f"K={samples}", first, settings
+        )
     for path in others:
         name = read_card(path).generator
         known = entry(name)

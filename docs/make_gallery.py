@@ -27,11 +27,10 @@ from napari_fus_ulm.pairs.intensity import log_power
 from napari_fus_ulm.pairs.prepare import native_shape
 from napari_fus_ulm.pairs.reference import reference_on_grid
 from napari_fus_ulm.phantom import simulate_pair
-from napari_fus_ulm.phantom.params import PhantomParams
 from napari_fus_ulm.phantom.real import POWER, grey_picture, power_picture
-from napari_fus_ulm.phantom.statistics import blurred_to_fus, rank_correlation
 from napari_fus_ulm.scan import extent_of, guess_values
 from napari_fus_ulm.training.settings import TEST_SEED
+from napari_fus_ulm.trust.consistency import consistency
 
 Grey = npt.NDArray[np.floating]
 
@@ -39,8 +38,6 @@ IMAGES = Path(__file__).parent / "images"
 PANEL, INSET_MM, INSET_BAR_MM = 270, 2.5, 0.5
 INSETS_MM = {"rat": (1.4, 5.2), "mouse": (1.2, 5.0)}
 """Top left corner of the part that is enlarged."""
-COUNTS = 300.0
-"""Bubbles that a grey level of 1 is taken for, to undo the logarithm."""
 PHANTOMS = 10
 
 
@@ -52,15 +49,6 @@ def ways() -> Iterator[tuple[str, EnhanceSettings]]:
         for mode in ("accurate", "balanced", "detailed") if known.iterative else ("detailed",):
             title = f"{known.title} {mode.capitalize()}" if known.iterative else known.title
             yield title, EnhanceSettings(generator=name, mode=mode)  # type: ignore[arg-type]
-
-
-def consistency(grey: Grey, fus: xr.DataArray) -> float:
-    """Rank correlation of the input with a ULM-like picture at the resolution of fUS."""
-    power = area_mean(logged(fus), native_shape(fus))
-    counts = np.expm1(np.clip(grey, 0.0, 1.0) * np.log1p(COUNTS))
-    pixel_um = 1000.0 * extent_of(fus)[0] / grey.shape[0]
-    blurred = blurred_to_fus(counts, power.shape, pixel_um, PhantomParams().psf_um)
-    return rank_correlation(power, blurred, np.ones(power.shape, bool))
 
 
 def share_in_the_dark(grey: Grey, fus: xr.DataArray) -> float:

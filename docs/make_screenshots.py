@@ -21,7 +21,7 @@ import napari
 import numpy as np
 from qtpy.QtCore import QSettings, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QScrollArea
 
 SIZE = (1440, 900)
 PATIENCE = 600.0
@@ -104,7 +104,7 @@ def main() -> None:
         section.expand(animate=False)
         settle()
         run(panel.button)
-        dock.scroll.ensureWidgetVisible(section)
+        dock.findChild(QScrollArea).ensureWidgetVisible(section)
         shot(f"enhance-{name}")
         while len(viewer.layers) > before:
             viewer.layers.pop()

@@ -81,6 +81,8 @@ def test_the_wheel_holds_manifest_weights_and_notices(built: tuple[Path, Path]) 
             assert isinstance(json.loads(archive.read(card)), dict)
             assert archive.getinfo(name).file_size <= 15e6
     assert f"{PACKAGE}/napari.yaml" in names
+    assert f"{PACKAGE}/weights/likelihood.safetensors" in names
+    assert f"{PACKAGE}/weights/support.json" in names
     assert f"{PACKAGE}/_napari/reader.py" in names
     notices = {name.rsplit("/", 1)[-1] for name in names if ".dist-info/licenses/" in name}
     assert notices == {"LICENSE", "LICENSE-alexnet.txt"}
@@ -122,7 +124,7 @@ def test_npe2_accepts_the_installed_manifest(clean_python: Path) -> None:
     )
     place, counts = run(clean_python, "-W", "ignore", "-c", code, cwd=folder).splitlines()
     assert Path(place).is_relative_to(folder / "venv"), "the editable install was tested instead"
-    assert counts == "1 1 1 1"
+    assert counts == "1 1 3 1"
 
 
 def test_the_installed_package_imports_without_torch(clean_python: Path) -> None:
@@ -161,7 +163,7 @@ def test_reader_and_writer_claim_what_the_package_reads_and_writes(manifest: dic
 
 
 def test_enhance_is_in_the_filter_menu(manifest: dict) -> None:
-    (widget,) = manifest["contributions"]["widgets"]
-    assert widget["display_name"] == "Enhance"
+    widgets = {one["display_name"]: one for one in manifest["contributions"]["widgets"]}
+    widget = widgets["Enhance"]
     (item,) = manifest["contributions"]["menus"]["napari/layers/filter"]
     assert item["command"] == widget["command"]

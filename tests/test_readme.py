@@ -56,16 +56,19 @@ def test_what_the_python_example_imports_exists(readme: str) -> None:
 def test_the_commands_and_options_exist(readme: str) -> None:
     lines = re.findall(r"^napari-fus-ulm (\w+)(.*)$", readme, flags=re.MULTILINE)
     assert {command for command, _ in lines} == {
+        "coherence",
         "enhance",
         "evaluate",
         "info",
         "pairs",
+        "review",
         "train",
     }
     command = str(Path(sys.executable).with_name("napari-fus-ulm"))
     for name, arguments in lines:
+        called = [name, arguments.split()[0]] if name in ("pairs", "review") else [name]
         done = subprocess.run(
-            [command, name, "--help"], capture_output=True, text=True, check=False, timeout=120
+            [command, *called, "--help"], capture_output=True, text=True, check=False, timeout=120
         )
         assert done.returncode == 0, done.stderr
         for option in re.findall(r"(?<!\S)--?[a-z]+", arguments):

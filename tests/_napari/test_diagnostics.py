@@ -183,3 +183,56 @@ def test_a_shifted_ground_truth_is_moved_when_asked(open_dock, small_pair, click
     ask(dock, panel)
     assert dock.notices.error == ""
     assert "moved by a translation" in panel._notes.text()
+
+
+# ---------------------------------------------------------------- without a ground truth
+
+
+def test_drawn_vessels_are_coloured_by_how_much_speaks_for_them(open_dock, small_pair, click, ask):
+    viewer, dock = open_dock(steps=1)
+    panel = dock.diagnostics.support
+    fus = add(viewer, small_pair[0])
+    assert not panel.button.isEnabled()
+    click(dock)
+    assert panel.button.isEnabled()
+    result = result_of(viewer)
+    # What the small generator makes shows no vessel; one is drawn on it, along the middle row.
+    picture = result.metadata["xarray"]
+    middle = picture.sizes["j"] // 2
+    picture.values[...] = 0.0
+    picture.values[..., middle - 1 : middle + 2, 5:-5] = 0.8
+    panel.samples.choose(4)
+    ask(dock, panel)
+    assert dock.notices.error == ""
+    name = result.name.removesuffix(" (generated)")
+    classes = viewer.layers[f"{name} · support"]
+    assert classes.data.shape == result.data.shape
+    assert set(np.unique(classes.data[..., middle, 10:-10])) <= {1, 2, 3}
+    assert not classes.data[..., : middle - 10, :].any()
+    assert_same_extent(classes, fus)
+    for what in (
+        "probability of drawn vessels",
+        "probability that a vessel is missing",
+        "spread of the samples",
+        "distance from the phantoms",
+    ):
+        layer = viewer.layers[f"{name} · {what}"]
+        assert not layer.visible
+        assert np.isfinite(layer.data).all()
+    assert "mm of drawn vessels" in panel._words.text()
+    assert "r = " in panel._words.text()
+    assert "not truth" in panel._legend.text()
+
+
+def test_gathering_evidence_can_be_stopped(open_dock, small_pair, click, qtbot):
+    viewer, dock = open_dock(steps=1)
+    add(viewer, small_pair[0])
+    click(dock)
+    panel = dock.diagnostics.support
+    panel.samples.choose(16)
+    with qtbot.waitSignal(dock.runner.ended, timeout=60_000):
+        panel.button.click()
+        qtbot.waitUntil(lambda: dock.run.bar.value() > 0, timeout=30_000)
+        dock.run.button.click()
+    assert not any(layer.name.endswith("· support") for layer in viewer.layers)
+    assert dock.notices.error == ""

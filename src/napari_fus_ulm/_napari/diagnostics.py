@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_fus_ulm._napari.coherence_panel import CoherencePanel
 from napari_fus_ulm._napari.controls import Section, Signal
 from napari_fus_ulm._napari.diagnosed import Diagnosed
+from napari_fus_ulm._napari.resolution_panel import ResolutionPanel
+from napari_fus_ulm._napari.support_panel import SupportPanel
 from napari_fus_ulm._napari.truth_panel import TruthPanel
 
 
@@ -43,8 +45,9 @@ class Diagnostics(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.coherence, self.truth = CoherencePanel(), TruthPanel()
-        self.panels: tuple[Any, ...] = (self.coherence, self.truth)
+        self.coherence, self.support, self.truth = CoherencePanel(), SupportPanel(), TruthPanel()
+        self.resolution = ResolutionPanel()
+        self.panels: tuple[Any, ...] = (self.coherence, self.support, self.truth, self.resolution)
         self.sections = {panel.title: Section(panel.title, panel) for panel in self.panels}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

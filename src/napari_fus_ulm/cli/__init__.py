@@ -13,6 +13,7 @@ from napari_fus_ulm.cli import (
     pairs,
     review,
     simulate,
+    support,
     train,
 )
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (enhance, coherence, demo, simulate, train, evaluate, info):
+for module in (enhance, coherence, support, demo, simulate, train, evaluate, info):
     app.command(module.NAME, help=module.__doc__, short_help=module.command.__doc__)(module.command)
 app.add_typer(pairs.app, name=pairs.NAME)
 app.add_typer(review.app, name=review.NAME)

@@ -81,7 +81,7 @@ class EnhanceSettings:
     mode: Mode = "detailed"
     pixel_um: float = 20.0
     values: Values = "auto"
-    steps: int = 8
+    steps: int = 4
     samples: int = 6
     seed: int = 0
     sampler: Sampler = "ddim"

@@ -23,6 +23,9 @@ PSF_UM = (110.0, 140.0)
 """Axial and lateral FWHM of fUS at usual frequencies, µm."""
 COUNTS = 300.0
 """Bubbles a pixel where the grey level of log counts is 1."""
+TRUE_ULM = (0.68, 0.10)
+"""What true ULM reaches in :func:`consistency` on phantoms: mean and standard deviation over ten
+(``docs/make_gallery.py``)."""
 WINDOW_UM = 400.0
 """Standard deviation of the window of a local correlation."""
 
@@ -60,6 +63,20 @@ def consistency(grey: npt.NDArray[np.floating], fus: xr.DataArray) -> float:
     steps = [1000.0 * side / n for side, n in zip(extent_of(fus), grey.shape, strict=True)]
     seen = area_mean(blurred(grey, (steps[0], steps[1])), power.shape)
     return float(spearmanr(power.ravel(), seen.ravel()).statistic)
+
+
+def beside_true_ulm(agreement: float) -> str:
+    """Say how a result's consistency compares with that of true ULM."""
+    mean, sd = TRUE_ULM
+    text = f"At the resolution of fUS it agrees with its input by r = {agreement:.2f}"
+    if agreement < mean - 2.0 * sd:
+        return f"{text}, less than true ULM of simulated sections ({mean:.2f} ± {sd:.2f})."
+    if agreement > mean + 2.0 * sd:
+        return (
+            f"{text}, more than true ULM of simulated sections does ({mean:.2f} ± {sd:.2f}): it "
+            "follows the input's speckle too."
+        )
+    return f"{text}, as true ULM of simulated sections does ({mean:.2f} ± {sd:.2f})."
 
 
 def local_agreement(

@@ -1,8 +1,9 @@
 """What speaks for and against a vessel at every pixel of a result, without a ground truth.
 
-Four witnesses: samples that the diffusion generator draws from the same input (does the vessel come
-back under other noise?), its conditional mean, the input itself (is there a ridge of power?), and
-the result blurred to the resolution of fUS and held against the input. None of them is the truth.
+Five witnesses: samples that the diffusion generator draws from the same input (does the vessel come
+back under other noise?), its conditional mean, the input itself (is there a ridge of power?), the
+result blurred to the resolution of fUS and held against the input, and a network that draws nothing
+but has learnt how often there is a vessel where the input looks so. None of them is the truth.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy import ndimage
+from scipy import ndimage, special
 
 from napari_fus_ulm.inference.enhance import enhance_events
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
@@ -24,11 +25,24 @@ from napari_fus_ulm.pairs.intensity import log_power
 from napari_fus_ulm.pairs.prepare import condition_grey, native_shape
 from napari_fus_ulm.scan import extent_of, guess_values
 from napari_fus_ulm.trust.consistency import local_agreement
+from napari_fus_ulm.trust.likelihood import likelihood
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-MAPS = ("drawn", "frequency", "mean", "spread", "accurate", "input", "ridge", "agreement")
+MAPS = (
+    "drawn",
+    "frequency",
+    "mean",
+    "spread",
+    "accurate",
+    "input",
+    "ridge",
+    "agreement",
+    "backed",
+    "visible",
+    "strangeness",
+)
 SEED_SHIFT = 104_729
 """Added to the seed, so that a witness is not the result itself."""
 CELL_UM = 200.0
@@ -59,7 +73,7 @@ class EvidenceSettings:
     """
 
     samples: int = 8
-    steps: int = 8
+    steps: int = 4
     seed: int = 0
     rule: VesselRule = DEFAULT_RULE
 
@@ -82,7 +96,9 @@ class Evidence:
         By the names in :data:`MAPS`. *drawn*: grey levels of the result; *frequency*: share of the
         samples with a centreline within the tolerance; *mean* and *spread*: of the samples;
         *accurate*: the conditional mean; *input*: grey levels of the power Doppler; *ridge*: how
-        far it stands out as a line; *agreement*: local correlation of the blurred result with it.
+        far it stands out as a line; *agreement*: local correlation of the blurred result with it;
+        *backed*, *visible* (as logits) and *strangeness*: see
+        :class:`napari_fus_ulm.trust.likelihood.Likelihood`.
     pixel_mm : float
     """
 
@@ -137,7 +153,6 @@ def evidence_events(
         generator="diffusion",
         weights=None,
         steps=chosen.steps,
-        pixel_um=1000.0 * pixel_mm,
     )
     runs = [replace(base, mode="accurate")]
     seeds = range(chosen.seed + SEED_SHIFT, chosen.seed + SEED_SHIFT + chosen.samples)
@@ -181,8 +196,23 @@ def weigh(
         "input": grey,
         "ridge": ridge(grey, pixel_mm),
         "agreement": local_agreement(drawn, grey, pixel_mm),
+        **_likely(grey, pixel_mm),
     }
     return Evidence(mask, skeleton(mask), maps, pixel_mm)
+
+
+def _likely(grey: Floats, pixel_mm: float) -> dict[str, Floats]:
+    found = likelihood(grey, pixel_mm)
+    sure = 1e-4
+
+    def logit(image: Floats) -> Floats:
+        return np.asarray(special.logit(np.clip(image, sure, 1.0 - sure)), np.float32)
+
+    return {
+        "backed": logit(found.backed),
+        "visible": logit(found.visible),
+        "strangeness": found.strangeness,
+    }
 
 
 def near_lines(lines: Mask, pixel_mm: float, rule: VesselRule = DEFAULT_RULE) -> Mask:
@@ -208,7 +238,7 @@ def ridge(grey: Floats, pixel_mm: float, sigma_um: float = RIDGE_UM) -> Floats:
     from skimage.feature import hessian_matrix, hessian_matrix_eigvals
 
     sigma = sigma_um / 1000.0 / pixel_mm
-    hessian = hessian_matrix(grey, sigma=sigma, use_gaussian_derivatives=True)
+    hessian = hessian_matrix(grey, sigma=sigma, mode="nearest", use_gaussian_derivatives=True)
     least = hessian_matrix_eigvals(hessian)[-1]
     return np.asarray(np.maximum(-least, 0.0) * sigma**2, np.float32)
 
