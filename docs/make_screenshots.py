@@ -1,11 +1,11 @@
-"""Real full-window screenshots of the Enhance dock, into docs/images.
+"""Real full-window screenshots of the docks, into docs/images.
 
 Run with a display, or with a virtual one::
 
     xvfb-run -a -s "-screen 0 1600x1200x24" python docs/make_screenshots.py
 
-Everything shown is real: the sample pair is simulated, the bundled weights (or those given with
-``--weights``) do the work, and the button is clicked.
+Everything shown is real: the sample pair is simulated, the bundled weights do the work, and the
+buttons are clicked. ``--only`` takes one of the docks: enhance, trust, compare, review.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from qtpy.QtWidgets import QApplication, QScrollArea
 
 SIZE = (1440, 900)
 PATIENCE = 600.0
+MODES = ("accurate", "detailed")
+LINE = ((14.0, 307.0), (44.0, 307.0))
+"""Across a vessel at the surface of the sample, in the result's pixels."""
 
 
 def wait(until: Callable[[], bool]) -> None:
@@ -43,49 +46,52 @@ def settle(seconds: float = 0.5) -> None:
     wait(lambda: time.monotonic() > end)
 
 
-def main() -> None:
-    """Take all screenshots."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
-    parser.add_argument("--weights", default=None, help="A .safetensors file.")
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    # The settings of whoever runs this stay as they are, and do not show.
-    kept = tempfile.mkdtemp()
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, kept)
+class Shots:
+    """A viewer with one dock, and a folder for its pictures."""
 
-    from napari_fus_ulm._napari import memory
-    from napari_fus_ulm.inference.settings import EnhanceSettings
+    def __init__(self, dock: str, out: Path) -> None:
+        self.out = out
+        self.viewer = napari.Viewer(show=True)
+        self.viewer.window.resize(*SIZE)
+        _, self.dock = self.viewer.window.add_plugin_dock_widget("napari-fus-ulm", dock)
 
-    memory.save(EnhanceSettings(weights=arguments.weights))
-    viewer = napari.Viewer(show=True)
-    viewer.window.resize(*SIZE)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Enhance")
-
-    def shot(name: str, *, at_once: bool = False) -> None:
+    def shot(self, name: str, *, at_once: bool = False) -> None:
+        """Take the whole window."""
         if not at_once:
             settle()
-        path = arguments.out / f"{name}.png"
-        viewer.screenshot(str(path), canvas_only=False, flash=False)
+        path = self.out / f"{name}.png"
+        self.viewer.screenshot(str(path), canvas_only=False, flash=False)
         print(path)
 
-    def click(button: Any) -> None:
-        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-
-    def run(button: Any) -> None:
+    def run(self, button: Any, runner: Any = None) -> None:
+        """Click, and wait until the work is done."""
+        runner = runner or self.dock.runner
         click(button)
-        wait(lambda: not dock.runner.running)
-        assert not dock.notices.error, dock.notices.error
+        wait(lambda: not runner.running)
+        assert not self.dock.notices.error, self.dock.notices.error
 
+
+def click(button: Any) -> None:
+    """Click as a user does."""
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def enhance_dock(out: Path) -> None:
+    """The Enhance dock in all its states."""
+    shots = Shots("Enhance", out)
+    viewer, dock, shot, run = shots.viewer, shots.dock, shots.shot, shots.run
     shot("enhance-empty")
     click(dock.sample)
     shot("enhance-ready")
 
+    dock.settings.advanced._fields["steps"].setValue(12)  # long enough to be seen
     click(dock.run.button)
-    wait(lambda: dock.table._lines["mse"].points >= 4 or not dock.runner.running)
+    wait(lambda: dock.table._lines["mse"].points >= 6 or not dock.runner.running)
     shot("enhance-running")
     wait(lambda: not dock.runner.running)
-    assert not dock.notices.error, dock.notices.error
+    dock.settings.advanced._fields["steps"].setValue(4)
+    viewer.layers.pop()
+    run(dock.run.button)
     shot("enhance-result")
 
     dock.settings.section.expand(animate=False)
@@ -98,42 +104,15 @@ def main() -> None:
     shot("enhance-result-light")
     viewer.theme = "dark"
 
-    diagnostics, before = dock.diagnostics, len(viewer.layers)
-    for panel, name in ((diagnostics.coherence, "coherence"), (diagnostics.truth, "missed")):
-        section = diagnostics.sections[panel.title]
-        section.expand(animate=False)
-        settle()
-        run(panel.button)
-        dock.findChild(QScrollArea).ensureWidgetVisible(section)
-        shot(f"enhance-{name}")
-        while len(viewer.layers) > before:
-            viewer.layers.pop()
-        section.collapse(animate=False)
-
-    made: list[Any] = []
-    generator = dock.settings.generator
-    for number in range(1, generator.count()):
-        generator.setCurrentIndex(number)
-        run(dock.run.button)
-        made.append(viewer.layers[-1])
-    viewer.canvas.grid.enabled = True
-    viewer.reset_view()
-    shot("enhance-generators")
-    viewer.canvas.grid.enabled = False
-    for layer in made:
-        viewer.layers.remove(layer)
-    generator.setCurrentIndex(0)
-    viewer.reset_view()
-
     click(dock.run.button)
     wait(lambda: dock.run.bar.value() > 0)
     click(dock.run.button)
     shot("enhance-cancelling", at_once=True)
     wait(lambda: not dock.runner.running)
 
-    broken = np.array(viewer.layers["phantom power Doppler"].data)
-    broken[20:30, 20:30] = np.nan
     like = viewer.layers["phantom power Doppler"]
+    broken = np.array(like.data)
+    broken[20:30, 20:30] = np.nan
     viewer.add_image(
         broken,
         name="masked power Doppler",
@@ -148,6 +127,117 @@ def main() -> None:
     wait(lambda: not dock.runner.running)
     shot("enhance-error")
     viewer.close()
+
+
+def trust_sections(out: Path) -> None:
+    """The diagnostics below a result."""
+    shots = Shots("Enhance", out)
+    viewer, dock = shots.viewer, shots.dock
+    click(dock.sample)
+    shots.run(dock.run.button)
+    found = dock.diagnostics
+    panels = {
+        "coherence": found.coherence,
+        "support": found.support,
+        "missed": found.truth,
+        "resolution": found.resolution,
+    }
+    found.truth.aligned.choose("shift")
+    before = list(viewer.layers)
+    for name, panel in panels.items():
+        section = found.sections[panel.title]
+        section.expand(animate=False)
+        settle()
+        if name == "resolution":
+            draw_line(panel)
+        shots.run(panel.button)
+        show_below(dock.findChild(QScrollArea), section)
+        shots.shot(f"enhance-{name}")
+        for layer in [one for one in viewer.layers if one not in before]:
+            viewer.layers.remove(layer)
+        section.collapse(animate=False)
+    viewer.close()
+
+
+def show_below(scroll: QScrollArea, section: Any) -> None:
+    """Scroll until a section's head is at the top, or its end at the bottom."""
+    settle()
+    top = section.mapTo(scroll.widget(), section.rect().topLeft()).y()
+    scroll.verticalScrollBar().setValue(top)
+
+
+def draw_line(panel: Any) -> None:
+    """Across the largest vessel that both show, as if dragged."""
+    click(panel.draw)
+    panel.line.layer.add_lines([np.array(LINE)])
+
+
+def compare_dock(out: Path) -> None:
+    """The Compare dock."""
+    shots = Shots("Compare", out)
+    viewer, dock, shot = shots.viewer, shots.dock, shots.shot
+    shot("compare-empty")
+    click(dock.sample)
+    settle()
+    shots.run(dock.jobs.run.button, dock.jobs.runner)
+    for view in ("grid", "curtain", "difference"):
+        click(dock.views.buttons[view])
+        shot(f"compare-{view}")
+    click(dock.views.buttons["off"])
+    viewer.close()
+
+
+def review_dock(out: Path) -> None:
+    """The Blinded review dock."""
+    from napari_fus_ulm import EnhanceSettings, enhance
+    from napari_fus_ulm._napari.layers import scan_to_layer
+    from napari_fus_ulm.phantom import simulate_pair
+
+    shots = Shots("Blinded review", out)
+    viewer, dock, shot = shots.viewer, shots.dock, shots.shot
+    shot("review-empty")
+    pair = simulate_pair(0)
+    results = [enhance(pair.fus, EnhanceSettings(mode=mode)).image for mode in MODES]
+    for name, scan in zip(("phantom ULM", *MODES), (pair.ulm, *results), strict=True):
+        data, meta, _ = scan_to_layer(scan)
+        viewer.add_image(data, **{**meta, "name": name})
+    dock.start.section.setText("phantom")
+    dock.start.reader.setText("reader 1")
+    dock.start.folder.setText(str(Path(tempfile.mkdtemp()) / "look"))
+    shot("review-start")
+    shots.run(dock.start.start)
+    shot("review-trial")
+    while dock.pictures.on:
+        dock.trial.ratings["left"].button(4).click()
+        dock.trial.ratings["right"].button(3).click()
+        dock.trial.preferences.button(0).click()
+        dock.trial.next.click()
+        settle(0.1)
+    shot("review-finished")
+    viewer.close()
+
+
+DOCKS = {
+    "enhance": enhance_dock,
+    "trust": trust_sections,
+    "compare": compare_dock,
+    "review": review_dock,
+}
+
+
+def main() -> None:
+    """Take all screenshots, or those of one dock."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
+    parser.add_argument("--only", choices=DOCKS)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    # The settings of whoever runs this stay as they are, and do not show.
+    kept = tempfile.mkdtemp()
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, kept)
+    for name, take in DOCKS.items():
+        if arguments.only in (None, name):
+            take(arguments.out)
 
 
 if __name__ == "__main__":

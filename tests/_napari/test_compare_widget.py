@@ -17,7 +17,7 @@ from napari_fus_ulm.evaluation.figure import greys, measure
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.pairs.reference import reference_on_grid
-from napari_fus_ulm.scan import make_scan
+from napari_fus_ulm.scan import extent_of, make_scan
 
 
 def add(viewer, scan, **kwargs):
@@ -453,6 +453,24 @@ def test_all_generators_run_at_a_click_and_stand_in_the_grid(
     assert shown(viewer)[-1].name == "4  rat ULM"
     assert dock.jobs.run.button.text() == "Run all generators"
     assert "2 results made." in dock.jobs.run.status.text()
+
+
+def test_one_click_in_the_enhance_dock_runs_all_as_it_is_corrected_there(
+    open_dock, small_pair, small_runs, press, qtbot
+):
+    viewer, enhance_dock = open_dock()
+    add(viewer, small_pair[0], name="rat power Doppler")
+    enhance_dock.fus.edit.setChecked(True)
+    enhance_dock.fus.form.depth_um.setValue(130.0)
+    corrected = enhance_dock.fus.layer_scan.scan
+    press(enhance_dock.compare)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
+    qtbot.waitUntil(lambda: not dock.jobs.runner.running, timeout=60_000)
+    assert "2 results made." in dock.jobs.run.status.text()
+    assert dock.view == "grid"
+    made = [one for one in viewer.layers if "provenance" in one.metadata.get(OURS, {})]
+    assert extent_of(made[0].metadata["xarray"]) == pytest.approx(extent_of(corrected), rel=0.01)
+    assert extent_of(corrected)[0] > 1.05 * extent_of(small_pair[0])[0]
 
 
 def test_cancelling_keeps_what_has_been_made(

@@ -75,6 +75,10 @@ class EnhanceWidget(QWidget):
         self.run = RunPanel()
         self.table = MetricsTable()
         self.diagnostics = Diagnostics()
+        self.compare = QPushButton("Run all generators and compare")
+        self.compare.setToolTip(
+            "Opens the Compare dock and lets every generator run on this image."
+        )
         self.sample = QPushButton("Open sample pair")
         self.result = ResultActions(napari_viewer)
         self._lay_out()
@@ -114,6 +118,7 @@ class EnhanceWidget(QWidget):
         if not self.runner.running:
             ready = found is not None
             self.run.set_state(READY if ready else EMPTY, self.run.status.text() if ready else "")
+            self.compare.setEnabled(ready)
 
     def _about_truth(self) -> list[Warned]:
         """What is open about the ground truth, and why it cannot be compared."""
@@ -215,6 +220,12 @@ class EnhanceWidget(QWidget):
         self._begin()
         self.runner.start(work)
 
+    def compare_all(self) -> None:
+        """Let every generator run on the chosen layer, in the Compare dock."""
+        _, dock = self._viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
+        dock.jobs.fus.choose_as(self.fus)
+        dock.jobs.run_all()
+
     def _diagnose(self) -> Diagnosed | None:
         """What is chosen, for the diagnostics; None without a usable input."""
         picked, truth = self.fus.picked(), self.ulm.picked()
@@ -257,7 +268,7 @@ class EnhanceWidget(QWidget):
         self.run.set_state(RUNNING)
 
     def _lock(self, locked: bool) -> None:
-        for widget in (self.fus, self.ulm, self.settings, self.diagnostics):
+        for widget in (self.fus, self.ulm, self.settings, self.diagnostics, self.compare):
             widget.setEnabled(not locked)
 
     def _on_event(self, event: Any) -> None:
@@ -333,6 +344,7 @@ class EnhanceWidget(QWidget):
         self.run.cancel_asked.connect(self.cancel)
         self.diagnostics.asked.connect(self.start_diagnostic)
         self.sample.clicked.connect(self.open_sample)
+        self.compare.clicked.connect(self.compare_all)
         self.result.said.connect(self._on_said)
         self.result.failed.connect(self.notices.set_error)
         self.runner.event.connect(self._on_event)
@@ -362,6 +374,7 @@ class EnhanceWidget(QWidget):
             self.run,
             self.table,
             self.diagnostics,
+            self.compare,
             self.result,
         ):
             column.addWidget(widget)

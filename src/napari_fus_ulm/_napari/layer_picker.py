@@ -136,6 +136,13 @@ class LayerPicker(QWidget):
         self._by_hand = True
         self.read()
 
+    def choose_as(self, other: LayerPicker) -> None:
+        """Choose what another picker has chosen, as it is corrected there."""
+        if other.layer is not None and self.combo.choose(other.layer):
+            self._by_hand = True
+            self._corrections[id(self.layer)] = other._own_corrections()
+            self.read()
+
     def add(self, scan: xr.DataArray) -> None:
         """Add an image to the viewer and choose it."""
         from napari.layers import Image

@@ -176,7 +176,7 @@ def support_layers(event: SupportReady, found: Diagnosed) -> list[tuple[Any, dic
     given = {
         "name": f"{name} · support",
         "colormap": colours,
-        "opacity": 0.8,
+        "opacity": 1.0,
         "metadata": record,
     }
     layers.append((placement.volume(classes), {**where, **given}, "labels"))
@@ -188,9 +188,9 @@ def _legend() -> str:
     from napari_fus_ulm.trust.support import UNLIKELY as LOW
 
     rows = (
-        (SUPPORTED, "supported", f"{100 * HIGH:.0f} % of such vessels were there"),
+        (SUPPORTED, "supported", f"at least {100 * HIGH:.0f} % of such were there"),
         (UNCERTAIN, "uncertain", f"{100 * LOW:.0f}–{100 * HIGH:.0f} %"),
-        (UNLIKELY, "unlikely", f"fewer than {100 * LOW:.0f} %, no more than by chance"),
+        (UNLIKELY, "unlikely", f"fewer than {100 * LOW:.0f} %, as by chance"),
     )
     words = [f'<span style="color:{c}">■</span> {name}: {what}' for c, name, what in rows]
     return "<br>".join([*words, CAUTION])

@@ -33,7 +33,7 @@ STEP_UM = 5.0
 SAME_UM = 50.0
 """How far a vessel of the result may lie from that of the ULM and still be the same."""
 NARROW = 0.8
-"""Share of the ULM's width below which a vessel is drawn too narrow."""
+"""Share of the ULM's width below which a vessel is drawn too narrow: an error, no resolution."""
 WITHOUT_ULM = (
     "No ULM: how narrow a vessel is drawn says nothing about resolution; a generator draws narrow "
     "vessels everywhere."
@@ -88,7 +88,8 @@ class ProfileComparison:
         ``ulm_width`` is None without a ULM.
     gain : float or None
         Width in power Doppler / width in the result. Only where the ULM has the same vessel at
-        the same place, power Doppler too, and there is no other vessel within its width.
+        the same place and no wider, power Doppler too, and there is no other vessel within its
+        width.
     reason : str
         Why there is no gain, a sentence; empty where there is one, or no ULM.
     notes : tuple of str
@@ -140,10 +141,7 @@ class ProfileComparison:
         assert isinstance(self.ulm_width, Width)
         beside = abs(self.ulm_width.centre_um - self.result_width.centre_um)
         how = f"×{self.gain:.1f} finer than" if self.gain >= 1.05 else "no finer than"
-        told = f"{how} power Doppler, at a vessel that the ULM has {beside:.0f} µm away."
-        if self.result_width.fwhm_um < NARROW * self.ulm_width.fwhm_um:
-            told += " The ULM's vessel is wider than it is drawn."
-        return told
+        return f"{how} power Doppler, at a vessel that the ULM has {beside:.0f} µm away."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,6 +292,8 @@ def _why_not(fus: Width | NoWidth, result: Width | NoWidth, ulm: Width | NoWidth
                 f"where power Doppler shows one vessel, the {name} has {within}, so its width is "
                 "not that of one vessel"
             )
+    if result.fwhm_um < NARROW * ulm.fwhm_um:
+        return "the result draws the vessel narrower than the ULM has it, which is an error"
     return ""
 
 

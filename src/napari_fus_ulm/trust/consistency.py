@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import ndimage
 
+from napari_fus_ulm.metrics.profiles import COUNTS
 from napari_fus_ulm.pairs.grid import area_mean
 from napari_fus_ulm.pairs.intensity import log_power
 from napari_fus_ulm.pairs.prepare import native_shape
@@ -21,8 +22,6 @@ Floats = npt.NDArray[np.float32]
 FULL_WIDTH = 2.0 * np.sqrt(2.0 * np.log(2.0))
 PSF_UM = (110.0, 140.0)
 """Axial and lateral FWHM of fUS at usual frequencies, µm."""
-COUNTS = 300.0
-"""Bubbles a pixel where the grey level of log counts is 1."""
 TRUE_ULM = (0.68, 0.10)
 """What true ULM reaches in :func:`consistency` on phantoms: mean and standard deviation over ten
 (``docs/make_gallery.py``)."""
