@@ -59,9 +59,11 @@ def test_the_commands_and_options_exist(readme: str) -> None:
         "coherence",
         "enhance",
         "evaluate",
+        "frc",
         "info",
         "pairs",
         "review",
+        "support",
         "train",
     }
     command = str(Path(sys.executable).with_name("napari-fus-ulm"))

@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_fus_ulm._napari import compare_run
 from napari_fus_ulm._napari.compare_layers import comparable_layers, seen
-from napari_fus_ulm._napari.compare_views import camera_of, grid_of, text_overlay
 from napari_fus_ulm._napari.layers import scan_to_layer
 from napari_fus_ulm._napari.result_layers import OURS
+from napari_fus_ulm._napari.viewer_parts import camera_of, grid_of, text_overlay
 from napari_fus_ulm.evaluation.figure import greys, measure
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings

@@ -102,3 +102,16 @@ def test_counts_above_one_keep_their_unit() -> None:
     many = 50.0 + np.random.default_rng(0).poisson(5.0, (40, 40))
     assert count_unit(many) == 1.0
     assert ulm_to_grey(many).min() > 0.9
+
+
+def test_tails_of_a_smoothed_map_are_no_bubbles() -> None:
+    at = np.arange(200.0)
+    tail = np.exp(-0.5 * ((at - 100.0) / 3.0) ** 2)
+    density = np.broadcast_to(tail, (200, 200))
+    assert 0 < density.min() < 1e-200
+    unit = count_unit(density)
+    assert 1e-4 <= unit <= 1e-3
+    grey = ulm_to_grey(density, unit)
+    assert np.isfinite(grey).all()
+    assert grey[:, 100].min() == pytest.approx(1.0, abs=1e-3)
+    assert grey[:, :80].max() < 1e-3

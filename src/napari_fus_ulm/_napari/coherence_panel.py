@@ -23,6 +23,7 @@ from napari_fus_ulm._napari.controls import CalmComboBox, Signal, add_row, form,
 from napari_fus_ulm._napari.diagnosed import Diagnosed
 from napari_fus_ulm._napari.measure import coherence_run
 from napari_fus_ulm._napari.result_layers import COLOURS, LEGENDS, coherence_layers
+from napari_fus_ulm._napari.viewer_parts import camera_of
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -154,10 +155,9 @@ class CoherencePanel(QWidget):
         corners = np.array([self._grid.data_to_world(corner) for corner in self._corners[row]])
         shown = [axis for axis in self._viewer.dims.displayed if axis < corners.shape[1]]
         middle, side = corners.mean(axis=0)[shown], np.ptp(corners, axis=0)[shown]
-        # napari 0.9 has moved the camera; before, it was the viewer's.
-        holder = self._viewer.scene if hasattr(self._viewer, "scene") else self._viewer
-        holder.camera.center = (0.0, *middle)[-3:]
-        holder.camera.zoom = max(holder.camera.zoom, SEAM_PIXELS / max(float(side.max()), 1e-9))
+        camera = camera_of(self._viewer)
+        camera.center = (0.0, *middle)[-3:]
+        camera.zoom = max(camera.zoom, SEAM_PIXELS / max(float(side.max()), 1e-9))
 
     def _say(self, _: int = 0) -> None:
         one, other = COLOURS[self.pair]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fus_ulm._napari.result_layers import OURS
+from napari_fus_ulm._napari.viewer_parts import camera_of, grid_of, text_overlay
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -176,22 +177,6 @@ class _Before:
     def restore_camera(self, viewer: Any) -> None:
         camera = camera_of(viewer)
         camera.center, camera.zoom, camera.angles = self.camera
-
-
-def camera_of(viewer: Any) -> Any:
-    """The camera, where this napari keeps it."""
-    return getattr(viewer, "scene", viewer).camera
-
-
-def grid_of(viewer: Any) -> Any:
-    """The grid, where this napari keeps it."""
-    return getattr(viewer, "canvas", viewer).grid
-
-
-def text_overlay(viewer: Any) -> Any:
-    """The text on the canvas, where this napari keeps it."""
-    canvas = getattr(viewer, "canvas", None)
-    return viewer.text_overlay if canvas is None else canvas.overlays.text
 
 
 # ---------------------------------------------------------------- the views

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QAction, QKeySequence  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
@@ -47,6 +47,7 @@ from napari_fus_ulm._napari.controls import (
     form,
     wrapped,
 )
+from napari_fus_ulm._napari.docked import DockedWidget
 from napari_fus_ulm._napari.measure import displacement
 from napari_fus_ulm._napari.notices import NoticeArea, Warned
 from napari_fus_ulm._napari.result_layers import OURS
@@ -66,7 +67,7 @@ SAME = (
 )
 
 
-class CompareWidget(QWidget):
+class CompareWidget(DockedWidget):
     """Lay any number of results beside each other and the ground truth.
 
     Parameters
@@ -77,7 +78,6 @@ class CompareWidget(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._docked = False
         self._view: View | None = None
         self.view = OFF
         self.stage = Stage(napari_viewer)
@@ -283,17 +283,8 @@ class CompareWidget(QWidget):
 
     # ------------------------------------------------------------ layout and life
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Notice that the dock has been closed: napari takes the widget out and drops it."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:
-                self._docked = False
-                self._close()
-
-    def _close(self) -> None:
+    def leave(self) -> None:
+        """Stop working and following the viewer; the dock has been closed."""
         self.jobs.close_connections()
         self.controls.stop()
         self._soon.stop()

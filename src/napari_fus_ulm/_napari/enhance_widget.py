@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent
 from qtpy.QtGui import QAction, QKeySequence  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QPushButton,
@@ -19,6 +18,7 @@ from napari_fus_ulm._napari import memory
 from napari_fus_ulm._napari.controls import TallScroll, wrapped
 from napari_fus_ulm._napari.diagnosed import Diagnosed
 from napari_fus_ulm._napari.diagnostics import Diagnostics, Panel
+from napari_fus_ulm._napari.docked import DockedWidget
 from napari_fus_ulm._napari.files import ask_open
 from napari_fus_ulm._napari.layer_picker import LayerPicker
 from napari_fus_ulm._napari.load_dialog import LoadDialog
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from napari_fus_ulm.inference.enhancement import Enhancement
 
 
-class EnhanceWidget(QWidget):
+class EnhanceWidget(DockedWidget):
     """Choose a power Doppler layer, click *Enhance*, watch the vessels sharpen.
 
     Parameters
@@ -59,7 +59,6 @@ class EnhanceWidget(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._docked = False
         self._layers: RunLayers | None = None
         self._last_fus: Image | None = None
         self._diagnosed: Diagnosed | None = None
@@ -320,17 +319,11 @@ class EnhanceWidget(QWidget):
 
     # ------------------------------------------------------------ layout and life
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Notice that the dock has been closed: napari takes the widget out and drops it."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:
-                self._docked = False
-                self.runner.cancel()
-                self.fus.close_connections()
-                self.ulm.close_connections()
+    def leave(self) -> None:
+        """Stop working and following the viewer; the dock has been closed."""
+        self.runner.cancel()
+        self.fus.close_connections()
+        self.ulm.close_connections()
 
     def _wire(self) -> None:
         self.fus.changed.connect(self._on_fus)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_fus_ulm._napari.layer_scans import mm_in
 from napari_fus_ulm._napari.result_layers import OURS
+from napari_fus_ulm._napari.viewer_parts import camera_of, grid_of, text_overlay
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -86,7 +87,7 @@ class TrialPictures:
         (rows, columns), (height, width) = self._pictures[0].data.shape, self._pictures[0].scale
         world = _world_per_mm(self._viewer)
         extent = world * height * rows, world * (2.0 + GAP) * width * columns
-        camera = _camera(self._viewer)
+        camera = camera_of(self._viewer)
         camera.center = (0.0, extent[0] / 2, extent[1] / 2)
         camera.zoom = FILLED * min(size[0] / extent[0], size[1] / extent[1])
 
@@ -110,8 +111,8 @@ class TrialPictures:
     def _begin(self, active: Any, docks: Sequence[Any]) -> None:
         viewer = self._viewer
         self._before = _Before.of(viewer, active, empty=len(viewer.layers) == len(self._pictures))
-        _grid(viewer).enabled = False
-        _text(viewer).visible = False
+        grid_of(viewer).enabled = False
+        text_overlay(viewer).visible = False
         viewer.dims.ndisplay = 2
         viewer.dims.order = tuple(range(viewer.dims.ndim))
         self._docks = list(docks)
@@ -170,23 +171,23 @@ class _Before:
 
     @classmethod
     def of(cls, viewer: Any, active: Any, *, empty: bool) -> _Before:
-        camera, dims = _camera(viewer), viewer.dims
+        camera, dims = camera_of(viewer), viewer.dims
         return cls(
             active,
-            _grid(viewer).enabled,
-            _text(viewer).visible,
+            grid_of(viewer).enabled,
+            text_overlay(viewer).visible,
             (dims.ndisplay, dims.order, dims.point),
             None if empty else (camera.angles, camera.center, camera.zoom),
         )
 
     def restore(self, viewer: Any) -> None:
         ndisplay, order, point = self.dims
-        _grid(viewer).enabled = self.grid
-        _text(viewer).visible = self.text
+        grid_of(viewer).enabled = self.grid
+        text_overlay(viewer).visible = self.text
         viewer.dims.ndisplay = ndisplay
         if len(order) == viewer.dims.ndim:
             viewer.dims.order, viewer.dims.point = order, point
-        camera = _camera(viewer)
+        camera = camera_of(viewer)
         if self.camera is not None:
             camera.angles, camera.center, camera.zoom = self.camera
         elif viewer.layers:  # of what came meanwhile, nothing has been seen yet
@@ -199,17 +200,3 @@ def _world_per_mm(viewer: Any) -> float:
     """What a millimetre is in the unit of the canvas, which other layers may set to µm."""
     units = getattr(viewer.layers.extent, "units", None)
     return 1.0 / ((None if units is None else mm_in(units[-1])) or 1.0)
-
-
-def _camera(viewer: Any) -> Any:
-    """The camera, which napari 0.9 has moved, as the next two."""
-    return getattr(viewer, "scene", viewer).camera
-
-
-def _grid(viewer: Any) -> Any:
-    return getattr(viewer, "canvas", viewer).grid
-
-
-def _text(viewer: Any) -> Any:
-    canvas = getattr(viewer, "canvas", None)
-    return viewer.text_overlay if canvas is None else canvas.overlays.text

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.compare_layers import comparable_layers
 from napari_fus_ulm._napari.controls import TallScroll
+from napari_fus_ulm._napari.docked import DockedWidget
 from napari_fus_ulm._napari.notices import NoticeArea, Warned
 from napari_fus_ulm._napari.review_finished import FinishedPanel
 from napari_fus_ulm._napari.review_layers import lay_out
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 UNBLINDED = "This session has been unblinded already: answers from now on are marked as such."
 
 
-class ReviewWidget(QWidget):
+class ReviewWidget(DockedWidget):
     """Judge pictures without names: choose a session, answer its trials, stop whenever you like.
 
     Parameters
@@ -42,7 +43,6 @@ class ReviewWidget(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._docked = False
         self._session: Session | None = None
         self._trial: Trial | None = None
         self._since = 0.0
@@ -165,7 +165,7 @@ class ReviewWidget(QWidget):
     def stop(self) -> None:
         """Leave the session; what was answered is written already."""
         session = self._session
-        self._leave()
+        self._end_session()
         if session is not None:
             done, total = session.progress.done, session.progress.total
             said = f"Stopped. {done} of {total} trials are answered and written."
@@ -174,13 +174,13 @@ class ReviewWidget(QWidget):
 
     def _finish(self) -> None:
         session = self._session
-        self._leave()
+        self._end_session()
         if session is not None:
             self.finished.show_session(session)
             self._show_page(self.finished)
         self.start.say("")
 
-    def _leave(self) -> None:
+    def _end_session(self) -> None:
         self._trial = None
         self._again.stop()
         self.pictures.restore()
@@ -228,17 +228,8 @@ class ReviewWidget(QWidget):
             self._again.start()  # should the user decide to stay
         return super().eventFilter(watched, event)
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Notice that the dock has been closed: napari takes the widget out and drops it."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:
-                self._docked = False
-                self._close()
-
-    def _close(self) -> None:
+    def leave(self) -> None:
+        """Stop working and following the viewer; the dock has been closed."""
         self.runner.cancel()
         self._again.stop()
         for signal in self._followed:

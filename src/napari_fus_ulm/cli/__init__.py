@@ -9,6 +9,7 @@ from napari_fus_ulm.cli import (
     demo,
     enhance,
     evaluate,
+    frc,
     info,
     pairs,
     review,
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (enhance, coherence, support, demo, simulate, train, evaluate, info):
+for module in (enhance, coherence, support, demo, simulate, train, evaluate, frc, info):
     app.command(module.NAME, help=module.__doc__, short_help=module.command.__doc__)(module.command)
 app.add_typer(pairs.app, name=pairs.NAME)
 app.add_typer(review.app, name=review.NAME)

@@ -75,13 +75,17 @@ def fus_to_grey(image: npt.NDArray[np.floating], values: str = "linear") -> Arra
     return to_grey(logged, fus_range(logged))
 
 
+FAINTEST = 1e-4
+"""Share of a map's largest value below which there is nothing: no pixel holds 10,000 bubbles."""
+
+
 def count_unit(ulm: npt.NDArray[np.floating]) -> float:
     """What stands for one bubble in a ULM map as it was recorded (not resampled).
 
     1 for counts; for densities and normalised maps, whose smallest positive values are below one,
-    the 1st percentile of the positive values.
+    the 1st percentile of the positive values. The tails of a map that was smoothed are no bubbles.
     """
-    positive = ulm[ulm > 0]
+    positive = ulm[ulm > FAINTEST * max(float(np.max(ulm, initial=0.0)), 0.0)]
     return min(1.0, float(np.percentile(positive, 1.0))) if positive.size else 1.0
 
 

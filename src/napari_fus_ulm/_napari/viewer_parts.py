@@ -1,0 +1,21 @@
+"""Parts of the viewer that napari 0.9 has moved, wherever this napari keeps them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def camera_of(viewer: Any) -> Any:
+    """The camera."""
+    return getattr(viewer, "scene", viewer).camera
+
+
+def grid_of(viewer: Any) -> Any:
+    """The grid."""
+    return getattr(viewer, "canvas", viewer).grid
+
+
+def text_overlay(viewer: Any) -> Any:
+    """The text on the canvas."""
+    canvas = getattr(viewer, "canvas", None)
+    return viewer.text_overlay if canvas is None else canvas.overlays.text
