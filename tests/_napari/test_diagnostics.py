@@ -80,6 +80,26 @@ def test_upper_and_lower_patches_in_other_colours(open_dock, small_pair, ask):
     assert "Magenta: upper patches" in panel._legend.text()
 
 
+def test_only_the_patches_in_view_are_sampled(open_dock, small_pair, ask):
+    viewer, dock = open_dock(steps=1)
+    layer = add(viewer, small_pair[0])
+    panel = dock.diagnostics.coherence
+    ask(dock, panel)
+    everywhere = panel.seams.rowCount()
+    rows, columns = layer.data.shape[-2:]
+    # What napari keeps when the camera zooms in; in a test nothing is drawn.
+    layer.corner_pixels = np.array([[0, 0], [rows // 8, columns - 1]])
+    panel.area.choose("view")
+    ask(dock, panel)
+    assert dock.notices.error == ""
+    assert 0 < panel.seams.rowCount() < everywhere
+    newest = viewer.layers[f"{layer.name} · left patches [1]"]
+    assert newest.data[..., :5, :].any()
+    assert not newest.data[..., -5:, :].any()
+    panel.noise.setCurrentIndex(2)  # the run's own patches, which are all there
+    assert not panel.area.isEnabled()
+
+
 def test_a_click_on_a_seam_moves_the_camera_there(open_dock, small_pair, ask, qtbot):
     viewer, dock = open_dock(steps=1)
     add(viewer, small_pair[0])

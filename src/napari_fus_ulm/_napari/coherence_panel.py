@@ -24,6 +24,7 @@ from napari_fus_ulm._napari.diagnosed import Diagnosed
 from napari_fus_ulm._napari.measure import coherence_run
 from napari_fus_ulm._napari.result_layers import COLOURS, LEGENDS, coherence_layers
 from napari_fus_ulm._napari.viewer_parts import camera_of
+from napari_fus_ulm.scan import spacing_of
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -36,6 +37,7 @@ NOISES = (
     ("shared: what a patch's border does", "shared"),
     ("this run's own patches", "run"),
 )
+AREAS = (("the whole image", "all"), ("what is in view", "view"))
 DIRECTIONS = (("left | right", "left | right"), ("upper / lower", "upper / lower"))
 COLUMNS = (
     ("Seam", "Which patches overlap, counted from the top left."),
@@ -68,6 +70,7 @@ class CoherencePanel(QWidget):
             "a few runs."
         )
         self.noise = CalmComboBox(NOISES)
+        self.area = CalmComboBox(AREAS)
         self.direction = CalmComboBox(DIRECTIONS)
         self.colours = CalmComboBox(tuple((name, name) for name in COLOURS))
         self._legend, self._summary = wrapped(), wrapped()
@@ -80,6 +83,7 @@ class CoherencePanel(QWidget):
         self.colours.currentIndexChanged.connect(self._say)
         self.direction.currentIndexChanged.connect(self._say)
         self.seams.currentCellChanged.connect(self._go_to)
+        self.noise.currentIndexChanged.connect(self._on_noise)
         self._say()
         self._fill(None)
 
@@ -102,7 +106,8 @@ class CoherencePanel(QWidget):
         """
         noise = self.noise.currentData()
         if noise != "run":
-            return partial(coherence_run, found.picked.take, found.settings, noise)
+            region = seen_region(found) if self.area.currentData() == "view" else None
+            return partial(coherence_run, found.picked.take, found.settings, noise, region)
         if found.enhancement is None:
             raise ValueError("There is no run yet whose patches could be compared; click Enhance.")
         return partial(_own_patches, found.enhancement)
@@ -124,6 +129,9 @@ class CoherencePanel(QWidget):
         self._corners = placed["data"]
         self._fill(coherence)
         return True
+
+    def _on_noise(self, _: int = 0) -> None:
+        self.area.setEnabled(self.noise.currentData() != "run")
 
     # ------------------------------------------------------------ the list
 
@@ -171,6 +179,7 @@ class CoherencePanel(QWidget):
         rows = form()
         for text, field, tip in (
             ("Noise", self.noise, "What neighbouring patches share when they are sampled."),
+            ("Where", self.area, "Zoom in to sample only the patches that you look at."),
             ("Direction", self.direction, "Which neighbours the layers show; the list has both."),
             (
                 "Colours",
@@ -185,6 +194,21 @@ class CoherencePanel(QWidget):
         layout.addLayout(rows)
         for widget in (self.button, self._legend, self._summary, self.seams):
             layout.addWidget(widget)
+
+
+def seen_region(found: Diagnosed) -> tuple[float, float, float, float] | None:
+    """Top, left, bottom and right (mm) of the input's part in view; None where it is all."""
+    layer, outline = found.viewer.layers[found.picked.source.layer], found.picked.outline
+    first, last = np.asarray(layer.corner_pixels)[:, -2:]
+    sides: list[tuple[float, float]] = []
+    for axis, name, step in zip(range(2), "yx", spacing_of(outline)[-2:], strict=True):
+        places = outline.coords[name].values
+        low, high = (int(np.clip(end[axis], 0, len(places) - 1)) for end in (first, last))
+        sides.append((float(places[low]) - step / 2, float(places[high]) + step / 2))
+    whole = [outline.sizes[dim] for dim in outline.dims[-2:]]
+    if not np.any(first > 0) and np.all(last >= np.array(whole) - 1):
+        return None
+    return sides[0][0], sides[1][0], sides[0][1], sides[1][1]
 
 
 def _own_patches(enhancement: Any) -> Iterator[Any]:

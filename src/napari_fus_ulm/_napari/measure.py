@@ -215,6 +215,7 @@ def coherence_run(
     take_fus: Callable[[], xr.DataArray],
     settings: EnhanceSettings,
     noise: Literal["independent", "shared"] = "independent",
+    region: tuple[float, float, float, float] | None = None,
 ) -> Iterator[Any]:
     """Everything that happens after a click on *Show patch coherence*; for a thread too.
 
@@ -225,6 +226,8 @@ def coherence_run(
     settings : EnhanceSettings
     noise : {"independent", "shared"}
         What neighbouring patches have in common.
+    region : tuple of float, optional
+        Top, left, bottom and right, mm: only patches that reach into it.
     """
     if "torch" not in sys.modules:
         yield Progress(0, 0, LOADING)
@@ -232,4 +235,4 @@ def coherence_run(
 
     fus = take_fus()
     single = {str(dim): 0 for dim in fus.dims[:-2] if fus.sizes[dim] == 1}
-    yield from coherence_events(fus.isel(single), settings, noise=noise)
+    yield from coherence_events(fus.isel(single), settings, noise=noise, region=region)
