@@ -125,7 +125,7 @@ def test_tables_tell_every_trial_with_its_interval_and_all_seeds(
         "| the base",
         "| one pair",
         "| gone on with",
-        "| untold",
+        "| no position",
     ]
     assert "MSE ↓ (Accurate)" in rows[0]
     assert "LPIPS ↓ (Detailed)" in rows[0]

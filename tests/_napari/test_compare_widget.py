@@ -422,8 +422,9 @@ def test_closing_the_dock_ends_the_view(open_compare, press):
 def small_runs(monkeypatch, small_weights):
     """All generators are two runs of the small one."""
 
-    def runs(_):
+    def runs(like):
         base = {"weights": str(small_weights), "precision": "float32", "steps": 1}
+        base["values"] = like.values
         return [EnhanceSettings(**base, mode=mode) for mode in ("accurate", "detailed")]
 
     monkeypatch.setattr(compare_run, "all_settings", runs)
@@ -463,6 +464,7 @@ def test_one_click_in_the_enhance_dock_runs_all_as_it_is_corrected_there(
     enhance_dock.fus.edit.setChecked(True)
     enhance_dock.fus.form.depth_um.setValue(130.0)
     corrected = enhance_dock.fus.layer_scan.scan
+    enhance_dock.settings.values.choose("sqrt")
     press(enhance_dock.compare)
     _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
     qtbot.waitUntil(lambda: not dock.jobs.runner.running, timeout=60_000)
@@ -470,6 +472,7 @@ def test_one_click_in_the_enhance_dock_runs_all_as_it_is_corrected_there(
     assert dock.view == "grid"
     made = [one for one in viewer.layers if "provenance" in one.metadata.get(OURS, {})]
     assert extent_of(made[0].metadata["xarray"]) == pytest.approx(extent_of(corrected), rel=0.01)
+    assert made[0].metadata[OURS]["settings"]["values"] == "sqrt"
     assert extent_of(corrected)[0] > 1.05 * extent_of(small_pair[0])[0]
 
 

@@ -129,6 +129,17 @@ def test_maps_say_nothing_where_they_have_nothing_to_say(invented):
     assert f"{sum(found.length_mm):.0f} mm" in found.sentence
 
 
+def test_nothing_is_supported_where_the_input_is_unlike_the_phantoms():
+    black = np.zeros_like(READY.ulm)
+    evidence = weigh(READY.ulm, PAIR.fus, READY.ulm, [READY.ulm, READY.ulm], PIXEL_MM)
+    assert (support(evidence).classes == SUPPORTED_LABEL).any()
+    evidence.maps["strangeness"] = black + 2.0 * STRANGE
+    found = support(evidence)
+    assert not (found.classes == SUPPORTED_LABEL).any()
+    assert np.nanmax(found.probability) > 0.8
+    assert "100 % of the image is unlike" in found.sentence
+
+
 def test_nothing_drawn_is_said_to_be_nothing():
     black = np.zeros_like(READY.ulm)
     found = support(weigh(black, PAIR.fus, black, [black, black], PIXEL_MM))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from napari_fus_ulm._napari.result_layers import RunLayers
 from napari_fus_ulm._napari.run_panel import CANCELLING, EMPTY, READY, RUNNING, RunPanel
 from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
+from napari_fus_ulm.inference.settings import Values
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -116,8 +118,14 @@ class Jobs(QWidget):
 
     # ------------------------------------------------------------ what can be asked for
 
-    def run_all(self) -> None:
-        """Enhance the chosen fUS with every generator (a click on *Run all generators*)."""
+    def run_all(self, values: Values = "auto") -> None:
+        """Enhance the chosen fUS with every generator (a click on *Run all generators*).
+
+        Parameters
+        ----------
+        values : {"auto", "linear", "sqrt", "cbrt", "db", "display"}
+            What its numbers are.
+        """
         if self.runner.running:
             return
         self.fus.read_if_new()
@@ -131,7 +139,8 @@ class Jobs(QWidget):
             picked.source.layer,
             picked.source.as_dict(),
         )
-        runs = compare_run.all_settings(memory.load())
+        like = dataclasses.replace(memory.load(), values=values)
+        runs = compare_run.all_settings(like)
         self._start(partial(compare_run.run_all, picked.take, runs))
 
     def ask_figure(self) -> None:

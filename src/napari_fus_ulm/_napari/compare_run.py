@@ -58,13 +58,22 @@ def all_settings(like: EnhanceSettings) -> list[EnhanceSettings]:
     Parameters
     ----------
     like : EnhanceSettings
-        Pixel, steps, seed and device are taken from here.
+        Pixel, values, steps, seed and device are taken from here.
     """
     from napari_fus_ulm.generators.checkpoint import bundled
 
     shared = {
         name: getattr(like, name)
-        for name in ("pixel_um", "steps", "seed", "batch", "position", "device", "precision")
+        for name in (
+            "pixel_um",
+            "values",
+            "steps",
+            "seed",
+            "batch",
+            "position",
+            "device",
+            "precision",
+        )
     }
     found = []
     shipped = {path.stem for path in bundled()}

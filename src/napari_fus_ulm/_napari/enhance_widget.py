@@ -221,9 +221,14 @@ class EnhanceWidget(DockedWidget):
 
     def compare_all(self) -> None:
         """Let every generator run on the chosen layer, in the Compare dock."""
+        try:
+            values = self.settings.settings().values
+        except ValueError as error:
+            self.notices.set_error(str(error))
+            return
         _, dock = self._viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
         dock.jobs.fus.choose_as(self.fus)
-        dock.jobs.run_all()
+        dock.jobs.run_all(values)
 
     def _diagnose(self) -> Diagnosed | None:
         """What is chosen, for the diagnostics; None without a usable input."""

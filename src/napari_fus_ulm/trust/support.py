@@ -69,7 +69,8 @@ class Support:
     probability : array
         That a vessel is there, on the vessels that are drawn; NaN elsewhere.
     classes : array of uint8
-        0 where nothing is drawn, 1 supported, 2 uncertain, 3 unlikely.
+        0 where nothing is drawn, 1 supported, 2 uncertain, 3 unlikely. Nothing is supported where
+        the input is unlike the phantoms.
     missing : array
         Probability that a vessel is there and not drawn; NaN on drawn ones.
     strangeness : array
@@ -125,6 +126,9 @@ def support(evidence: Evidence) -> Support:
         everywhere = found[pieces[tuple(nearest)] - 1]
         probability[evidence.mask] = everywhere[evidence.mask]
         classes[evidence.mask] = classified(everywhere[evidence.mask])
+        # What phantoms taught says little of an image that is unlike them.
+        strange = evidence.maps["strangeness"] > STRANGE
+        classes[strange & (classes == SUPPORTED_LABEL)] = UNCERTAIN_LABEL
     missing = np.full(shape, np.nan, np.float32)
     far = undrawn_places(evidence)
     columns = np.stack([evidence.maps[name][far] for name in undrawn.names], axis=1)
