@@ -467,8 +467,7 @@ def test_one_click_in_the_enhance_dock_runs_all_as_it_is_corrected_there(
     enhance_dock.settings.values.choose("sqrt")
     press(enhance_dock.compare)
     _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
-    qtbot.waitUntil(lambda: not dock.jobs.runner.running, timeout=60_000)
-    assert "2 results made." in dock.jobs.run.status.text()
+    qtbot.waitUntil(lambda: "2 results made." in dock.jobs.run.status.text(), timeout=60_000)
     assert dock.view == "grid"
     made = [one for one in viewer.layers if "provenance" in one.metadata.get(OURS, {})]
     assert extent_of(made[0].metadata["xarray"]) == pytest.approx(extent_of(corrected), rel=0.01)

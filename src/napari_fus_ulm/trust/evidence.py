@@ -16,7 +16,6 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import ndimage, special
 
-from napari_fus_ulm.inference.enhance import enhance_events
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.metrics.centrelines import EIGHT, skeleton
@@ -143,6 +142,8 @@ def evidence_events(
     ValueError
         If one is not a plane.
     """
+    from napari_fus_ulm.inference.enhance import enhance_events  # brings torch
+
     chosen = settings or EvidenceSettings()
     if result.ndim != 2 or fus.ndim != 2:
         raise ValueError("Evidence is gathered on one plane; choose a slice or a time first.")
