@@ -44,6 +44,23 @@ def test_the_same_weights_give_the_same_loss_whatever_was_drawn_before() -> None
     assert validation_losses(model(), [pair(1)], 32, "float32") != one
 
 
+def test_a_model_that_was_never_told_the_position_is_judged_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = []
+
+    def watching(self: object, batch: object, rng: object) -> dict[str, torch.Tensor]:
+        told.append(bool(batch.position.any()))  # type: ignore[attr-defined]
+        return {"loss": torch.tensor(1.0)}
+
+    monkeypatch.setattr(ConditionalDiffusion, "training_loss", watching)
+    for position in (True, False):
+        told.clear()
+        validation_losses(model(), [pair()], 32, "float32", position=position)
+        assert told == [position] * len(told)
+        assert told
+
+
 def test_the_mean_is_over_all_patches(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
 
@@ -81,7 +98,7 @@ def test_a_run_keeps_its_best_weights_and_stops_when_nothing_gets_better(
     told = zip(read_cohort(folder), ("train", "validation"), strict=True)
     write_pairs_table(folder, [dataclasses.replace(one, split=side) for one, side in told])
     script = iter([5.0, 3.0, 4.0, 6.0, 7.0, 8.0])
-    monkeypatch.setattr(loop, "validation_losses", lambda *_: {"loss": next(script)})
+    monkeypatch.setattr(loop, "validation_losses", lambda *_, **__: {"loss": next(script)})
     chosen = dataclasses.replace(settings, pairs=str(folder), steps=6, patience=2)
     kept, judged = {}, []
     for event in train_events(chosen, tmp_path / "run"):

@@ -171,7 +171,13 @@ def _validate(settings: TrainSettings, folder: Path, pairs: _Pairs, run: Run) ->
     if not pairs.validation:
         return None
     past = [loss for step, loss in past_losses(folder) if step < run.step]
-    losses = validation_losses(run.average, pairs.validation, settings.patch, settings.precision)
+    losses = validation_losses(
+        run.average,
+        pairs.validation,
+        settings.patch,
+        settings.precision,
+        position=settings.without_position < 1.0,
+    )
     row = f"{run.step}," + ",".join(f"{v:.6g}" for v in losses.values())
     _append_curve(folder / VALIDATIONS, ["step", *losses], [row])
     return Validated(run.step, losses, all(losses["loss"] < loss for loss in past))

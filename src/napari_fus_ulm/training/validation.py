@@ -41,7 +41,12 @@ class Validated:
 
 
 def validation_losses(
-    model: Generator, pairs: Sequence[PreparedPair], patch: int, precision: str
+    model: Generator,
+    pairs: Sequence[PreparedPair],
+    patch: int,
+    precision: str,
+    *,
+    position: bool = True,
 ) -> dict[str, float]:
     """Mean training loss over the same :data:`PATCHES` patches, with the same noise.
 
@@ -53,9 +58,16 @@ def validation_losses(
     patch : int
         Side, pixels.
     precision : {"bfloat16", "float32"}
+    position : bool
+        False tells the model no position: one that has never learnt it would take it for noise.
     """
     drawn = draw_patches(
-        pairs, np.random.default_rng(0), PATCHES, patch, without_position=0.0, vary_display=0.0
+        pairs,
+        np.random.default_rng(0),
+        PATCHES,
+        patch,
+        without_position=0.0 if position else 1.0,
+        vary_display=0.0,
     )
     noise = torch.Generator().manual_seed(0)
     total: dict[str, float] = {}
