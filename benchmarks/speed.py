@@ -1,4 +1,4 @@
-"""Seconds and memory of a 512×512 result in each mode, default settings, no ground truth.
+"""Seconds and memory of a 512×512 result of each generator, default settings, no ground truth.
 
     python benchmarks/speed.py
 
@@ -17,6 +17,14 @@ import torch
 from napari_fus_ulm import enhance, make_scan
 from napari_fus_ulm.phantom import PhantomParams, simulate_pair
 
+WAYS = (
+    ("diffusion", "accurate"),
+    ("diffusion", "detailed"),
+    ("diffusion", "balanced"),
+    ("pix2pix", "detailed"),
+    ("mhvae", "accurate"),
+)
+
 
 def memory_gb(name: str) -> float:
     """A line of /proc/self/status (VmRSS: now, VmHWM: the peak), in GB."""
@@ -25,7 +33,7 @@ def memory_gb(name: str) -> float:
 
 
 def main() -> None:
-    """Print one line a mode."""
+    """Print one line a generator and mode."""
     params = PhantomParams(width_mm=10.24, depth_mm=10.24, surface_um=600)
     power = simulate_pair(910_000_001, params, vary=False).fus.values
     spacing = [10.24 / n for n in power.shape]
@@ -33,17 +41,17 @@ def main() -> None:
     torch.zeros(1)
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of the simulation
     before = memory_gb("VmRSS")
-    for mode in ("accurate", "detailed", "balanced"):
-        enhance(fus, mode=mode)
+    for generator, mode in WAYS:
+        enhance(fus, generator=generator, mode=mode)
         seconds = []
         for _ in range(3):
             begun = time.perf_counter()
-            result = enhance(fus, mode=mode)
+            result = enhance(fus, generator=generator, mode=mode)
             seconds.append(time.perf_counter() - begun)
         shape = " × ".join(map(str, np.shape(result.image)))
         precision = result.provenance["precision"]
         print(
-            f"{mode:9s} {shape}  {statistics.median(seconds):6.2f} s  {precision}, "
+            f"{generator:9s} {mode:9s} {shape}  {statistics.median(seconds):6.2f} s  {precision}, "
             f"{torch.get_num_threads()} threads, peak {memory_gb('VmHWM') - before:.2f} GB more"
         )
 
