@@ -173,7 +173,8 @@ def train(folder: Path, phantoms: int, steps: int) -> None:
             "phantom_seeds": [[first, first + phantoms]],
             "patches": steps * BATCH,
             "minutes": round((time.perf_counter() - began) / 60.0, 1),
-            "command": f"python benchmarks/support.py train --phantoms {phantoms} --steps {steps}",
+            "command": f"python benchmarks/support.py train {folder} "
+            f"--phantoms {phantoms} --steps {steps}",
         },
         "notes": "Has seen no recording. Its phantoms are those of the generators.",
     }

@@ -201,7 +201,7 @@ def seen_region(found: Diagnosed) -> tuple[float, float, float, float] | None:
     layer, outline = found.viewer.layers[found.picked.source.layer], found.picked.outline
     first, last = np.asarray(layer.corner_pixels)[:, -2:]
     sides: list[tuple[float, float]] = []
-    for axis, name, step in zip(range(2), "yx", spacing_of(outline)[-2:], strict=True):
+    for axis, name, step in zip(range(2), "yx", spacing_of(outline), strict=True):
         places = outline.coords[name].values
         low, high = (int(np.clip(end[axis], 0, len(places) - 1)) for end in (first, last))
         sides.append((float(places[low]) - step / 2, float(places[high]) + step / 2))

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from napari_fus_ulm._napari.diagnosed import Diagnosed
     from napari_fus_ulm.trust.support import Support
 
-SUPPORTED, UNCERTAIN, UNLIKELY = "#00c08b", "#f0e442", "#e4572e"
-"""Bluish green, yellow, vermilion (after Okabe and Ito): told apart by colour-blind eyes too."""
 CAUTION = (
     "Learnt on simulated sections. Samples that agree are consistent with themselves, which is not "
     "truth."
@@ -148,6 +146,8 @@ class SupportPanel(QWidget):
 
 def support_layers(event: SupportReady, found: Diagnosed) -> list[tuple[Any, dict[str, Any], str]]:
     """The classes as labels; probabilities, spread and distance, hidden, as images."""
+    from napari_fus_ulm.trust.support import COLOURS
+
     assert found.result is not None
     placement, name = found.picked.placement, found.result.name.removesuffix(" (generated)")
     like, support = event.spread, event.support
@@ -172,7 +172,8 @@ def support_layers(event: SupportReady, found: Diagnosed) -> list[tuple[Any, dic
         }
         layers.append((placement.volume(full), {**where, **given}, "image"))
     classes = placement.full_dims(like.copy(data=support.classes))
-    colours = {None: "transparent", 1: SUPPORTED, 2: UNCERTAIN, 3: UNLIKELY}
+    colours: dict[int | None, str] = {None: "transparent"}
+    colours |= dict(enumerate(COLOURS, start=1))
     given = {
         "name": f"{name} · support",
         "colormap": colours,
@@ -184,13 +185,16 @@ def support_layers(event: SupportReady, found: Diagnosed) -> list[tuple[Any, dic
 
 
 def _legend() -> str:
-    from napari_fus_ulm.trust.support import SUPPORTED as HIGH
-    from napari_fus_ulm.trust.support import UNLIKELY as LOW
+    from napari_fus_ulm.trust.support import CLASSES, COLOURS, SUPPORTED, UNLIKELY
 
-    rows = (
-        (SUPPORTED, "supported", f"at least {100 * HIGH:.0f} % of such were there"),
-        (UNCERTAIN, "uncertain", f"{100 * LOW:.0f}–{100 * HIGH:.0f} %"),
-        (UNLIKELY, "unlikely", f"fewer than {100 * LOW:.0f} %, as by chance"),
+    high, low = (f"{100 * share:.0f}" for share in (SUPPORTED, UNLIKELY))
+    meanings = (
+        f"at least {high} % of such were there",
+        f"{low}–{high} %",
+        f"fewer than {low} %, as by chance",
     )
-    words = [f'<span style="color:{c}">■</span> {name}: {what}' for c, name, what in rows]
+    words = [
+        f'<span style="color:{colour}">■</span> {name}: {meaning}'
+        for colour, name, meaning in zip(COLOURS, CLASSES, meanings, strict=True)
+    ]
     return "<br>".join([*words, CAUTION])

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from napari_fus_ulm.trust.support import Support
 
 NAME = "support"
-COLOURS = ((0, 192, 139), (240, 228, 66), (228, 87, 46))
-"""Of supported, uncertain and unlikely vessels, as in the dock."""
 
 
 def command(
@@ -100,14 +98,16 @@ def _evidence(
 def _write(found: Support, evidence: Evidence, drawn: xr.DataArray, out: Path) -> tuple[Path, Path]:
     """Picture of input, result and classes; the probability with its pixel size."""
     import numpy as np
+    from PIL import ImageColor
 
     from napari_fus_ulm.figures import Panel, save_picture, side_by_side
     from napari_fus_ulm.io import write
     from napari_fus_ulm.scan import extent_of
+    from napari_fus_ulm.trust.support import COLOURS
 
     coloured = np.repeat(0.35 * np.clip(drawn.values, 0.0, 1.0)[..., None], 3, axis=-1)
     for label, colour in enumerate(COLOURS, start=1):
-        coloured[found.classes == label] = np.array(colour) / 255.0
+        coloured[found.classes == label] = np.array(ImageColor.getrgb(colour)) / 255.0
     panels = [
         Panel(evidence.maps["input"], "power Doppler"),
         Panel(drawn.values, "result (generated)", hot=True),

@@ -31,6 +31,9 @@ SUPPORTED, UNLIKELY = 0.8, 0.5
 drawn at random in these phantoms lies on a vessel too, since the tissue is full of them."""
 SUPPORTED_LABEL, UNCERTAIN_LABEL, UNLIKELY_LABEL = 1, 2, 3
 CLASSES = ("supported", "uncertain", "unlikely")
+COLOURS = ("#00c08b", "#f0e442", "#e4572e")
+"""Of the classes: bluish green, yellow, vermilion (after Okabe and Ito), told apart by colour-blind
+eyes too."""
 
 
 @dataclass(frozen=True, slots=True)
