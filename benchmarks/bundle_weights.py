@@ -13,16 +13,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from napari_fus_ulm.cohort.seeds import SEED_BLOCK, TEST_SEED
 from napari_fus_ulm.evaluation.harness import evaluate
 from napari_fus_ulm.evaluation.methods import INPUT
 from napari_fus_ulm.evaluation.phantoms import held_out, load_phantom, phantom_methods
 from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_card, write_text
+from napari_fus_ulm.grey.intensity_map import fit_monotone_map
 from napari_fus_ulm.metrics.fidelity import Fidelity, mean_and_sd
-from napari_fus_ulm.pairs.baseline import fit_monotone_map
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.loop import MAP_PAIRS, field_mm
 from napari_fus_ulm.training.run import WEIGHTS
-from napari_fus_ulm.training.settings import SEED_BLOCK, TEST_SEED, TrainSettings
+from napari_fus_ulm.training.settings import TrainSettings
 
 NOTES = "Trained on {sections} simulated coronal rodent sections only; it has seen no recording. "
 FAILURES = {

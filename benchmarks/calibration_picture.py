@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from napari_fus_ulm.figures import GAP, Panel, save_picture, side_by_side
-from napari_fus_ulm.pairs.prepare import prepare_pair
+from napari_fus_ulm.grey.prepare import prepare_pair
+from napari_fus_ulm.output.panels import GAP, Panel, save_picture, side_by_side
 from napari_fus_ulm.phantom import simulate_pair
-from napari_fus_ulm.phantom.calibration import CALIBRATION_SEED
-from napari_fus_ulm.phantom.real import (
+from napari_fus_ulm.phantom.calibration.real import (
     MAPS,
     POWER,
     count_map,
@@ -26,7 +25,8 @@ from napari_fus_ulm.phantom.real import (
     grey_picture,
     power_picture,
 )
-from napari_fus_ulm.phantom.statistics import TEXTURE_UM
+from napari_fus_ulm.phantom.calibration.run import CALIBRATION_SEED
+from napari_fus_ulm.phantom.calibration.statistics import TEXTURE_UM
 
 FIELD_MM = (8.0, 10.0)
 

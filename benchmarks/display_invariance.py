@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.cohort.seeds import TEST_SEED
+from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings, Mode
-from napari_fus_ulm.pairs.reference import reference_on_grid
 from napari_fus_ulm.phantom import simulate_pair
-from napari_fus_ulm.training.settings import TEST_SEED
 
 Array = npt.NDArray[np.float64]
 DYNAMIC_DB = 40.0

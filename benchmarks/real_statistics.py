@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import napari_fus_ulm.phantom
-from napari_fus_ulm.phantom.real import STORED, as_json, measure_real
+from napari_fus_ulm.phantom.calibration.real import STORED, as_json, measure_real
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ import dataclasses
 import numpy as np
 import xarray as xr
 
-from napari_fus_ulm.pairs.registration import orientation, register
+from napari_fus_ulm.cohort.seeds import VALIDATION_SEED
 from napari_fus_ulm.phantom import PhantomPair, PhantomParams, simulate_pair
+from napari_fus_ulm.registration.orientation import orientation, register
 from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
-from napari_fus_ulm.training.settings import VALIDATION_SEED
 
 SHIFTS_UM = ((0, 0), (50, -100), (-120, 30), (200, 0), (0, -200), (-140, 140), (80, 80))
 

@@ -13,12 +13,12 @@ import argparse
 
 import numpy as np
 
+from napari_fus_ulm.cohort.seeds import TEST_SEED
+from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.pairs.reference import reference_on_grid
 from napari_fus_ulm.phantom import simulate_pair
 from napari_fus_ulm.scan import spacing_of
-from napari_fus_ulm.training.settings import TEST_SEED
 
 STEPS = (2, 4, 8, 20, 50)
 SIDE_MM = 5.0

@@ -27,6 +27,8 @@ import numpy as np
 
 from napari_fus_ulm.cli import evaluate
 from napari_fus_ulm.cli.console import say
+from napari_fus_ulm.cohort.splits import draw_splits
+from napari_fus_ulm.cohort.table import cohort_name, read_cohort, write_pairs_table
 from napari_fus_ulm.evaluation.columns import difference_of, images_of
 from napari_fus_ulm.evaluation.harness import (
     Evaluation,
@@ -45,8 +47,6 @@ from napari_fus_ulm.generators.checkpoint import (
     read_tensors,
     write_text,
 )
-from napari_fus_ulm.pairs.cohort import cohort_name, read_cohort, write_pairs_table
-from napari_fus_ulm.pairs.splits import draw_splits
 from napari_fus_ulm.phantom.population import (
     STUDY_SEED,
     PlanesReady,

@@ -25,21 +25,21 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from napari_fus_ulm.trust import support as sup
 from scipy import ndimage, optimize, stats
 
+from napari_fus_ulm.cohort.seeds import SEED_BLOCK, TEST_SEED, VALIDATION_SEED
+from napari_fus_ulm.diagnostics import likelihood as like
+from napari_fus_ulm.diagnostics.evidence import SEED_SHIFT, Evidence, stretches, weigh
 from napari_fus_ulm.evaluation.tree import DEFAULT_TREE_RULE
+from napari_fus_ulm.grey.patches import position_channels
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.pairs.patches import position_channels
 from napari_fus_ulm.phantom import simulate_pair
 from napari_fus_ulm.phantom.pair import PhantomPair
 from napari_fus_ulm.phantom.vessels import Vessels
 from napari_fus_ulm.scan import extent_of
 from napari_fus_ulm.training import data
-from napari_fus_ulm.training.settings import SEED_BLOCK, TEST_SEED, VALIDATION_SEED
-from napari_fus_ulm.trust import likelihood as like
-from napari_fus_ulm.trust import support as sup
-from napari_fus_ulm.trust.evidence import SEED_SHIFT, Evidence, stretches, weigh
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

@@ -24,10 +24,10 @@ import tifffile
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from napari_fus_ulm.evaluation.align import align, grey_on
 from napari_fus_ulm.evaluation.scores import pearson, score
 from napari_fus_ulm.metrics import fidelity
 from napari_fus_ulm.metrics.vessels import cl_dice
+from napari_fus_ulm.registration.shift import align, grey_on
 from napari_fus_ulm.scan import make_scan
 
 PIXEL_MM = 0.0049

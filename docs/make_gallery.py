@@ -15,22 +15,22 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.figures import Panel, below, save_picture, side_by_side
+from napari_fus_ulm.cohort.seeds import TEST_SEED
+from napari_fus_ulm.diagnostics.consistency import consistency
 from napari_fus_ulm.generators import entry
 from napari_fus_ulm.generators.checkpoint import bundled, read_card
+from napari_fus_ulm.grey.grid import area_mean
+from napari_fus_ulm.grey.intensity import log_power
+from napari_fus_ulm.grey.prepare import native_shape
+from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.metrics.centrelines import length_map, skeleton
 from napari_fus_ulm.metrics.vessels import vessel_mask
-from napari_fus_ulm.pairs.grid import area_mean
-from napari_fus_ulm.pairs.intensity import log_power
-from napari_fus_ulm.pairs.prepare import native_shape
-from napari_fus_ulm.pairs.reference import reference_on_grid
+from napari_fus_ulm.output.panels import Panel, below, save_picture, side_by_side
 from napari_fus_ulm.phantom import simulate_pair
-from napari_fus_ulm.phantom.real import POWER, grey_picture, power_picture
+from napari_fus_ulm.phantom.calibration.real import POWER, grey_picture, power_picture
 from napari_fus_ulm.scan import extent_of, guess_values
-from napari_fus_ulm.training.settings import TEST_SEED
-from napari_fus_ulm.trust.consistency import consistency
 
 Grey = npt.NDArray[np.floating]
 

@@ -190,7 +190,7 @@ def compare_dock(out: Path) -> None:
 def review_dock(out: Path) -> None:
     """The Blinded review dock."""
     from napari_fus_ulm import EnhanceSettings, enhance
-    from napari_fus_ulm._napari.layers import scan_to_layer
+    from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
     from napari_fus_ulm.phantom import simulate_pair
 
     shots = Shots("Blinded review", out)

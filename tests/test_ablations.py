@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from napari_fus_ulm.cohort.splits import draw_splits, split_of
+from napari_fus_ulm.cohort.table import read_cohort, write_pairs_table
 from napari_fus_ulm.generators.checkpoint import read_card
-from napari_fus_ulm.pairs.cohort import read_cohort, write_pairs_table
-from napari_fus_ulm.pairs.splits import draw_splits, split_of
 from napari_fus_ulm.phantom import PhantomParams
 from napari_fus_ulm.phantom.population import PopulationSettings, simulate_population
 from napari_fus_ulm.training.run import WEIGHTS

@@ -27,7 +27,7 @@ def test_importing_brings_neither_torch_nor_a_gui(module: str) -> None:
     assert imported_with(f"import {module}", HEAVY + GUI) == []
 
 
-@pytest.mark.parametrize("module", ["reader", "writer", "samples", "enhance_widget"])
+@pytest.mark.parametrize("module", ["reader", "writer", "samples", "enhance.widget"])
 def test_what_the_manifest_names_opens_without_torch(module: str) -> None:
     assert imported_with(f"import napari_fus_ulm._napari.{module}", HEAVY) == []
 

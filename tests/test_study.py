@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_fus_ulm.cohort.splits import split_of
+from napari_fus_ulm.cohort.table import read_cohort
 from napari_fus_ulm.evaluation.harness import (
     Evaluation,
     EvaluationSettings,
@@ -22,8 +24,6 @@ from napari_fus_ulm.evaluation.intervals import Summary
 from napari_fus_ulm.evaluation.scores import Scores
 from napari_fus_ulm.generators.checkpoint import read_card, read_tensors
 from napari_fus_ulm.metrics import Fidelity, mask_scores
-from napari_fus_ulm.pairs.cohort import read_cohort
-from napari_fus_ulm.pairs.splits import split_of
 from napari_fus_ulm.phantom import PhantomParams
 from napari_fus_ulm.phantom.population import PlanesReady, PopulationSettings
 from napari_fus_ulm.training.errors import TrainingError

@@ -71,7 +71,7 @@ def test_a_broken_file_is_named(tmp_path: Path):
 @pytest.mark.parametrize("suffix", [".ome.tif", ".tif", ".nii.gz", ".nii", ".npy"])
 @pytest.mark.parametrize("shape", [(12, 15), (3, 12, 15)])
 def test_a_layer_written_and_read_is_the_same(tmp_path: Path, suffix: str, shape):
-    from napari_fus_ulm._napari.layers import scan_to_layer
+    from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 
     data, kwargs, _ = scan_to_layer(scan_of(shape=shape))
     layer = Image(data, **kwargs)
@@ -96,7 +96,7 @@ def test_a_layer_from_elsewhere_keeps_its_scale(tmp_path: Path):
 
 
 def test_a_generated_layer_stays_generated(tmp_path: Path):
-    from napari_fus_ulm._napari.layers import scan_to_layer
+    from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 
     scan = scan_of().assign_attrs(generated=True, provenance={"trained_on": "phantoms"})
     data, kwargs, _ = scan_to_layer(scan)
@@ -115,7 +115,7 @@ def test_a_name_without_a_known_ending_is_explained(tmp_path: Path):
 
 
 def test_what_was_assumed_is_assumed_after_saving_and_opening(tmp_path: Path):
-    from napari_fus_ulm._napari.layers import scan_to_layer
+    from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 
     np.save(tmp_path / "stack.npy", np.random.default_rng(0).random((3, 12, 15)))
     guessed = io.read_one(tmp_path / "stack.npy")

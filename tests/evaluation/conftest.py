@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_fus_ulm.cohort.table import PairFiles, write_pairs_table
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, load_pair
-from napari_fus_ulm.pairs.cohort import PairFiles, write_pairs_table
 from napari_fus_ulm.phantom import PhantomPair, PhantomParams, simulate_pair
 from napari_fus_ulm.phantom.files import write_phantom
 
@@ -33,6 +33,6 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pairs(cohort: Path) -> list[EvaluationPair]:
-    from napari_fus_ulm.pairs.cohort import read_cohort
+    from napari_fus_ulm.cohort.table import read_cohort
 
     return [load_pair(files) for files in read_cohort(cohort)]

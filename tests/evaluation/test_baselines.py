@@ -21,10 +21,10 @@ from napari_fus_ulm.evaluation.generated import bundled, generators
 from napari_fus_ulm.evaluation.methods import INPUT, Fitted, Method, chosen
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, make_pair
 from napari_fus_ulm.generators.base import Generator
+from napari_fus_ulm.grey.grid import grid_shape
 from napari_fus_ulm.inference import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.pairs.grid import grid_shape
-from napari_fus_ulm.pairs.registration import register
+from napari_fus_ulm.registration.orientation import register
 from napari_fus_ulm.scan import make_scan
 
 

@@ -10,11 +10,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from napari_fus_ulm.evaluation.align import align
 from napari_fus_ulm.evaluation.compare import compare_events, matched
 from napari_fus_ulm.evaluation.harness import Evaluation, Finished
 from napari_fus_ulm.evaluation.pairs import EvaluationPair
 from napari_fus_ulm.io import write
+from napari_fus_ulm.registration.shift import align
 from napari_fus_ulm.scan import extent_of, make_scan
 
 

@@ -22,10 +22,10 @@ from napari_fus_ulm.evaluation.figure import (
     title_of,
 )
 from napari_fus_ulm.evaluation.pairs import EvaluationPair
+from napari_fus_ulm.grey.intensity import fus_to_grey
+from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.metrics.fidelity import fidelity
 from napari_fus_ulm.metrics.vessels import vessel_scores
-from napari_fus_ulm.pairs.intensity import fus_to_grey
-from napari_fus_ulm.pairs.reference import reference_on_grid
 from napari_fus_ulm.scan import extent_of, make_scan
 
 MADE = {"generator_title": "Diffusion", "has_modes": True, "phantom_trained": True}

@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_fus_ulm.evaluation import leakage
+from napari_fus_ulm.cohort import leakage
+from napari_fus_ulm.cohort.splits import (
+    LeakageError,
+    Split,
+    draw_splits,
+    pixel_fingerprint,
+    split_of,
+)
+from napari_fus_ulm.cohort.table import read_cohort
 from napari_fus_ulm.evaluation.baselines import baselines, the_shifted_ulm, the_ulm
 from napari_fus_ulm.evaluation.generated import generators
 from napari_fus_ulm.evaluation.harness import (
@@ -23,14 +31,6 @@ from napari_fus_ulm.evaluation.pairs import EvaluationPair, load_pair
 from napari_fus_ulm.generators.checkpoint import BUNDLED
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.pairs.cohort import read_cohort
-from napari_fus_ulm.pairs.splits import (
-    LeakageError,
-    Split,
-    draw_splits,
-    pixel_fingerprint,
-    split_of,
-)
 
 INPUT_ONLY = baselines()[:1]
 

@@ -21,8 +21,8 @@ from napari_fus_ulm.evaluation.pairs import EvaluationPair
 from napari_fus_ulm.evaluation.picture import INSET_MM, PANEL, richest_part, study_picture
 from napari_fus_ulm.evaluation.report import markdown
 from napari_fus_ulm.evaluation.scores import Scores
-from napari_fus_ulm.figures import CAPTION, GAP
 from napari_fus_ulm.metrics import Fidelity, mask_scores
+from napari_fus_ulm.output.panels import CAPTION, GAP
 from napari_fus_ulm.scan import make_scan
 
 LINE = np.zeros((40, 60), bool)

@@ -64,8 +64,8 @@ def test_accurate_hardly_depends_on_the_seed(fus: xr.DataArray) -> None:
 
 @pytest.mark.parametrize("mode", ["accurate", "detailed", "balanced"])
 def test_bfloat16_keeps_the_metrics(pair: PhantomPair, mode: str) -> None:
+    from napari_fus_ulm.grey.reference import reference_on_grid
     from napari_fus_ulm.metrics.fidelity import fidelity
-    from napari_fus_ulm.pairs.reference import reference_on_grid
 
     found = {}
     for precision in ("float32", "bfloat16"):

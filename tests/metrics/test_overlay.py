@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage import draw
 
+from napari_fus_ulm.grey.prepare import reference_grey
 from napari_fus_ulm.metrics.overlay import (
     CLASS_NAMES,
     HIT,
@@ -25,7 +26,6 @@ from napari_fus_ulm.metrics.vessels import (
     vessel_mask,
     vessel_scores,
 )
-from napari_fus_ulm.pairs.prepare import reference_grey
 from napari_fus_ulm.phantom import PhantomParams, simulate_pair
 
 PIXEL = 0.02  # mm

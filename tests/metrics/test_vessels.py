@@ -16,6 +16,7 @@ from scipy import ndimage
 from skimage import draw
 from skimage.registration import phase_cross_correlation
 
+from napari_fus_ulm.grey.prepare import reference_grey
 from napari_fus_ulm.metrics.centrelines import apparent_width_um, skeleton, skeleton_mm
 from napari_fus_ulm.metrics.vessels import (
     DEFAULT_RULE,
@@ -25,7 +26,6 @@ from napari_fus_ulm.metrics.vessels import (
     vessel_mask,
     vessel_scores,
 )
-from napari_fus_ulm.pairs.prepare import reference_grey
 from napari_fus_ulm.phantom import PhantomParams, simulate_pair
 
 PIXEL = 0.02  # mm

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_fus_ulm.io import read_one
-from napari_fus_ulm.pairs.cohort import (
+from napari_fus_ulm.cohort.seeds import SEED_BLOCK, TEST_SEED, VALIDATION_SEED
+from napari_fus_ulm.cohort.splits import split_of
+from napari_fus_ulm.cohort.table import (
     CohortError,
     PairFiles,
     cohort_name,
     read_cohort,
     write_pairs_table,
 )
-from napari_fus_ulm.pairs.splits import split_of
+from napari_fus_ulm.io import read_one
 from napari_fus_ulm.phantom import PhantomParams, population, read_vessels, simulate_animal
 from napari_fus_ulm.phantom.population import (
     STUDY_SEED,
@@ -28,7 +29,7 @@ from napari_fus_ulm.phantom.population import (
     study_settings,
 )
 from napari_fus_ulm.phantom.processes import ProcessEndedError, in_processes
-from napari_fus_ulm.training.settings import SEED_BLOCK, TEST_SEED, VALIDATION_SEED, TrainSettings
+from napari_fus_ulm.training.settings import TrainSettings
 
 SMALL = PhantomParams(width_mm=2.0, depth_mm=1.6)
 TWO = PopulationSettings(animals=2, planes=2, seed=7, suffix=".npy", params=SMALL, vary=False)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from napari_fus_ulm.cohort.splits import LeakageError
+from napari_fus_ulm.cohort.table import CohortError, read_cohort, write_pairs_table
+from napari_fus_ulm.grey.grid import area_mean
+from napari_fus_ulm.grey.prepare import prepare_pair
+from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.io import read_one, write
-from napari_fus_ulm.pairs.cohort import CohortError, read_cohort, write_pairs_table
-from napari_fus_ulm.pairs.grid import area_mean
-from napari_fus_ulm.pairs.prepare import prepare_pair
-from napari_fus_ulm.pairs.reference import reference_on_grid
-from napari_fus_ulm.pairs.splits import LeakageError
 from napari_fus_ulm.phantom import simulate_pair
 from napari_fus_ulm.scan import extent_of, make_scan
 from napari_fus_ulm.training.data import (

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from napari_fus_ulm import generators
+from napari_fus_ulm.cohort.seeds import VALIDATION_PHANTOMS, VALIDATION_SEED
 from napari_fus_ulm.generators.checkpoint import load_generator, read_card, read_tensors
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.training import run
@@ -18,11 +19,7 @@ from napari_fus_ulm.training.data import PairReady
 from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.loop import WARM_UP, Saved, StepDone, rate, train_events
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
-from napari_fus_ulm.training.settings import (
-    VALIDATION_PHANTOMS,
-    VALIDATION_SEED,
-    TrainSettings,
-)
+from napari_fus_ulm.training.settings import TrainSettings
 from napari_fus_ulm.training.validation import Validated, past_losses
 
 pytestmark = pytest.mark.usefixtures("tiny_network")

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_fus_ulm.evaluation import leakage
+from napari_fus_ulm.cohort import leakage
+from napari_fus_ulm.cohort.seen import memory
+from napari_fus_ulm.cohort.splits import LeakageError, Split, pixel_fingerprint, refuse_seen
+from napari_fus_ulm.cohort.table import PairFiles, cohort_name, read_cohort, write_pairs_table
 from napari_fus_ulm.evaluation.pairs import load_pair
 from napari_fus_ulm.generators.checkpoint import card_path, read_card
 from napari_fus_ulm.io import read_one, write
-from napari_fus_ulm.pairs.cohort import PairFiles, cohort_name, read_cohort, write_pairs_table
-from napari_fus_ulm.pairs.splits import LeakageError, Split, pixel_fingerprint, refuse_seen
 from napari_fus_ulm.training.loop import Saved, train_events
 from napari_fus_ulm.training.run import WEIGHTS
-from napari_fus_ulm.training.seen import memory
 from napari_fus_ulm.training.settings import TrainSettings
 
 pytestmark = pytest.mark.usefixtures("tiny_network")
@@ -95,7 +95,7 @@ def test_a_resumed_run_remembers_them_without_its_first_weights(
 def test_fine_tuned_weights_remember_the_phantoms_they_began_with(
     settings: TrainSettings, pairs_folder: Path, tmp_path: Path
 ) -> None:
-    from napari_fus_ulm.training.seen import phantom_seeds
+    from napari_fus_ulm.cohort.seen import phantom_seeds
 
     old = {"phantom_trained": True, "settings": {"seed": 3, "phantoms": 20}}
     assert phantom_seeds(old) == [[3_000_000, 3_000_020]]

@@ -4,12 +4,8 @@ import json
 
 import pytest
 
-from napari_fus_ulm.training.settings import (
-    SEED_BLOCK,
-    TEST_SEED,
-    VALIDATION_SEED,
-    TrainSettings,
-)
+from napari_fus_ulm.cohort.seeds import SEED_BLOCK, TEST_SEED, VALIDATION_SEED
+from napari_fus_ulm.training.settings import TrainSettings
 
 
 @pytest.mark.parametrize(

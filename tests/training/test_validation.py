@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_fus_ulm.cohort.table import read_cohort, write_pairs_table
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
-from napari_fus_ulm.pairs.cohort import read_cohort, write_pairs_table
-from napari_fus_ulm.pairs.prepare import PreparedPair
+from napari_fus_ulm.grey.prepare import PreparedPair
 from napari_fus_ulm.training import loop
 from napari_fus_ulm.training.loop import Saved, train_events
 from napari_fus_ulm.training.run import WEIGHTS

@@ -45,7 +45,7 @@ def read(path: PathOrPaths) -> list[LayerData]:
         A sentence that names the file; napari shows it.
     """
     from napari_fus_ulm import io
-    from napari_fus_ulm._napari.layers import scan_to_layer
+    from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
     from napari_fus_ulm.io.common import stack
     from napari_fus_ulm.scan import ScanError
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from napari_fus_ulm._napari.layers import LayerData, scan_to_layer
-from napari_fus_ulm.training.settings import DEMO_SEED
+from napari_fus_ulm._napari.layers.from_scan import LayerData, scan_to_layer
+from napari_fus_ulm.cohort.seeds import DEMO_SEED
 
 
 def phantom_pair() -> list[LayerData]:

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QObject
 from superqt.utils import GeneratorWorker
 
-from napari_fus_ulm._napari.controls import Signal
+from napari_fus_ulm._napari.widgets.controls import Signal
 
 DONE, CANCELLED, FAILED = "done", "cancelled", "failed"
 

@@ -31,7 +31,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         If it cannot be written; napari shows the sentence.
     """
     from napari_fus_ulm import io
-    from napari_fus_ulm._napari.layer_scans import LayerParts, scan_of_parts
+    from napari_fus_ulm._napari.layers.to_scan import LayerParts, scan_of_parts
     from napari_fus_ulm.scan import ScanError
 
     image = data[0] if meta.get("multiscale") else data

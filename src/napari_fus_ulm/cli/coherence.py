@@ -24,7 +24,7 @@ from napari_fus_ulm.selection import Selection
 if TYPE_CHECKING:
     import xarray as xr
 
-    from napari_fus_ulm.inference.coherence import Coherence
+    from napari_fus_ulm.diagnostics.coherence import Coherence
 
 NAME = "coherence"
 Box = tuple[float, float, float, float]
@@ -71,7 +71,7 @@ def command(
         _draw(found, colours, picture)
         rows = [one.as_dict() for one in found.seams]
         _write(rows, table)
-        from napari_fus_ulm.inference.coherence import summary
+        from napari_fus_ulm.diagnostics.coherence import summary
 
         if json:
             print_json({"picture": str(picture), "table": str(table), "seams": rows})
@@ -100,7 +100,7 @@ def _run(
     slice_: int,
     part: Box | None,
 ) -> Coherence:
-    from napari_fus_ulm.inference.coherence import CoherenceFinished, coherence_events
+    from napari_fus_ulm.diagnostics.coherence import CoherenceFinished, coherence_events
     from napari_fus_ulm.inference.events import Notice, Progress
     from napari_fus_ulm.io import read_one
 
@@ -132,8 +132,8 @@ def _draw(found: Coherence, colours: str, path: Path) -> None:
     """Both directions side by side, the worst seam of each outlined."""
     import numpy as np
 
-    from napari_fus_ulm.figures import Panel, save_picture, side_by_side
     from napari_fus_ulm.metrics.seams import LEFT_RIGHT, UPPER_LOWER
+    from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
     from napari_fus_ulm.scan import extent_of, spacing_of
 
     corner = np.array([float(found.left.y[0]), float(found.left.x[0])])

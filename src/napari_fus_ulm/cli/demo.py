@@ -21,18 +21,18 @@ def command(
 ) -> None:
     """Enhance a simulated section; picture and metrics."""
     with failing_politely(json):
+        from napari_fus_ulm.cohort.seeds import DEMO_SEED
         from napari_fus_ulm.evaluation.baselines import INPUT_TITLE
         from napari_fus_ulm.evaluation.generated import MODES
-        from napari_fus_ulm.figures import Panel, save_picture, side_by_side
+        from napari_fus_ulm.grey.intensity import fus_to_grey
+        from napari_fus_ulm.grey.reference import reference_on_grid
         from napari_fus_ulm.inference.enhance import enhance, input_on_grid
         from napari_fus_ulm.inference.settings import EnhanceSettings
         from napari_fus_ulm.io import write
         from napari_fus_ulm.metrics.fidelity import fidelity, table
-        from napari_fus_ulm.pairs.intensity import fus_to_grey
-        from napari_fus_ulm.pairs.reference import reference_on_grid
+        from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
         from napari_fus_ulm.phantom import simulate_pair
         from napari_fus_ulm.scan import extent_of
-        from napari_fus_ulm.training.settings import DEMO_SEED
 
         say("Simulating a fUS/ULM pair…")
         pair = simulate_pair(DEMO_SEED)

@@ -143,7 +143,7 @@ def make_writable(folder: Path) -> None:
 
 
 def _name(cohort: Path) -> str:
-    from napari_fus_ulm.pairs.cohort import cohort_name
+    from napari_fus_ulm.cohort.table import cohort_name
 
     return cohort_name(cohort)
 
@@ -156,12 +156,12 @@ def cohort_events(
     draws: int,
 ) -> Iterator[Event]:
     """Judge generators and baselines on a cohort; the bundled weights if there are none."""
+    from napari_fus_ulm.cohort.splits import draw_splits, split_of
+    from napari_fus_ulm.cohort.table import read_cohort
     from napari_fus_ulm.evaluation.baselines import baselines, the_shifted_ulm, the_ulm
     from napari_fus_ulm.evaluation.generated import generators
     from napari_fus_ulm.evaluation.harness import evaluate_events
     from napari_fus_ulm.evaluation.methods import chosen
-    from napari_fus_ulm.pairs.cohort import read_cohort
-    from napari_fus_ulm.pairs.splits import draw_splits, split_of
 
     pairs = read_cohort(folder)
     splits = draw_splits(pairs, draws) if draws else [split_of(pairs)]
@@ -246,7 +246,7 @@ def save(evaluation: Evaluation, shown: list[ImageScored], out: Path) -> None:
     from napari_fus_ulm.evaluation.methods import REFERENCES
     from napari_fus_ulm.evaluation.picture import study_picture
     from napari_fus_ulm.evaluation.report import markdown
-    from napari_fus_ulm.figures import save_picture
+    from napari_fus_ulm.output.panels import save_picture
 
     found = json_.dumps(as_json(evaluation), indent=2, ensure_ascii=False)
     made = {

@@ -64,8 +64,8 @@ def _pictures(
     first: xr.DataArray, second: xr.DataArray, one: str, other: str
 ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
     """Counts of two maps of one grid; grey levels where the first is a result."""
-    from napari_fus_ulm.pairs.prepare import check_same_extent
-    from napari_fus_ulm.pairs.reference import reference_on_grid
+    from napari_fus_ulm.grey.prepare import check_same_extent
+    from napari_fus_ulm.grey.reference import reference_on_grid
 
     check_same_extent(first, second)
     if first.attrs.get("values") == "grey":

@@ -11,7 +11,7 @@ import typer
 from napari_fus_ulm.cli.console import failing_politely, print_json, progress
 
 if TYPE_CHECKING:
-    from napari_fus_ulm.pairs.check import Checked, Finding
+    from napari_fus_ulm.cohort.check import Checked, Finding
 
 NAME = "pairs"
 
@@ -35,7 +35,7 @@ def check(
     One line for each finding: level, pair, what is wrong and what to do. Exit code 1 with errors.
     """
     with failing_politely(json):
-        from napari_fus_ulm.pairs.check import Checked, Finding, PairChecked, check_cohort
+        from napari_fus_ulm.cohort.check import Checked, Finding, PairChecked, check_cohort
 
         findings: list[Finding] = []
         end = Checked(0, 0)

@@ -105,9 +105,9 @@ def _calibrate(n: int, seed: int | None, workers: int, folder: Path | None, json
     with failing_politely(json):
         from dataclasses import asdict
 
-        from napari_fus_ulm.phantom.calibration import CALIBRATION_SEED, Calibrated, calibrate
-        from napari_fus_ulm.phantom.calibration_table import as_markdown
-        from napari_fus_ulm.phantom.real import measure_real, stored_numbers
+        from napari_fus_ulm.phantom.calibration.real import measure_real, stored_numbers
+        from napari_fus_ulm.phantom.calibration.run import CALIBRATION_SEED, Calibrated, calibrate
+        from napari_fus_ulm.phantom.calibration.table import as_markdown
 
         held = measure_real(folder) if folder else stored_numbers()
         first = CALIBRATION_SEED if seed is None else seed

@@ -17,8 +17,8 @@ from napari_fus_ulm.selection import Selection
 if TYPE_CHECKING:
     import xarray as xr
 
-    from napari_fus_ulm.trust.evidence import Evidence, EvidenceSettings
-    from napari_fus_ulm.trust.support import Support
+    from napari_fus_ulm.diagnostics.evidence import Evidence, EvidenceSettings
+    from napari_fus_ulm.diagnostics.support import Support
 
 NAME = "support"
 
@@ -35,15 +35,15 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Results for machines.")] = False,
 ) -> None:
     """Ask what speaks for each vessel that a result draws."""
-    from napari_fus_ulm.trust.evidence import EvidenceSettings
+    from napari_fus_ulm.diagnostics.evidence import EvidenceSettings
 
     with failing_politely(json):
         with checking_usage():
             settings = EvidenceSettings(samples=samples, seed=seed)
         drawn, power = _plane(result, "ulm", slice - 1), _plane(fus, "fus", slice - 1)
         _check_extents(result, drawn, fus, power)
-        from napari_fus_ulm.trust.consistency import beside_true_ulm, consistency
-        from napari_fus_ulm.trust.support import CLASSES, support
+        from napari_fus_ulm.diagnostics.consistency import beside_true_ulm, consistency
+        from napari_fus_ulm.diagnostics.support import CLASSES, support
 
         evidence = _evidence(drawn, power, settings, result.name)
         found = support(evidence)
@@ -80,8 +80,8 @@ def _check_extents(one: Path, drawn: xr.DataArray, other: Path, power: xr.DataAr
 def _evidence(
     drawn: xr.DataArray, power: xr.DataArray, settings: EvidenceSettings, name: str
 ) -> Evidence:
+    from napari_fus_ulm.diagnostics.evidence import evidence_events
     from napari_fus_ulm.inference.events import Notice, Progress
-    from napari_fus_ulm.trust.evidence import evidence_events
 
     with progress() as bar:
         task = bar.add_task(name)
@@ -100,10 +100,10 @@ def _write(found: Support, evidence: Evidence, drawn: xr.DataArray, out: Path) -
     import numpy as np
     from PIL import ImageColor
 
-    from napari_fus_ulm.figures import Panel, save_picture, side_by_side
+    from napari_fus_ulm.diagnostics.support import COLOURS
     from napari_fus_ulm.io import write
+    from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
     from napari_fus_ulm.scan import extent_of
-    from napari_fus_ulm.trust.support import COLOURS
 
     coloured = np.repeat(0.35 * np.clip(drawn.values, 0.0, 1.0)[..., None], 3, axis=-1)
     for label, colour in enumerate(COLOURS, start=1):

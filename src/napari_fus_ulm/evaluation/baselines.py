@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from napari_fus_ulm.cohort.splits import animal_key
 from napari_fus_ulm.evaluation.deconvolution import fit_deconvolution
 from napari_fus_ulm.evaluation.methods import (
     INPUT,
@@ -18,10 +19,9 @@ from napari_fus_ulm.evaluation.methods import (
     fit_mapped,
 )
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
-from napari_fus_ulm.pairs.baseline import apply_monotone_map
-from napari_fus_ulm.pairs.grid import resample
-from napari_fus_ulm.pairs.registration import register
-from napari_fus_ulm.pairs.splits import animal_key
+from napari_fus_ulm.grey.grid import resample
+from napari_fus_ulm.grey.intensity_map import apply_monotone_map
+from napari_fus_ulm.registration.orientation import register
 
 DECONVOLVED, ATLAS, OTHER = "rl", "atlas", "other"
 INPUT_TITLE = "input (bicubic, mapped)"

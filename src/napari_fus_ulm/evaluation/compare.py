@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from napari_fus_ulm.evaluation.align import align, grey_on
 from napari_fus_ulm.evaluation.harness import (
     Evaluation,
     EvaluationSettings,
@@ -19,8 +18,9 @@ from napari_fus_ulm.evaluation.harness import (
 )
 from napari_fus_ulm.evaluation.pairs import Grey
 from napari_fus_ulm.evaluation.scores import score
+from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.inference.events import Progress
-from napari_fus_ulm.pairs.reference import reference_on_grid
+from napari_fus_ulm.registration.shift import align, grey_on
 from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
 
 IMAGES = "images"

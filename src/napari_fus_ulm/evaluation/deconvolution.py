@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from napari_fus_ulm.evaluation.methods import Fitted, fit_mapped
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
-from napari_fus_ulm.pairs.baseline import apply_monotone_map
-from napari_fus_ulm.pairs.grid import Shape, resample
-from napari_fus_ulm.pairs.intensity import fus_to_grey, log_power
-from napari_fus_ulm.pairs.prepare import native_shape
+from napari_fus_ulm.grey.grid import Shape, resample
+from napari_fus_ulm.grey.intensity import fus_to_grey, log_power
+from napari_fus_ulm.grey.intensity_map import apply_monotone_map
+from napari_fus_ulm.grey.prepare import native_shape
 
 PSF_UM = (110.0, 140.0)
 """Axial and lateral FWHM of fUS at 15 MHz from which the tuning starts."""

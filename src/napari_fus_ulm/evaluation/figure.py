@@ -20,10 +20,10 @@ import xarray as xr
 
 from napari_fus_ulm.evaluation.compare import on_own_grid
 from napari_fus_ulm.evaluation.scores import Scores, score
-from napari_fus_ulm.pairs.grid import grid_shape, resample
-from napari_fus_ulm.pairs.intensity import fus_to_grey
-from napari_fus_ulm.pairs.prepare import same_extent
-from napari_fus_ulm.pairs.reference import reference_on_grid
+from napari_fus_ulm.grey.grid import grid_shape, resample
+from napari_fus_ulm.grey.intensity import fus_to_grey
+from napari_fus_ulm.grey.prepare import same_extent
+from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
 
 if TYPE_CHECKING:
@@ -378,7 +378,7 @@ def _colormap(colours: Colours) -> Colormap:
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
-    from napari_fus_ulm.figures import hot
+    from napari_fus_ulm.output.panels import hot
 
     if colours not in get_args(Colours):
         raise ValueError(f"The colours are {colours!r}; they must be 'grey' or 'hot'.")

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from napari_fus_ulm.evaluation.leakage import refuse_copies, refuse_phantoms, refuse_weights
+from napari_fus_ulm.cohort.leakage import refuse_copies, refuse_phantoms, refuse_weights
+from napari_fus_ulm.cohort.splits import Split, animal_key
+from napari_fus_ulm.cohort.table import PairFiles
 from napari_fus_ulm.evaluation.methods import REFERENCES, Method
 from napari_fus_ulm.evaluation.pairs import PIXEL_UM, EvaluationPair, Grey, load_pair
 from napari_fus_ulm.evaluation.scores import Scores, score
 from napari_fus_ulm.evaluation.tree import DEFAULT_TREE_RULE, TreeRule
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule
-from napari_fus_ulm.pairs.cohort import PairFiles
-from napari_fus_ulm.pairs.splits import Split, animal_key
 
 Side = Literal["test", "validation"]
 KEPT_PAIRS = 64

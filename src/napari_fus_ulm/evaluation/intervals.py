@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_fus_ulm.pairs.splits import animal_key
+from napari_fus_ulm.cohort.splits import animal_key
 
 RESAMPLES = 5000
 

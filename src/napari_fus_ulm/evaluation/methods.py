@@ -1,7 +1,7 @@
 """What is compared: the input, simple baselines, and generators, all behind one small shape.
 
 A baseline that is not ULM-like by itself passes through one monotone intensity map, fitted on the
-training pairs (:mod:`napari_fus_ulm.pairs.baseline`): otherwise any model beats it by contrast
+training pairs (:mod:`napari_fus_ulm.grey.intensity_map`): otherwise any model beats it by contrast
 alone. Nothing is ever fitted on the pairs that are judged.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
-from napari_fus_ulm.pairs.baseline import fit_monotone_map
-from napari_fus_ulm.pairs.prepare import PreparedPair
+from napari_fus_ulm.grey.intensity_map import fit_monotone_map
+from napari_fus_ulm.grey.prepare import PreparedPair
 
 Pairs = Sequence[EvaluationPair]
 Picture = Callable[[EvaluationPair], Grey]

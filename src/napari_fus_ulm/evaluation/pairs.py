@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.pairs.grid import grid_shape
-from napari_fus_ulm.pairs.intensity import log_power
-from napari_fus_ulm.pairs.prepare import check_same_extent, condition_grey, native_shape
-from napari_fus_ulm.pairs.reference import check_reference, reference_on_grid
+from napari_fus_ulm.grey.grid import grid_shape
+from napari_fus_ulm.grey.intensity import log_power
+from napari_fus_ulm.grey.prepare import check_same_extent, condition_grey, native_shape
+from napari_fus_ulm.grey.reference import check_reference, reference_on_grid
 from napari_fus_ulm.scan import check_image, extent_of, guess_values, make_scan
 
 if TYPE_CHECKING:
-    from napari_fus_ulm.pairs.cohort import PairFiles
+    from napari_fus_ulm.cohort.table import PairFiles
     from napari_fus_ulm.phantom import PhantomPair
     from napari_fus_ulm.phantom.vessels import Vessels
 

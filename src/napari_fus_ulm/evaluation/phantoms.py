@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_fus_ulm.cohort.seeds import TEST_SEED
+from napari_fus_ulm.cohort.splits import Split
+from napari_fus_ulm.cohort.table import PairFiles
 from napari_fus_ulm.evaluation.baselines import input_by_card
 from napari_fus_ulm.evaluation.generated import generators
 from napari_fus_ulm.evaluation.methods import Method
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, phantom_pair
 from napari_fus_ulm.generators.checkpoint import bundled, read_card
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.pairs.cohort import PairFiles
-from napari_fus_ulm.pairs.splits import Split
 from napari_fus_ulm.phantom import simulate_pair
-from napari_fus_ulm.training.settings import TEST_SEED
 
 WORD = "phantom"
 UNTRAINED = (

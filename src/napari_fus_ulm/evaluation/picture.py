@@ -9,9 +9,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
-from napari_fus_ulm.figures import Box, Panel, below, side_by_side
 from napari_fus_ulm.metrics.centrelines import length_map, skeleton
 from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule, vessel_mask
+from napari_fus_ulm.output.panels import Box, Panel, below, side_by_side
 
 INSET_MM = 2.0
 INSET_BAR_MM = 0.5

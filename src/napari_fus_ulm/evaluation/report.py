@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from napari_fus_ulm.cohort.splits import animal_key
 from napari_fus_ulm.evaluation.columns import (
     CL_DICE,
     LIKENESS,
@@ -22,7 +23,6 @@ from napari_fus_ulm.evaluation.harness import Evaluation, Row
 from napari_fus_ulm.evaluation.intervals import Summary
 from napari_fus_ulm.evaluation.methods import INPUT, REFERENCES, SHIFTED, ULM
 from napari_fus_ulm.metrics.vessels import VesselRule
-from napari_fus_ulm.pairs.splits import animal_key
 
 
 def markdown(evaluation: Evaluation) -> str:

@@ -15,6 +15,8 @@ import torch
 import xarray as xr
 
 from napari_fus_ulm.generators.base import Generator
+from napari_fus_ulm.grey.grid import Shape
+from napari_fus_ulm.grey.intensity_map import apply_monotone_map
 from napari_fus_ulm.inference.enhancement import Enhancement
 from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import (
@@ -39,8 +41,6 @@ from napari_fus_ulm.inference.translate import (
     sample_frame,
     sample_patches,
 )
-from napari_fus_ulm.pairs.baseline import apply_monotone_map
-from napari_fus_ulm.pairs.grid import Shape
 from napari_fus_ulm.scan import make_scan
 
 Array = npt.NDArray[np.float32]

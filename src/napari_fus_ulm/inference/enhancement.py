@@ -56,7 +56,7 @@ class Enhancement:
 
         from PIL import Image
 
-        from napari_fus_ulm.figures import hot
+        from napari_fus_ulm.output.panels import hot
 
         plane = self.image.values.reshape(-1, *self.image.shape[-2:])[0]
         buffer = io.BytesIO()

@@ -13,13 +13,13 @@ import xarray as xr
 
 from napari_fus_ulm.generators.base import Generator
 from napari_fus_ulm.generators.checkpoint import Card, bundled_weights, load_generator
+from napari_fus_ulm.grey.grid import Shape, area_mean, grid_shape
+from napari_fus_ulm.grey.intensity import FusRange, fus_range, log_power
+from napari_fus_ulm.grey.patches import position_channels
+from napari_fus_ulm.grey.prepare import condition_grey, native_shape
 from napari_fus_ulm.inference.device import choose_device, choose_precision
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import Applied, Frame
-from napari_fus_ulm.pairs.grid import Shape, area_mean, grid_shape
-from napari_fus_ulm.pairs.intensity import FusRange, fus_range, log_power
-from napari_fus_ulm.pairs.patches import position_channels
-from napari_fus_ulm.pairs.prepare import condition_grey, native_shape
 from napari_fus_ulm.scan import (
     ScanError,
     check_image,

@@ -11,10 +11,10 @@ import torch
 import xarray as xr
 
 from napari_fus_ulm.generators.checkpoint import sha256
+from napari_fus_ulm.grey.grid import Shape, area_mean
 from napari_fus_ulm.inference.enhancement import Enhancement
 from napari_fus_ulm.inference.prepare import Prepared
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.pairs.grid import Shape, area_mean
 from napari_fus_ulm.scan import extent_of, spacing_of
 
 Array = npt.NDArray[np.float32]

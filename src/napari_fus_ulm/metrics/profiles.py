@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.grey.grid import bin_counts
+from napari_fus_ulm.grey.prepare import check_same_extent
 from napari_fus_ulm.metrics.widths import NoWidth, Width, fwhm
-from napari_fus_ulm.pairs.grid import bin_counts
-from napari_fus_ulm.pairs.prepare import check_same_extent
 from napari_fus_ulm.scan import extent_of, guess_values, spacing_of
 
 Floats = npt.NDArray[np.float64]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from napari_fus_ulm.pairs.cohort import PairFiles
-from napari_fus_ulm.pairs.description import write_pair
+from napari_fus_ulm.cohort.description import write_pair
+from napari_fus_ulm.cohort.table import PairFiles
 from napari_fus_ulm.phantom.pair import PhantomPair
 from napari_fus_ulm.phantom.truth import write_vessels
 

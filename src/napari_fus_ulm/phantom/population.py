@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_fus_ulm.cohort.description import pair_name, write_cohort_description
+from napari_fus_ulm.cohort.table import DESCRIPTION, CohortError, PairFiles, write_pairs_table
 from napari_fus_ulm.io import SUFFIXES_WRITE
-from napari_fus_ulm.pairs.cohort import DESCRIPTION, CohortError, PairFiles, write_pairs_table
-from napari_fus_ulm.pairs.description import pair_name, write_cohort_description
 from napari_fus_ulm.phantom.files import write_phantom
 from napari_fus_ulm.phantom.pair import simulate_animal
 from napari_fus_ulm.phantom.params import PhantomParams

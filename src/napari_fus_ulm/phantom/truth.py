@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_fus_ulm.pairs.description import read_tree
+from napari_fus_ulm.cohort.description import read_tree
 from napari_fus_ulm.phantom.vessels import Vessels
 
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from napari_fus_ulm.pairs.grid import resample
-from napari_fus_ulm.pairs.prepare import check_same_extent
+from napari_fus_ulm.grey.grid import resample
+from napari_fus_ulm.grey.prepare import check_same_extent
 from napari_fus_ulm.scan import make_scan
 
 if TYPE_CHECKING:
@@ -180,9 +180,9 @@ def read_cases(
         If files have no partner, are no pictures of one plane and one field of view, or an image
         that says it was generated is given as a real one.
     """
+    from napari_fus_ulm.cohort.table import animal_of
     from napari_fus_ulm.evaluation.compare import matched
     from napari_fus_ulm.io.common import stem_of
-    from napari_fus_ulm.pairs.cohort import animal_of
 
     if len(sources) < 2:
         raise ValueError("Two candidates at least are compared; give another file or folder.")

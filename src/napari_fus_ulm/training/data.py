@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_fus_ulm.pairs.cohort import TABLE, CohortError, PairFiles, read_cohort
-from napari_fus_ulm.pairs.prepare import PreparedPair, prepare_pair
-from napari_fus_ulm.pairs.reference import check_reference, reference_on_grid
-from napari_fus_ulm.pairs.splits import split_of
+from napari_fus_ulm.cohort.splits import training_files
+from napari_fus_ulm.cohort.table import PairFiles
+from napari_fus_ulm.grey.prepare import PreparedPair, prepare_pair
+from napari_fus_ulm.grey.reference import check_reference, reference_on_grid
 from napari_fus_ulm.scan import check_image, extent_of, make_scan
 
 
@@ -75,37 +75,6 @@ def load_phantoms(seeds: Sequence[int], pixel_um: float, folder: Path) -> list[P
     return [PreparedPair(stack[0], stack[1]) for stack in stacks]
 
 
-def training_files(folder: Path) -> tuple[PairFiles, ...]:
-    """Return the pairs of a folder that may be trained on.
-
-    All of them; where the table has splits, those on the train side only.
-
-    Raises
-    ------
-    CohortError
-        If the folder is none of pairs (see :func:`napari_fus_ulm.pairs.cohort.read_cohort`), or
-        nothing is on the train side.
-    LeakageError
-        If an animal or an image is on two sides.
-    """
-    pairs = read_cohort(folder)
-    if not any(pair.split for pair in pairs):
-        return pairs
-    chosen = split_of(pairs).train
-    if not chosen:
-        raise CohortError(
-            f"No pair in {folder / TABLE} is on the side train; write train into the column "
-            "“split” of those to train on."
-        )
-    return chosen
-
-
-def validation_files(folder: Path) -> tuple[PairFiles, ...]:
-    """Return the pairs on the validation side of a folder's table; none where it has no splits."""
-    pairs = read_cohort(folder)
-    return split_of(pairs).validation if any(pair.split for pair in pairs) else ()
-
-
 def load_files(files: Iterable[PairFiles], pixel_um: float) -> list[PreparedPair]:
     """Prepare pairs of files.
 
@@ -123,7 +92,8 @@ def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
     Raises
     ------
     ValueError
-        See :func:`training_files`; or if an image cannot be used: the sentence names the file.
+        See :func:`~napari_fus_ulm.cohort.splits.training_files`; or if an image cannot be used:
+        the sentence names the file.
     """
     return load_files(training_files(folder), pixel_um)
 

@@ -18,23 +18,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_fus_ulm.cohort.seeds import SEED_BLOCK, VALIDATION_PHANTOMS, VALIDATION_SEED
+from napari_fus_ulm.cohort.seen import memory
+from napari_fus_ulm.cohort.splits import validation_files
+from napari_fus_ulm.cohort.table import cohort_name
 from napari_fus_ulm.generators.base import PatchBatch
 from napari_fus_ulm.generators.checkpoint import Card, card_path, write_tensors, write_text
-from napari_fus_ulm.pairs.baseline import fit_monotone_map
-from napari_fus_ulm.pairs.cohort import cohort_name
-from napari_fus_ulm.pairs.patches import draw_patches
-from napari_fus_ulm.pairs.prepare import PreparedPair
+from napari_fus_ulm.grey.intensity_map import fit_monotone_map
+from napari_fus_ulm.grey.patches import draw_patches
+from napari_fus_ulm.grey.prepare import PreparedPair
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.curves import LOSSES, curves_picture
 from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, Run, peak_rate
-from napari_fus_ulm.training.seen import memory
-from napari_fus_ulm.training.settings import (
-    SEED_BLOCK,
-    VALIDATION_PHANTOMS,
-    VALIDATION_SEED,
-    TrainSettings,
-)
+from napari_fus_ulm.training.settings import TrainSettings
 from napari_fus_ulm.training.validation import FILE as VALIDATIONS
 from napari_fus_ulm.training.validation import (
     Validated,
@@ -99,10 +96,21 @@ def train_events(
     run = Run.resume(settings, folder) if resume else Run.start(settings)
     init = Path(settings.init) if settings.init else None
     own = folder / WEIGHTS
-    seen = memory(settings, init, own if resume and own.exists() else None)
+    seen = memory(
+        None if settings.pairs is None else Path(settings.pairs),
+        training_seeds(settings),
+        init,
+        own if resume and own.exists() else None,
+    )
     pairs = yield from _pairs(settings, folder)
     write_text(folder / "settings.json", settings.to_json())
     yield from _steps(settings, folder, pairs, run, seen)
+
+
+def training_seeds(settings: TrainSettings) -> range:
+    """Seeds of the phantoms that a run learns from, where it has no pairs."""
+    first = settings.seed * SEED_BLOCK
+    return range(first, first + settings.phantoms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +125,10 @@ def _pairs(settings: TrainSettings, folder: Path) -> Generator[data.PairReady, N
     if settings.pairs is not None:
         cohort = Path(settings.pairs)
         train = data.load_folder(cohort, settings.pixel_um)
-        validation = data.load_files(data.validation_files(cohort), settings.pixel_um)
+        validation = data.load_files(validation_files(cohort), settings.pixel_um)
         yield data.PairReady(len(train), len(train))
         return _Pairs(train, validation)
-    first = settings.seed * SEED_BLOCK
-    own = range(first, first + settings.phantoms)
+    own = training_seeds(settings)
     kept = range(VALIDATION_SEED, VALIDATION_SEED + VALIDATION_PHANTOMS)
     cache = folder / "phantoms"
     yield from data.prepare_phantoms([*own, *kept], settings.pixel_um, cache, settings.workers)

@@ -1,0 +1,140 @@
+"""Which layers can be compared, and the plane that the sliders show of each, as a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from napari_fus_ulm._napari.layers.placing import Placement, placement_of
+from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.layers.to_scan import layer_to_scan
+from napari_fus_ulm._napari.picker.picked import likely_modality, shown_numbers
+from napari_fus_ulm.selection import Selection
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+FUS, RESULT, ULM = "fus", "result", "ulm"
+_ORDER = (FUS, RESULT, ULM)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What is compared, in reading order: fUS, results, ULM, the ground truth last.
+
+    Parameters
+    ----------
+    images : tuple of xarray.DataArray
+        2-D scans, named like their layers.
+    layers : tuple of napari.layers.Image
+        The same order.
+    frame : Placement
+        Where the first one lies.
+    """
+
+    images: tuple[xr.DataArray, ...]
+    layers: tuple[Image, ...]
+    frame: Placement
+
+    def where(self, shape: tuple[int, int]) -> dict[str, Any]:
+        """Where a 2-D layer of this shape lies: in the plane, on the first image."""
+        return _in_plane(self.frame.layer_kwargs(shape))
+
+
+def comparable_layers(viewer: ViewerModel) -> list[Image]:
+    """Inputs, results and ULM, the newest first; no previews, spreads or diagnostics."""
+    return [layer for layer in reversed(viewer.layers) if _comparable(layer)]
+
+
+def kind_of(layer: Image) -> str:
+    """What a layer shows: "fus", "result" or "ulm"."""
+    carried = getattr(layer.metadata.get("xarray"), "attrs", {})
+    if carried.get("generated"):
+        return RESULT
+    return ULM if likely_modality(layer) == "ulm" else FUS
+
+
+def titles(layers: Sequence[Image]) -> list[str]:
+    """Names for people: of a result without its input's name, where that leaves no doubt."""
+    short = [_short(layer) for layer in layers]
+    return [
+        title if short.count(title) == 1 else layer.name
+        for layer, title in zip(layers, short, strict=True)
+    ]
+
+
+def _short(layer: Image) -> str:
+    carried = getattr(layer.metadata.get("xarray"), "attrs", {})
+    made = carried.get("provenance") if carried.get("generated") else None
+    before = made.get("input_name", "") if isinstance(made, dict) else ""
+    return str(layer.name).removeprefix(f"{before} · ") if before else str(layer.name)
+
+
+def seen(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) -> Seen:
+    """Read what the sliders show of each layer.
+
+    Raises
+    ------
+    ScanError
+        If a layer cannot be a scan; the sentence names it.
+    """
+    last = None if truth is None else truth.unique_id
+
+    def place(layer: Image) -> tuple[bool, int]:
+        return layer.unique_id == last, _ORDER.index(kind_of(layer))
+
+    ordered = tuple(sorted(layers, key=place))
+    scans = [_scan_of(layer, truth=layer.unique_id == last) for layer in ordered]
+    planes = tuple(_shown(viewer, *one) for one in zip(ordered, scans, strict=True))
+    return Seen(planes, ordered, placement_of(ordered[0], scans[0], Selection()))
+
+
+def plane_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> xr.DataArray:
+    """The plane that the sliders show of a layer, with the layer's name.
+
+    A layer that does not tell what it shows is taken for ULM where it is the ground truth, for
+    power Doppler otherwise.
+    """
+    return _shown(viewer, layer, _scan_of(layer, truth=truth))
+
+
+def _scan_of(layer: Image, *, truth: bool) -> xr.DataArray:
+    told = likely_modality(layer) != "unknown"
+    return layer_to_scan(layer, modality=None if told else "ulm" if truth else "fus").scan
+
+
+def _shown(viewer: ViewerModel, layer: Image, scan: xr.DataArray) -> xr.DataArray:
+    shown = shown_numbers(viewer, layer, scan)
+    index = {str(dim): shown.get(str(dim), 0) for dim in scan.dims[:-2]}
+    return scan.isel(index, drop=True).rename(layer.name)
+
+
+def _comparable(layer: Any) -> bool:
+    from napari.layers import Image
+
+    if not isinstance(layer, Image):
+        return False
+    record = layer.metadata.get(OURS)
+    if record is None:
+        return True
+    name = str(getattr(layer.metadata.get("xarray"), "name", ""))
+    return "provenance" in record and not name.endswith(" · spread")
+
+
+def _in_plane(where: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer's place without its leading axes."""
+    shear = np.asarray(where["shear"])
+    return {
+        "scale": where["scale"][-2:],
+        "translate": where["translate"][-2:],
+        "rotate": where["rotate"][-2:, -2:],
+        "shear": shear[-2:, -2:] if shear.ndim == 2 else shear[-1:],
+        "affine": where["affine"][-3:, -3:],
+        "units": where["units"][-2:],
+        "axis_labels": where["axis_labels"][-2:],
+    }

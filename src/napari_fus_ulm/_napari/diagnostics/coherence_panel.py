@@ -1,0 +1,245 @@
+"""Patch coherence: what neighbouring patches say when each is sampled on its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
+from napari_fus_ulm._napari.layers.results import COLOURS, LEGENDS, coherence_layers
+from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
+from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
+from napari_fus_ulm.scan import spacing_of
+from napari_fus_ulm.tasks.enhance import coherence_run
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
+
+    from napari_fus_ulm.diagnostics.coherence import Coherence
+
+CAUTION = "Agreement is self-consistency, not truth."
+NOISES = (
+    ("independent: the generator's indecision", "independent"),
+    ("shared: what a patch's border does", "shared"),
+    ("this run's own patches", "run"),
+)
+AREAS = (("the whole image", "all"), ("what is in view", "view"))
+DIRECTIONS = (("left | right", "left | right"), ("upper / lower", "upper / lower"))
+COLUMNS = (
+    ("Seam", "Which patches overlap, counted from the top left."),
+    ("r", "Correlation of the two patches in their overlap; 1 is agreement."),
+    ("|Δ|", "Mean absolute difference of the grey levels, 0 to 1; larger is worse."),
+    ("clDice", "Agreement of the vessels they show, 0 to 1; – where neither shows one."),
+)
+ROWS_SHOWN = 6
+SEAM_PIXELS = 300
+"""On the screen, of the longer side of a seam that is gone to, at least."""
+
+
+class CoherencePanel(QWidget):
+    """What to sample, in which colours; the legend; and the seams, worst first.
+
+    Signals
+    -------
+    asked()
+        The user wants the layers.
+    """
+
+    title = "Patch coherence"
+    asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.button = QPushButton("Show patch coherence")
+        self.button.setToolTip(
+            "Samples 128-pixel patches separately and shows both sides as layers; takes as long as "
+            "a few runs."
+        )
+        self.noise = CalmComboBox(NOISES)
+        self.area = CalmComboBox(AREAS)
+        self.direction = CalmComboBox(DIRECTIONS)
+        self.colours = CalmComboBox(tuple((name, name) for name in COLOURS))
+        self._legend, self._summary = wrapped(), wrapped()
+        self.seams = _seam_table()
+        self._grid: Shapes | None = None
+        self._corners: np.ndarray[Any, Any] = np.empty((0, 4, 2))
+        self._viewer: Any = None
+        self._lay_out()
+        self.button.clicked.connect(self.asked)
+        self.colours.currentIndexChanged.connect(self._say)
+        self.direction.currentIndexChanged.connect(self._say)
+        self.seams.currentCellChanged.connect(self._go_to)
+        self.noise.currentIndexChanged.connect(self._on_noise)
+        self._say()
+        self._fill(None)
+
+    @property
+    def pair(self) -> str:
+        """The colours chosen."""
+        return str(self.colours.currentData())
+
+    def set_context(self, found: Diagnosed | None) -> None:
+        """Say whether there is anything to look at."""
+        self.button.setEnabled(found is not None)
+
+    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+        """What a click starts.
+
+        Raises
+        ------
+        ValueError
+            If the patches of the last run are asked for and it kept none.
+        """
+        noise = self.noise.currentData()
+        if noise != "run":
+            region = seen_region(found) if self.area.currentData() == "view" else None
+            return partial(coherence_run, found.picked.take, found.settings, noise, region)
+        if found.enhancement is None:
+            raise ValueError("There is no run yet whose patches could be compared; click Enhance.")
+        return partial(_own_patches, found.enhancement)
+
+    def show_event(self, event: Any, found: Diagnosed) -> bool:
+        """Add the layers and list the seams; False if the event is another's."""
+        if not hasattr(event, "coherence"):
+            return False
+        from napari.layers import Layer
+
+        coherence: Coherence = event.coherence
+        direction = str(self.direction.currentData())
+        name, viewer = found.picked.source.layer, found.viewer
+        for data in coherence_layers(coherence, found.picked.placement, name, self.pair, direction):
+            layer = Layer.create(*data)
+            viewer.add_layer(layer)
+        self._grid, self._viewer = layer, viewer
+        placed = found.picked.placement.world(coherence.seam_corners, coherence.left)
+        self._corners = placed["data"]
+        self._fill(coherence)
+        return True
+
+    def _on_noise(self, _: int = 0) -> None:
+        self.area.setEnabled(self.noise.currentData() != "run")
+
+    # ------------------------------------------------------------ the list
+
+    def _fill(self, coherence: Coherence | None) -> None:
+        seams = coherence.seams if coherence else ()
+        self.seams.setVisible(bool(seams))
+        self._summary.setVisible(bool(seams))
+        self.seams.setRowCount(len(seams))
+        for number, one in enumerate(seams):
+            cells = (one.name, *map(_number, (one.correlation, one.difference, one.cl_dice)))
+            for column, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                if column:
+                    item.setTextAlignment(
+                        Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                    )
+                self.seams.setItem(number, column, item)
+        if coherence is not None:
+            from napari_fus_ulm.diagnostics.coherence import summary
+
+            self._summary.setText(f"{summary(coherence)} Click a row to go there.")
+
+    def _go_to(self, row: int, *_: int) -> None:
+        """Move the camera to a seam, near enough to see its vessels."""
+        if self._grid is None or not 0 <= row < len(self._corners):
+            return
+        if self._viewer is None or self._grid not in self._viewer.layers:
+            return
+        corners = np.array([self._grid.data_to_world(corner) for corner in self._corners[row]])
+        shown = [axis for axis in self._viewer.dims.displayed if axis < corners.shape[1]]
+        middle, side = corners.mean(axis=0)[shown], np.ptp(corners, axis=0)[shown]
+        camera = camera_of(self._viewer)
+        camera.center = (0.0, *middle)[-3:]
+        camera.zoom = max(camera.zoom, SEAM_PIXELS / max(float(side.max()), 1e-9))
+
+    def _say(self, _: int = 0) -> None:
+        one, other = COLOURS[self.pair]
+        sides = str(self.direction.currentData()).replace("|", "/").split(" / ")
+        self._legend.setText(
+            f"{one.capitalize()}: {sides[0]} patches. {other.capitalize()}: {sides[1]} patches. "
+            f"{LEGENDS[self.pair]} {CAUTION}"
+        )
+
+    def _lay_out(self) -> None:
+        rows = form()
+        for text, field, tip in (
+            ("Noise", self.noise, "What neighbouring patches share when they are sampled."),
+            ("Where", self.area, "Zoom in to sample only the patches that you look at."),
+            ("Direction", self.direction, "Which neighbours the layers show; the list has both."),
+            (
+                "Colours",
+                self.colours,
+                "Red and green, or a pair that colour-blind eyes can tell apart.",
+            ),
+        ):
+            add_row(rows, text, field, tip)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(rows)
+        for widget in (self.button, self._legend, self._summary, self.seams):
+            layout.addWidget(widget)
+
+
+def seen_region(found: Diagnosed) -> tuple[float, float, float, float] | None:
+    """Top, left, bottom and right (mm) of the input's part in view; None where it is all."""
+    layer, outline = found.viewer.layers[found.picked.source.layer], found.picked.outline
+    first, last = np.asarray(layer.corner_pixels)[:, -2:]
+    sides: list[tuple[float, float]] = []
+    for axis, name, step in zip(range(2), "yx", spacing_of(outline), strict=True):
+        places = outline.coords[name].values
+        low, high = (int(np.clip(end[axis], 0, len(places) - 1)) for end in (first, last))
+        sides.append((float(places[low]) - step / 2, float(places[high]) + step / 2))
+    whole = [outline.sizes[dim] for dim in outline.dims[-2:]]
+    if not np.any(first > 0) and np.all(last >= np.array(whole) - 1):
+        return None
+    return sides[0][0], sides[1][0], sides[0][1], sides[1][1]
+
+
+def _own_patches(enhancement: Any) -> Iterator[Any]:
+    from napari_fus_ulm.diagnostics.coherence import CoherenceFinished, coherence_of
+
+    yield CoherenceFinished(coherence_of(enhancement))
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}"
+
+
+def _seam_table() -> QTableWidget:
+    table = QTableWidget(0, len(COLUMNS))
+    table.setHorizontalHeaderLabels([title for title, _ in COLUMNS])
+    for column, (_, tip) in enumerate(COLUMNS):
+        item = table.horizontalHeaderItem(column)
+        if item is not None:
+            item.setToolTip(tip)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    heads, numbers = table.horizontalHeader(), table.verticalHeader()
+    assert heads is not None  # a table has both
+    assert numbers is not None
+    numbers.hide()
+    heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    numbers.setDefaultSectionSize(22)
+    table.setFixedHeight(22 * (ROWS_SHOWN + 1) + 8)
+    table.setCornerButtonEnabled(False)
+    table.setToolTip("Click a row to look at that seam.")
+    table.setAccessibleName("Seams, worst first")
+    return table

@@ -1,0 +1,302 @@
+"""Resolution: the width of one vessel in all images, and down to which detail a ULM agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from napari_fus_ulm._napari.diagnostics.frc import (
+    LOOKS,
+    FrcReady,
+    frc_curves,
+    frc_run,
+    frc_words,
+    local_layer,
+)
+from napari_fus_ulm._napari.diagnostics.line_layer import LineLayer
+from napari_fus_ulm._napari.diagnostics.truth_panel import ALIGNMENTS, result_plane
+from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
+from napari_fus_ulm._napari.widgets.curve_plot import Curve, CurvePlot
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
+    from napari_fus_ulm._napari.picker.picked import Picked
+    from napari_fus_ulm.metrics.profiles import LinePlanes, ProfileComparison
+
+THRESHOLDS = (("1/7", "1/7"), ("half-bit", "half-bit"), ("2 σ", "2-sigma"), ("3 σ", "3-sigma"))
+NO_RESULT = "Enhance an image first: its vessels are compared with those of the input."
+NO_LINE = "Draw a line across a vessel, at least twice as long as the vessel is wide."
+HOW = (
+    "Widths at half maximum, of power and of bubble counts; on the screen, whose grey levels are "
+    "roots and logarithms, vessels look wider. Averaged over 60 µm along the vessel."
+)
+DETAILS_UM = (300, 150, 100, 70, 50, 40, 30, 20)
+
+
+class ResolutionPanel(QWidget):
+    """A line across a vessel with its profiles, and the FRC with the ground truth.
+
+    Signals
+    -------
+    asked()
+        The user wants the FRC.
+    """
+
+    title = "Resolution"
+    asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: Diagnosed | None = None
+        self._result: Image | None = None
+        self._planes: tuple[Any, LinePlanes] | None = None
+        self._measured: tuple[Any, FrcReady] | None = None
+        self._asked: tuple[Any, Image | None] = None, None
+        self._viewer: Any = None
+        self.line = LineLayer(self)
+        self.comparison: ProfileComparison | None = None
+        self.draw = QPushButton("Draw a line across a vessel")
+        self.draw.setToolTip(
+            "Adds a layer to drag a line on; its profile follows while it is drawn or moved."
+        )
+        self.button = QPushButton("Measure FRC with the ULM")
+        self.button.setToolTip(
+            "Fourier ring correlation: down to which detail the result and the ULM agree."
+        )
+        self.aligned, self.threshold = CalmComboBox(ALIGNMENTS), CalmComboBox(THRESHOLDS)
+        self.profile_plot = CurvePlot("along the line (µm)", "share of peak")
+        self.frc_plot = CurvePlot("detail (µm), finer to the right", "FRC")
+        for widget in (self.draw, self.profile_plot):
+            widget.setAccessibleDescription(HOW)
+        self.profile_plot.setToolTip(HOW)
+        self._grid, self._legend, self._words, self._frc_words = (wrapped() for _ in range(4))
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        self._frc_words.setTextFormat(Qt.TextFormat.RichText)
+        self._legend.setToolTip(HOW)
+        self._lay_out()
+        self.draw.clicked.connect(self._on_draw)
+        self.button.clicked.connect(self.asked)
+        self.line.moved.connect(self._show_profile)
+        self.set_context(None)
+
+    def set_context(self, found: Diagnosed | None) -> None:
+        """Follow what is chosen."""
+        self._found = found
+        if found is not None and self._viewer is None:
+            self._viewer = found.viewer
+            found.viewer.layers.selection.events.active.connect(self._on_layers)
+            found.viewer.layers.events.removed.connect(self._on_layers)
+        self._follow()
+
+    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+        """What a click starts.
+
+        Raises
+        ------
+        ValueError
+            If there is no result of a single plane, or no ground truth.
+        """
+        if found.truth is None:
+            raise ValueError("Choose the ULM that the result is compared with, above.")
+        plane = self._plane(found)
+        self._asked = self._key(), self._result
+        threshold, aligned = self.threshold.currentData(), str(self.aligned.currentData())
+        take = partial(_power, found)
+        return partial(frc_run, plane, take, found.truth.take, aligned, threshold)
+
+    def show_event(self, event: Any, found: Diagnosed) -> bool:
+        """Draw the curve and add the map; False if the event is another's."""
+        if not isinstance(event, FrcReady):
+            return False
+        from napari.layers import Layer
+
+        key, result = self._asked
+        if result is not None and result in found.viewer.layers:
+            layer = Layer.create(*local_layer(event, found, result))
+            found.viewer.add_layer(layer)
+            found.viewer.layers.selection.active = result
+        self._measured = key, event
+        self._follow()
+        return True
+
+    # ------------------------------------------------------------ following the viewer
+
+    def _on_draw(self) -> None:
+        if self._found is not None and self._result is not None:
+            self.line.draw(self._found.viewer, self._result)
+            self._follow()
+
+    def _on_layers(self, event: Any = None) -> None:
+        try:
+            self._follow()
+        except RuntimeError:  # the dock has been closed and its Qt part is gone
+            return
+
+    def _follow(self) -> None:
+        """Bring everything up to date with the layers."""
+        found = self._found
+        self._result = self._chosen()
+        self.draw.setEnabled(self._result is not None)
+        self.button.setEnabled(found is not None and found.truth is not None)
+        if self._measured is not None and self._measured[0] != self._key():
+            self._measured = None
+        self._show_frc(None if self._measured is None else self._measured[1])
+        self._show_profile()
+
+    def _chosen(self) -> Image | None:
+        """The result that is measured: the selected one, or the last one that was."""
+        found = self._found
+        if found is None:
+            return None
+        active = found.viewer.layers.selection.active
+        for layer in (active, self._result, found.result):
+            if layer is not None and layer in found.viewer.layers:
+                record = layer.metadata.get(OURS, {})
+                if "provenance" in record and "xarray" in layer.metadata:
+                    return layer
+        return None
+
+    def _plane(self, found: Diagnosed) -> xr.DataArray:
+        return result_plane(replace(found, result=self._result or found.result))
+
+    def _key(self) -> Any:
+        """What profiles and FRC are measured on; another one when they are out of date."""
+        found, result = self._found, self._result
+        if found is None or result is None:
+            return None
+        truth = None if found.truth is None else _pixels(found.truth)
+        image = id(result.metadata["xarray"])
+        return image, _pixels(found.picked), found.settings.values, truth
+
+    # ------------------------------------------------------------ a line
+
+    def _show_profile(self) -> None:
+        self.comparison = None
+        found, result = self._found, self._result
+        if found is None or result is None:
+            self._tell(NO_RESULT, "")
+            return
+        from napari_fus_ulm.metrics.profiles import grid_words
+
+        try:
+            plane = self._plane(found)
+            grid = grid_words(plane, found.picked.outline)
+            ends = self.line.ends(result)
+            if ends is not None:
+                self.comparison = self._ready(found, plane).along(*ends)
+        except ValueError as error:
+            self._tell(str(error), "")
+            return
+        self._tell(NO_LINE if self.comparison is None else self._sentence(), grid)
+
+    def _ready(self, found: Diagnosed, plane: xr.DataArray) -> LinePlanes:
+        """The images, read once: a drag asks for them at every step."""
+        from napari_fus_ulm.metrics.profiles import LinePlanes
+
+        moved = None if self._measured is None else self._measured[1].moved
+        key = self._key(), id(moved)
+        if self._planes is None or self._planes[0] != key:
+            ulm = None if found.truth is None else found.truth.take().squeeze(drop=True)
+            ready = LinePlanes.of(_power(found), plane, ulm if moved is None else moved)
+            self._planes = key, ready
+        return self._planes[1]
+
+    def _sentence(self) -> str:
+        assert self.comparison is not None
+        notes = list(self.comparison.notes)
+        if self._measured is not None and self._measured[1].note:
+            notes.append("The ULM is moved as for the FRC.")
+        return " ".join([self.comparison.sentence, *notes])
+
+    def _tell(self, words: str, grid: str) -> None:
+        found = self.comparison
+        self._words.setText(words)
+        self._grid.setText(grid)
+        self._grid.setVisible(bool(grid))
+        for widget in (self.profile_plot, self._legend):
+            widget.setVisible(found is not None)
+        if found is not None:
+            self.profile_plot.show_curves(profile_curves(found))
+            self._legend.setText(_legend_of(found))
+
+    # ------------------------------------------------------------ FRC
+
+    def _show_frc(self, event: FrcReady | None) -> None:
+        for widget in (self.frc_plot, self._frc_words):
+            widget.setVisible(event is not None)
+        if event is None:
+            return
+        self.frc_plot.show_curves(frc_curves(event), [(1000.0 / um, f"{um}") for um in DETAILS_UM])
+        self._frc_words.setText(frc_words(event))
+
+    def _lay_out(self) -> None:
+        rows = form()
+        add_row(
+            rows,
+            "Ground truth",
+            self.aligned,
+            "Whether the ULM is moved onto the result first; a ULM that lies beside it agrees "
+            "in less detail.",
+        )
+        add_row(
+            rows,
+            "Threshold",
+            self.threshold,
+            "Above it two images agree; 1/7 is usual, the others allow for the few data of "
+            "coarse detail.",
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for widget in (self._grid, self.draw, self.profile_plot, self._legend, self._words):
+            layout.addWidget(widget)
+        layout.addSpacing(6)
+        layout.addLayout(rows)
+        for widget in (self.button, self.frc_plot, self._frc_words):
+            layout.addWidget(widget)
+
+
+def profile_curves(found: ProfileComparison) -> list[Curve]:
+    """Profiles from their background (0) to their peak (1), with marks at the half."""
+    from napari_fus_ulm.metrics.widths import Width
+
+    curves = []
+    for name, values, width in found.curves:
+        colour, style, _ = LOOKS[name]
+        low, high, mark = 0.0, float(np.nanmax(values, initial=0.0)), None
+        if isinstance(width, Width):
+            low, high, mark = width.base, width.height, (width.left_um, width.right_um, 0.5)
+        shares = (values - low) / max(high - low, 1e-12)
+        curves.append(Curve(found.distance_um, shares, colour, style, mark))
+    return curves
+
+
+def _legend_of(found: ProfileComparison) -> str:
+    parts = []
+    for name, _, _ in found.curves:
+        colour, _, sign = LOOKS[name]
+        shown = name.replace(" ", "&nbsp;")
+        parts.append(f'<span style="color:{colour}">{sign}</span>&nbsp;{shown}')
+    return " &nbsp; ".join(parts)
+
+
+def _power(found: Diagnosed) -> xr.DataArray:
+    """The input, with its values as the dock has them."""
+    fus = found.picked.take().squeeze(drop=True)
+    told = found.settings.values
+    return fus if told == "auto" else fus.assign_attrs(values=told)
+
+
+def _pixels(picked: Picked) -> Any:
+    """What a layer's part is known by: where it came from, and its memory."""
+    return str(picked.source.as_dict()), picked.outline.values.ctypes.data

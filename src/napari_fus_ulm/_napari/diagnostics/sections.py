@@ -1,0 +1,67 @@
+"""The diagnostics below a result: one folded section a question, each in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Protocol
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_fus_ulm._napari.diagnostics.coherence_panel import CoherencePanel
+from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
+from napari_fus_ulm._napari.diagnostics.resolution_panel import ResolutionPanel
+from napari_fus_ulm._napari.diagnostics.support_panel import SupportPanel
+from napari_fus_ulm._napari.diagnostics.truth_panel import TruthPanel
+from napari_fus_ulm._napari.widgets.controls import Section, Signal
+
+
+class Panel(Protocol):
+    """What a diagnostic has: a title, and the signal ``asked`` of a click on its button."""
+
+    title: str
+    asked: Any
+
+    def set_context(self, found: Diagnosed | None) -> None:
+        """Follow what is chosen."""
+
+    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+        """What a click starts, in a thread; a ValueError says why not."""
+
+    def show_event(self, event: Any, found: Diagnosed) -> bool:
+        """Show what the work gave; False if the event is another's."""
+
+
+class Diagnostics(QWidget):
+    """Sections that say how far to believe a result.
+
+    Signals
+    -------
+    asked(object)
+        A panel wants its work to be done.
+    """
+
+    asked = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coherence, self.support, self.truth = CoherencePanel(), SupportPanel(), TruthPanel()
+        self.resolution = ResolutionPanel()
+        self.panels: tuple[Any, ...] = (self.coherence, self.support, self.truth, self.resolution)
+        self.sections = {panel.title: Section(panel.title, panel) for panel in self.panels}
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for panel in self.panels:
+            layout.addWidget(self.sections[panel.title])
+            panel.asked.connect(partial(self.asked.emit, panel))
+        self.set_context(None)
+
+    def set_context(self, found: Diagnosed | None) -> None:
+        """Follow what is chosen."""
+        for panel in self.panels:
+            panel.set_context(found)
+
+    def show_event(self, event: Any, found: Diagnosed) -> bool:
+        """Give an event to the panel that it belongs to."""
+        return any(panel.show_event(event, found) for panel in self.panels)

@@ -1,0 +1,200 @@
+"""Support: how much speaks for each drawn vessel when there is no ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from napari_fus_ulm._napari.diagnostics.truth_panel import result_plane
+from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
+from napari_fus_ulm.inference.events import Notice, Progress
+from napari_fus_ulm.inference.settings import EnhanceSettings
+
+if TYPE_CHECKING:
+    from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
+    from napari_fus_ulm.diagnostics.support import Support
+
+CAUTION = (
+    "Learnt on simulated sections. Samples that agree are consistent with themselves, which is not "
+    "truth."
+)
+SAMPLES = (("4 samples", 4), ("8 samples", 8), ("16 samples", 16))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SupportReady:
+    """The support map is there.
+
+    Parameters
+    ----------
+    support : Support
+    spread : xarray.DataArray
+        Standard deviation of the samples, on the result's grid.
+    agreement : float
+        Rank correlation of the result at the resolution of fUS with its input.
+    """
+
+    support: Support
+    spread: xr.DataArray
+    agreement: float
+
+
+def support_run(
+    result: xr.DataArray,
+    take_fus: Callable[[], xr.DataArray],
+    settings: EnhanceSettings,
+    samples: int,
+) -> Iterator[Progress | Notice | SupportReady]:
+    """Everything that happens after a click on *Show support*; for a thread too."""
+    yield Progress(0, 0, "Gathering evidence…")
+    from napari_fus_ulm.diagnostics.consistency import consistency
+    from napari_fus_ulm.diagnostics.evidence import EvidenceReady, EvidenceSettings, evidence_events
+    from napari_fus_ulm.diagnostics.support import support
+
+    fus = take_fus().squeeze(drop=True)
+    chosen = EvidenceSettings(samples=samples)
+    for event in evidence_events(result, fus, chosen, enhance_settings=settings):
+        if isinstance(event, EvidenceReady):
+            spread = result.copy(data=event.evidence.maps["spread"])
+            agreement = consistency(np.clip(result.values, 0.0, 1.0), fus)
+            yield SupportReady(support(event.evidence), spread, agreement)
+        else:
+            yield event
+
+
+class SupportPanel(QWidget):
+    """A button, how many samples bear witness, the legend, and what was found in words.
+
+    Signals
+    -------
+    asked()
+        The user wants the layers.
+    """
+
+    title = "Support"
+    asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.button = QPushButton("Show support")
+        self.button.setToolTip(
+            "Colours every drawn vessel by how often one drawn on such evidence was there, on "
+            "simulated sections; takes as long as the samples."
+        )
+        self.samples = CalmComboBox(SAMPLES)
+        self.samples.setCurrentIndex(1)
+        self._legend, self._words = wrapped(), wrapped()
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        rows = form()
+        add_row(
+            rows,
+            "Witnesses",
+            self.samples,
+            "Drawn anew from the same input, beside the mean, the input and a network that knows "
+            "where vessels lie.",
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(rows)
+        for widget in (self.button, self._legend, self._words):
+            layout.addWidget(widget)
+        self.button.clicked.connect(self.asked)
+        self._legend.setText(_legend())
+        self._words.hide()
+
+    def set_context(self, found: Diagnosed | None) -> None:
+        """Say whether there is anything to weigh."""
+        self.button.setEnabled(found is not None and found.result is not None)
+
+    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+        """What a click starts.
+
+        Raises
+        ------
+        ValueError
+            If there is no result of a single plane.
+        """
+        samples = int(self.samples.currentData())
+        plane = result_plane(found)
+        return partial(support_run, plane, found.picked.take, found.settings, samples)
+
+    def show_event(self, event: Any, found: Diagnosed) -> bool:
+        """Add the layers and say what they show; False if the event is another's."""
+        if not isinstance(event, SupportReady):
+            return False
+        from napari.layers import Layer
+
+        assert found.result is not None
+        for data in support_layers(event, found):
+            found.viewer.add_layer(Layer.create(*data))
+        found.viewer.layers.selection.active = found.result
+        from napari_fus_ulm.diagnostics.consistency import beside_true_ulm
+
+        self._words.setText(f"{event.support.sentence} {beside_true_ulm(event.agreement)}")
+        self._words.show()
+        return True
+
+
+def support_layers(event: SupportReady, found: Diagnosed) -> list[tuple[Any, dict[str, Any], str]]:
+    """The classes as labels; probabilities, spread and distance, hidden, as images."""
+    from napari_fus_ulm.diagnostics.support import COLOURS
+
+    assert found.result is not None
+    placement, name = found.picked.placement, found.result.name.removesuffix(" (generated)")
+    like, support = event.spread, event.support
+    height, width = support.classes.shape
+    where = placement.layer_kwargs((height, width))
+    record = {OURS: {"support": True, "of": found.result.name}}
+    looks: tuple[tuple[Any, str, str, tuple[float, float]], ...] = (
+        (support.strangeness, "distance from the phantoms", "magma", (0.0, 3.0)),
+        (like.values, "spread of the samples", "magma", (0.0, 0.4)),
+        (support.missing, "probability that a vessel is missing", "viridis", (0.0, 1.0)),
+        (support.probability, "probability of drawn vessels", "viridis", (0.0, 1.0)),
+    )
+    layers: list[tuple[Any, dict[str, Any], str]] = []
+    for values, what, colormap, limits in looks:
+        full = placement.full_dims(like.copy(data=np.nan_to_num(values)))
+        given = {
+            "name": f"{name} · {what}",
+            "visible": False,
+            "colormap": colormap,
+            "contrast_limits": limits,
+            "metadata": {"xarray": full, **record},
+        }
+        layers.append((placement.volume(full), {**where, **given}, "image"))
+    classes = placement.full_dims(like.copy(data=support.classes))
+    colours: dict[int | None, str] = {None: "transparent"}
+    colours |= dict(enumerate(COLOURS, start=1))
+    given = {
+        "name": f"{name} · support",
+        "colormap": colours,
+        "opacity": 1.0,
+        "metadata": record,
+    }
+    layers.append((placement.volume(classes), {**where, **given}, "labels"))
+    return layers
+
+
+def _legend() -> str:
+    from napari_fus_ulm.diagnostics.support import CLASSES, COLOURS, SUPPORTED, UNLIKELY
+
+    high, low = (f"{100 * share:.0f}" for share in (SUPPORTED, UNLIKELY))
+    meanings = (
+        f"at least {high} % of such were there",
+        f"{low}–{high} %",
+        f"fewer than {low} %, as by chance",
+    )
+    words = [
+        f'<span style="color:{colour}">■</span> {name}: {meaning}'
+        for colour, name, meaning in zip(COLOURS, CLASSES, meanings, strict=True)
+    ]
+    return "<br>".join([*words, CAUTION])

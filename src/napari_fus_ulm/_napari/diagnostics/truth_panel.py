@@ -1,0 +1,274 @@
+"""Missed vessels: the result beside its ground truth, pixel by pixel and by calibre."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
+from napari_fus_ulm.inference.events import Progress
+
+if TYPE_CHECKING:
+    from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
+    from napari_fus_ulm.diagnostics.truth import TruthComparison
+
+HIT, MISSED, INVENTED = "#00c08b", "#56b4e9", "#ff8c1a"
+"""Bluish green, sky blue, orange (after Okabe and Ito): told apart by colour-blind eyes too."""
+CLASSES = (
+    ("hit", HIT, "in both"),
+    ("missed", MISSED, "only in the ULM"),
+    ("invented", INVENTED, "only in the result"),
+)
+BAR, TROUGH = "#3d7ea6", "rgba(128, 128, 128, 60)"
+ALIGNMENTS = (
+    ("as it lies", "no"),
+    ("shift it first", "shift"),
+    ("shift, turn and stretch it", "affine"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruthReady:
+    """The comparison is there."""
+
+    comparison: TruthComparison
+
+
+def truth_run(
+    result: xr.DataArray, take_truth: Callable[[], xr.DataArray], aligned: str
+) -> Iterator[Progress | TruthReady]:
+    """Everything that happens after a click on *Compare with ground truth*; for a thread too."""
+    yield Progress(0, 0, "Comparing…" if aligned == "no" else "Aligning and comparing…")
+    from napari_fus_ulm.diagnostics.truth import against_truth
+
+    truth = take_truth().squeeze(drop=True)
+    yield TruthReady(against_truth(result, truth, aligned=aligned))  # type: ignore[arg-type]
+
+
+class TruthPanel(QWidget):
+    """How to lay the ground truth on the result; the legend, with mm; and a table by calibre.
+
+    Signals
+    -------
+    asked()
+        The user wants the layers.
+    """
+
+    title = "Missed vessels"
+    asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.button = QPushButton("Compare with ground truth")
+        self.button.setToolTip(
+            "Shows which vessels of the ULM the result has, misses and invents, and where it is "
+            "wrong."
+        )
+        self.aligned = CalmComboBox(ALIGNMENTS)
+        self._legend, self._notes = wrapped(), wrapped()
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        self.table = CalibreTable()
+        self._markdown = ""
+        self.copy = QPushButton("Copy table")
+        self.copy.setToolTip("Copies the table as Markdown.")
+        rows = form()
+        add_row(
+            rows,
+            "Ground truth",
+            self.aligned,
+            "Whether the ULM is moved onto the result; how far is told.",
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(rows)
+        for widget in (self.button, self._legend, self.table, self._notes):
+            layout.addWidget(widget)
+        layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight)
+        self.button.clicked.connect(self.asked)
+        self.copy.clicked.connect(self._copy)
+        self._tell(None)
+
+    def set_context(self, found: Diagnosed | None) -> None:
+        """Say whether there is anything to compare."""
+        self.button.setEnabled(found is not None and found.truth is not None)
+
+    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+        """What a click starts.
+
+        Raises
+        ------
+        ValueError
+            If there is no result of a single plane, or no ground truth.
+        """
+        if found.truth is None:
+            raise ValueError("Choose the ULM that the result is compared with, above.")
+        return partial(
+            truth_run, result_plane(found), found.truth.take, str(self.aligned.currentData())
+        )
+
+    def show_event(self, event: Any, found: Diagnosed) -> bool:
+        """Add the layers and fill the table; False if the event is another's."""
+        if not isinstance(event, TruthReady):
+            return False
+        from napari.layers import Layer
+
+        assert found.result is not None
+        for data in truth_layers(event.comparison, found):
+            found.viewer.add_layer(Layer.create(*data))
+        found.viewer.layers.selection.active = found.result
+        self._tell(event.comparison)
+        return True
+
+    def _tell(self, found: TruthComparison | None) -> None:
+        words = []
+        for name, colour, where in CLASSES:
+            length = "" if found is None else f" {_mm(found, name):.1f} mm"
+            words.append(f'<span style="color:{colour}">■</span> {name}{length} ({where})')
+        self._legend.setText("<br>".join(words))
+        for widget in (self.table, self._notes, self.copy):
+            widget.setVisible(found is not None)
+        if found is None:
+            return
+        from napari_fus_ulm.diagnostics.truth import CAVEAT, markdown
+
+        self.table.show_comparison(found)
+        self._markdown = markdown(found)
+        self._notes.setText(" ".join((*found.notes, CAVEAT)))
+
+    def _copy(self) -> None:
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self._markdown)
+
+
+class CalibreTable(QWidget):
+    """Recall and precision by calibre, as bars with their numbers."""
+
+    HEADS = (
+        ("vessels", "Apparent width of the vessel, µm."),
+        ("recall", "Share of the ULM's vessels that the result shows; a longer bar is better."),
+        ("precision", "Share of the result's vessels that the ULM shows; longer is better."),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(2)
+        for column in (1, 2):
+            self._grid.setColumnStretch(column, 1)
+
+    def show_comparison(self, found: TruthComparison) -> None:
+        """Fill the rows in."""
+        from napari_fus_ulm.metrics.vessels import calibre_classes
+
+        while self._grid.count():
+            item = self._grid.takeAt(0)
+            if item is not None and (widget := item.widget()) is not None:
+                widget.deleteLater()
+        for column, (text, tip) in enumerate(self.HEADS):
+            head = QLabel(text)
+            head.setToolTip(tip)
+            self._grid.addWidget(head, 0, column)
+        overlay = found.overlay
+        names = [_class_name(one) for one in calibre_classes(overlay.calibre_um)]
+        recalls = (*overlay.recall_by_calibre, overlay.recall)
+        precisions = (*overlay.precision_by_calibre, overlay.precision)
+        for row, (name, *shares) in enumerate(
+            zip((*names, "all"), recalls, precisions, strict=True), start=1
+        ):
+            self._grid.addWidget(QLabel(name), row, 0)
+            for column, share in enumerate(shares, start=1):
+                self._grid.addWidget(Bar(share), row, column)
+
+
+class Bar(QLabel):
+    """A share from 0 to 1 as a bar behind its number."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__("–" if math.isnan(share) else f"{share:.2f}")
+        self.share = share
+        end = 0.0 if math.isnan(share) else min(max(share, 0.0), 1.0)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        stops = f"stop:0 {BAR}, stop:{max(end - 1e-4, 0):.4f} {BAR}, stop:{end:.4f} {TROUGH}"
+        filled = f"qlineargradient(x1:0, y1:0, x2:1, y2:0, {stops}, stop:1 {TROUGH})"
+        self.setStyleSheet(f"padding: 1px 4px; background: {filled if end > 0 else TROUGH};")
+
+
+def result_plane(found: Diagnosed) -> xr.DataArray:
+    """The result's only plane, as a scan.
+
+    Raises
+    ------
+    ValueError
+        If there is no result, or it has several planes.
+    """
+    if found.result is None:
+        raise ValueError("There is no result yet; click Enhance.")
+    image: xr.DataArray = found.result.metadata["xarray"]
+    plane = image.squeeze([dim for dim in image.dims[:-2] if image.sizes[dim] == 1], drop=True)
+    if plane.ndim != 2:
+        raise ValueError(
+            f"“{found.result.name}” has several planes; choose one slice and one time of the "
+            "input (✎) and enhance it."
+        )
+    return plane
+
+
+def truth_layers(
+    comparison: TruthComparison, found: Diagnosed
+) -> list[tuple[Any, dict[str, Any], str]]:
+    """Hits, misses and inventions as labels; error and local SSIM, hidden, as images."""
+    assert found.result is not None
+    placement, name = found.picked.placement, found.result.name.removesuffix(" (generated)")
+    shape = (comparison.vessels.shape[0], comparison.vessels.shape[1])
+    where = placement.layer_kwargs(shape)
+    record = {OURS: {"truth": True, "of": found.result.name}}
+    looks: tuple[tuple[xr.DataArray, str, dict[str, Any]], ...] = (
+        (comparison.error, "error", {"colormap": "PiYG", "contrast_limits": (-0.5, 0.5)}),
+        (comparison.ssim, "local SSIM", {"colormap": "viridis", "contrast_limits": (0.0, 1.0)}),
+    )
+    layers: list[tuple[Any, dict[str, Any], str]] = []
+    for image, what, look in looks:
+        full = placement.full_dims(image)
+        metadata = {"xarray": full, **record}
+        given = {"name": f"{name} · {what}", "visible": False, "metadata": metadata, **look}
+        layers.append((placement.volume(full), {**where, **given}, "image"))
+    labels = placement.full_dims(comparison.vessels)
+    layers.append(
+        (
+            placement.volume(labels),
+            {
+                **where,
+                "name": f"{name} · hit, missed, invented",
+                "colormap": {None: "transparent", 1: HIT, 2: MISSED, 3: INVENTED},
+                "opacity": 0.9,
+                "metadata": record,
+            },
+            "labels",
+        )
+    )
+    return layers
+
+
+def _class_name(name: str) -> str:
+    """“below_60_um” as a person writes it."""
+    words = name.removesuffix("_um").split("_")
+    if words[0] == "below":
+        return f"< {words[1]} µm"
+    return f"≥ {words[1]} µm" if words[0] == "from" else f"{words[0]}–{words[2]} µm"
+
+
+def _mm(found: TruthComparison, name: str) -> float:
+    return float(getattr(found.overlay, f"{name}_mm"))

@@ -1,0 +1,221 @@
+"""The settings of a run: generator, values, result, and the advanced ones folded away."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QButtonGroup, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
+
+from napari_fus_ulm._napari.enhance.advanced_form import AdvancedForm
+from napari_fus_ulm._napari.widgets.controls import (
+    CalmComboBox,
+    Section,
+    Signal,
+    add_row,
+    form,
+    row,
+    wrapped,
+)
+from napari_fus_ulm._napari.widgets.words import VALUES, WORD_OF
+from napari_fus_ulm.generators import entry, names
+from napari_fus_ulm.inference.settings import EnhanceSettings
+
+MODES = (
+    ("detailed", "Detailed", "One sample of several steps: the sharpest, to be trusted least."),
+    ("balanced", "Balanced", "The mean of several samples, with a map of their spread; slower."),
+    ("accurate", "Accurate", "The truest on average and the smoothest; the quickest."),
+)
+ONE_PICTURE = "{title} has no chance in it: it draws one picture, whatever is chosen here."
+GAINS = (4.0, 3.0)
+
+
+BELIEF = {
+    "diffusion": {
+        "detailed": "One sharp sample: single small vessels may be invented.",
+        "balanced": "Mean of samples: what fades differs between them; see the spread.",
+        "accurate": "The most likely image: vessels that fUS does not determine fade.",
+    },
+    "pix2pix": {
+        "detailed": "One sharp picture made to look like ULM: small vessels may be invented.",
+    },
+    "mhvae": {
+        "detailed": "One draw near the mean: smooth where fUS leaves vessels open.",
+        "balanced": "Mean of draws near the mean: their spread is less than the uncertainty.",
+        "accurate": "The mean of the latent images: the smoothest.",
+    },
+}
+"""How far to believe what each generator draws in each mode, in one line."""
+UNTOLD = "Its model card (i) says how far to believe it."
+
+
+class SettingsForm(QWidget):
+    """Fills one `EnhanceSettings`.
+
+    Signals
+    -------
+    changed()
+        A setting has changed.
+    card_asked()
+        The user wants to see the model card.
+    """
+
+    changed = Signal()
+    card_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._finest_um = EnhanceSettings().pixel_um
+        self.generator = CalmComboBox(tuple((entry(n).title, n) for n in names()))
+        self.card = QPushButton("i")
+        self.card.setFixedWidth(26)
+        self.card.setToolTip("Shows what the generator was trained on and where it fails.")
+        self.card.setAccessibleName("Model card")
+        self.values = CalmComboBox((("as the file says", "auto"), *VALUES))
+        self.pixel = CalmComboBox()
+        self.modes: dict[str, QRadioButton] = {}
+        group = QButtonGroup(self)
+        for name, title, _ in MODES:
+            button = QRadioButton(title)
+            group.addButton(button)
+            self.modes[name] = button
+        self.modes["detailed"].setChecked(True)
+        self.belief = wrapped()
+        self.advanced = AdvancedForm()
+        self.section = Section("Advanced", self.advanced)
+        self._lay_out()
+        self.describe_input(None, None, certain=False)
+        self.card.clicked.connect(self.card_asked)
+        group.buttonClicked.connect(self._on_change)
+        for combo in (self.values, self.pixel):
+            combo.currentIndexChanged.connect(self._on_change)
+        self.generator.currentIndexChanged.connect(self._on_generator)
+        self.advanced.changed.connect(self._on_change)
+        self._enable_for_mode()
+
+    def settings(self) -> EnhanceSettings:
+        """Return the settings.
+
+        Raises
+        ------
+        ValueError
+            If two of them do not go together; the sentence names them.
+        """
+        return EnhanceSettings(
+            generator=self.generator.currentData(),
+            mode=self.mode,  # type: ignore[arg-type]
+            pixel_um=float(self.pixel.currentData()),
+            values=self.values.currentData(),
+            **self.advanced.values(),
+        )
+
+    @property
+    def mode(self) -> str:
+        """The mode chosen."""
+        return next(name for name, button in self.modes.items() if button.isChecked())
+
+    def set_settings(self, settings: EnhanceSettings) -> None:
+        """Show settings; what the values are stays with each input."""
+        self.generator.choose(settings.generator)
+        self.modes[settings.mode].setChecked(True)
+        self._offer_pixels(None, settings.pixel_um)
+        self.advanced.set_generator(settings.generator)
+        self.advanced.set_values(dataclasses.asdict(settings.resolved()))
+        self._enable_for_mode()
+
+    def describe_input(self, values: str | None, native_um: float | None, *, certain: bool) -> None:
+        """Say what the chosen input brings.
+
+        Parameters
+        ----------
+        values : str or None
+            What its numbers are taken for.
+        native_um : float or None
+            Its native pixel in µm, from which the gains follow.
+        certain : bool
+            The file says so; it is no guess.
+        """
+        word = "as the file says"
+        if values is not None:
+            word = f"{WORD_OF.get(values, values)} ({'from the file' if certain else 'guessed'})"
+        self.values.setItemText(0, word)
+        self._offer_pixels(native_um, float(self.pixel.currentData() or self._finest_um))
+
+    def forget_values(self) -> None:
+        """Another input: its values are its own."""
+        self.values.choose("auto")
+
+    def _offer_pixels(self, native_um: float | None, wanted: float) -> None:
+        """Offer the generator's own pixel and coarser ones at whole gains."""
+        offers = {self._finest_um}
+        if native_um is not None:
+            coarser = (round(native_um / gain, 1) for gain in GAINS)
+            offers |= {pixel for pixel in coarser if pixel > self._finest_um * 1.05}
+        else:
+            offers.add(wanted)
+        if native_um == self._native_um and wanted in offers and self.pixel.count():
+            self.pixel.choose(wanted)
+            return
+        self._native_um = native_um
+        with QSignalBlocker(self.pixel):
+            self.pixel.clear()
+            for pixel in sorted(offers):
+                gain = "" if native_um is None else f" = ×{native_um / pixel:.2g}"
+                self.pixel.addItem(f"{pixel:g} µm{gain}", pixel)
+            nearest = min(offers, key=lambda pixel: abs(pixel - wanted))
+            self.pixel.choose(nearest)
+
+    _native_um: float | None = None
+
+    def _on_change(self, _: Any = None) -> None:
+        self._enable_for_mode()
+        self.changed.emit()
+
+    def _on_generator(self, _: Any = None) -> None:
+        self.advanced.set_generator(self.generator.currentData())
+        self._on_change()
+
+    def _enable_for_mode(self) -> None:
+        name = self.generator.currentData()
+        known = entry(name)
+        if not known.has_modes:
+            self.modes["detailed"].setChecked(True)
+        for mode, _, tip in MODES:
+            self.modes[mode].setEnabled(known.has_modes or mode == "detailed")
+            said = tip if known.has_modes else ONE_PICTURE.format(title=known.title)
+            self.modes[mode].setToolTip(said)
+        steps = known.iterative and self.mode != "accurate"
+        self.advanced.enable(steps=steps, samples=self.mode == "balanced")
+        self.belief.setText(BELIEF.get(name, {}).get(self.mode, UNTOLD))
+
+    def _lay_out(self) -> None:
+        rows = form()
+        add_row(
+            rows,
+            "Generator",
+            row(self.generator, self.card, stretch=0),
+            "The model that draws the vessels.",
+        )
+        add_row(
+            rows,
+            "Values",
+            self.values,
+            "What the numbers of the fUS image are; a wrong answer shifts contrast and background.",
+        )
+        rows.addRow(row(QLabel("Result"), *self.modes.values(), spacing=8))
+        rows.addRow("", self.belief)
+        add_row(
+            rows,
+            "Pixel",
+            self.pixel,
+            "Pixel size of the result; a larger pixel gives a coarser image, in the same time.",
+        )
+        for name, title, _ in MODES:
+            self.modes[name].setAccessibleName(title)
+        self.card.setToolTip("Shows what the generator was trained on and where it fails.")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(rows)
+        layout.addWidget(self.section)

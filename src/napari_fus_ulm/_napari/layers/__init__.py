@@ -1,0 +1,1 @@
+"""Scans to layers and back."""

@@ -1,0 +1,1 @@
+"""Choosing an image, and correcting what is said of it."""

@@ -1,0 +1,208 @@
+"""Correct what an image says about itself: pixel size, slice, time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import xarray as xr
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QHBoxLayout, QWidget
+
+from napari_fus_ulm._napari.picker.part_form import Corrections, Pick
+from napari_fus_ulm._napari.widgets.controls import (
+    CalmComboBox,
+    CalmDoubleSpinBox,
+    CalmSpinBox,
+    Signal,
+    add_row,
+    form,
+    row,
+)
+from napari_fus_ulm.scan import spacing_of, step_of
+
+
+class AxisChoice(QWidget):
+    """All of an axis, its mean, what the viewer shows, or one number.
+
+    Signals
+    -------
+    changed()
+        Another choice.
+    """
+
+    changed = Signal()
+
+    def __init__(self, word: str, ways: tuple[str, ...]) -> None:
+        super().__init__()
+        self._word = word
+        self._ways = CalmComboBox(tuple((way, way) for way in ways))
+        self._number = CalmSpinBox(1, 1)
+        self._number.setAccessibleName(f"{word} number")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._ways, 1)
+        layout.addWidget(self._number)
+        self._number.hide()
+        self._ways.currentIndexChanged.connect(self._on_way)
+        self._number.valueChanged.connect(self._on_number)
+
+    def set_axis(self, size: int, pick: Pick) -> None:
+        """Show the axis of an image."""
+        texts = {
+            "all": f"all {size} {self._word}s",
+            "mean": f"mean of {size} {self._word}s",
+            "shown": f"the {self._word} shown",
+            "one": f"{self._word} number",
+        }
+        with QSignalBlocker(self._number), QSignalBlocker(self._ways):
+            for index in range(self._ways.count()):
+                self._ways.setItemText(index, texts[self._ways.itemData(index)])
+            self._number.setRange(1, size)
+            self._number.setSuffix(f" of {size}")
+            if isinstance(pick, int):
+                self._number.setValue(pick + 1)
+            self._ways.choose("one" if isinstance(pick, int) else pick)
+        self._number.setVisible(isinstance(pick, int))
+
+    def pick(self) -> Pick:
+        """Return the choice."""
+        way = self._ways.currentData()
+        return self._number.value() - 1 if way == "one" else way
+
+    def _on_way(self) -> None:
+        self._number.setVisible(self._ways.currentData() == "one")
+        self.changed.emit()
+
+    def _on_number(self) -> None:
+        self.changed.emit()
+
+
+class CorrectionForm(QWidget):
+    """A small form about one image.
+
+    Parameters
+    ----------
+    shown : bool
+        Offer "the slice shown" (in a viewer) beside all and one.
+
+    Signals
+    -------
+    changed()
+        The user has corrected something.
+    """
+
+    changed = Signal()
+
+    def __init__(self, *, shown: bool) -> None:
+        super().__init__()
+        self._corrections = Corrections()
+        ways = ("shown",) if shown else ()
+        self._layout = form()
+        self.setLayout(self._layout)
+        self.width_um = CalmDoubleSpinBox(0.5, 5000.0, 2)
+        self.depth_um = CalmDoubleSpinBox(0.5, 5000.0, 2)
+        self.slice_um = CalmDoubleSpinBox(1.0, 50000.0, 1)
+        self.leading = CalmComboBox((("slices", "slice"), ("times", "time")))
+        self.slices = AxisChoice("slice", (*ways, "all", "one"))
+        self.times = AxisChoice("time", ("mean", *ways, "all", "one"))
+        size = row(self.width_um, self.depth_um)
+        add_row(
+            self._layout,
+            "Pixel, µm",
+            size,
+            "Width and depth of a pixel; a larger pixel means a larger field of view.",
+        )
+        add_row(
+            self._layout,
+            "Gap, µm",
+            self.slice_um,
+            "Distance of neighbouring slices; a larger one moves them apart.",
+        )
+        add_row(
+            self._layout,
+            "First axis",
+            self.leading,
+            "What the images of the stack are: a volume or a film.",
+        )
+        add_row(
+            self._layout,
+            "Slices",
+            self.slices,
+            "Which slices are used; more slices take proportionally longer.",
+        )
+        add_row(
+            self._layout,
+            "Times",
+            self.times,
+            "Which frames are used; their mean has less noise than any of them.",
+        )
+        for spin in (self.width_um, self.depth_um):
+            spin.setMinimumWidth(92)
+            spin.setKeyboardTracking(False)
+            spin.valueChanged.connect(self._on_size)
+        self.slice_um.setKeyboardTracking(False)
+        self.slice_um.valueChanged.connect(self._on_distance)
+        self.leading.currentIndexChanged.connect(self._on_leading)
+        self.slices.changed.connect(self._on_axes)
+        self.times.changed.connect(self._on_axes)
+
+    def show_scan(self, scan: xr.DataArray, corrections: Corrections, *, ambiguous: bool) -> None:
+        """Show an image as it is taken now.
+
+        Parameters
+        ----------
+        scan : xarray.DataArray
+            The whole image.
+        corrections : Corrections
+            What has been corrected so far.
+        ambiguous : bool
+            Ask whether the first axis is slices or times.
+        """
+        self._corrections = corrections
+        dy, dx = spacing_of(scan)
+        stacked = "k" in scan.dims and scan.sizes["k"] > 1
+        filmed = "time" in scan.dims and scan.sizes["time"] > 1
+        _set(self.width_um, 1000.0 * dx)
+        _set(self.depth_um, 1000.0 * dy)
+        if "k" in scan.dims:
+            _set(self.slice_um, 1000.0 * step_of(scan, "k"))
+        self.leading.choose("time" if filmed else "slice")
+        self.slices.set_axis(scan.sizes.get("k", 1), corrections.slices)
+        self.times.set_axis(scan.sizes.get("time", 1), corrections.times)
+        for widget, visible in (
+            (self.slice_um, stacked),
+            (self.leading, ambiguous),
+            (self.slices, stacked),
+            (self.times, filmed),
+        ):
+            widget.setVisible(visible)
+            label = self._layout.labelForField(widget)
+            if label is not None:
+                label.setVisible(visible)
+
+    def corrections(self) -> Corrections:
+        """Return everything corrected so far."""
+        return self._corrections
+
+    def _change(self, **changes: Any) -> None:
+        self._corrections = replace(self._corrections, **changes)
+        self.changed.emit()
+
+    def _on_size(self) -> None:
+        self._change(spacing=(self.depth_um.value() / 1000.0, self.width_um.value() / 1000.0))
+
+    def _on_distance(self) -> None:
+        self._change(slice_mm=self.slice_um.value() / 1000.0)
+
+    def _on_leading(self) -> None:
+        meaning: Literal["slice", "time"] = self.leading.currentData()
+        self._change(leading=meaning)
+
+    def _on_axes(self) -> None:
+        self._change(slices=self.slices.pick(), times=self.times.pick())
+
+
+def _set(spin: CalmDoubleSpinBox, value: float) -> None:
+    with QSignalBlocker(spin):
+        spin.setValue(value)

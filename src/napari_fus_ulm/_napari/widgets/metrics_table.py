@@ -1,0 +1,207 @@
+"""MSE, SSIM, PSNR and LPIPS of input, preview and result, and how they went over the steps."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QPointF, QSize, Qt
+from qtpy.QtGui import QGuiApplication, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_fus_ulm._napari.widgets.controls import menu_on
+from napari_fus_ulm.tasks.enhance import Measured
+
+if TYPE_CHECKING:
+    from napari_fus_ulm.metrics.fidelity import Fidelity
+
+COLUMNS = (
+    ("mse", "MSE ↓", 4, -1, "Mean squared error of the grey levels; a larger value is worse."),
+    ("ssim", "SSIM ↑", 3, 1, "Structural similarity, 1 for equal images; larger is better."),
+    ("psnr", "PSNR ↑", 2, 1, "Peak signal-to-noise ratio in dB; larger is better."),
+    ("lpips", "LPIPS ↓", 3, -1, "Learned perceptual distance; a larger value is worse."),
+)
+ROWS = {
+    "input": "The fUS image, interpolated to the result's pixels.",
+    "preview": "The estimate after the present step.",
+    "result": "The result; the mean over all planes of a stack.",
+}
+
+
+class MetricsTable(QWidget):
+    """A small table; the better value of each column is bold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[str, Fidelity] = {}
+        self._grid = QGridLayout()
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(6)
+        self._grid.setVerticalSpacing(2)
+        self._cells: dict[tuple[str, str], QLabel] = {}
+        self._lines: dict[str, Sparkline] = {}
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for column, (name, title, _, _, tip) in enumerate(COLUMNS, start=1):
+            head = QLabel(title)
+            head.setAlignment(right)
+            head.setToolTip(tip)
+            self._grid.addWidget(head, 0, column)
+            self._grid.setColumnStretch(column, 1)
+            self._lines[name] = Sparkline(f"{title[:-2]} over the steps.")
+            self._grid.addWidget(self._lines[name], len(ROWS) + 1, column)
+        for number, (row, tip) in enumerate(ROWS.items(), start=1):
+            label = QLabel(row)
+            label.setToolTip(tip)
+            self._grid.addWidget(label, number, 0)
+            for column, (name, *_) in enumerate(COLUMNS, start=1):
+                cell = QLabel("")
+                cell.setAlignment(right)
+                cell.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+                self._cells[row, name] = cell
+                self._grid.addWidget(cell, number, column)
+        self._steps = QLabel("steps")
+        self._steps.setToolTip("How each measure went from step to step.")
+        self._grid.addWidget(self._steps, len(ROWS) + 1, 0)
+        self.copy = QPushButton("Copy table")
+        self.copy.setToolTip("Copies the table for a spreadsheet (CSV) or a text (Markdown).")
+        menu_on(self.copy, {"as CSV": self._copy_csv, "as Markdown": self._copy_markdown})
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.addLayout(self._grid)
+        layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the last run; an empty table is hidden."""
+        self._rows.clear()
+        self._plane = -1
+        for line in self._lines.values():
+            line.clear()
+        self._show()
+
+    def show_measured(self, measured: Measured) -> None:
+        """Fill a row in."""
+        if measured.row == "preview":
+            if measured.plane != self._plane:
+                self._plane = measured.plane
+                for line in self._lines.values():
+                    line.clear()
+            for name, line in self._lines.items():
+                line.add(getattr(measured.fidelity, name))
+        if measured.row == "result":
+            self._rows.pop("preview", None)
+        self._rows[measured.row] = measured.fidelity
+        self._show()
+
+    def rows(self) -> dict[str, Fidelity]:
+        """Return what is shown, by row."""
+        return {row: self._rows[row] for row in ROWS if row in self._rows}
+
+    def text(self, fmt: str) -> str:
+        """Return the table as "csv" or "markdown"."""
+        from napari_fus_ulm.metrics.fidelity import table
+
+        return table(self.rows(), "csv" if fmt == "csv" else "markdown")
+
+    def _show(self) -> None:
+        best = _best(self._rows)
+        for (row, name), cell in self._cells.items():
+            measure = next(column for column in COLUMNS if column[0] == name)
+            score = self._rows.get(row)
+            value = math.nan if score is None else getattr(score, name)
+            cell.setText("" if score is None else _text(value, measure[2]))
+            font = cell.font()
+            font.setBold(best.get(name) == row)
+            cell.setFont(font)
+        for number, row in enumerate(ROWS, start=1):
+            present = row in self._rows
+            for column in range(len(COLUMNS) + 1):
+                item = self._grid.itemAtPosition(number, column)
+                widget = None if item is None else item.widget()
+                if widget is not None:
+                    widget.setVisible(present)
+        drawn = any(line.points > 1 for line in self._lines.values())
+        for widget in (self._steps, *self._lines.values()):
+            widget.setVisible(drawn)
+        self.setVisible(bool(self._rows))
+
+    def _copy_csv(self) -> None:
+        _to_clipboard(self.text("csv"))
+
+    def _copy_markdown(self) -> None:
+        _to_clipboard(self.text("markdown"))
+
+
+class Sparkline(QWidget):
+    """A line of values, each scaled to its own range."""
+
+    def __init__(self, tip: str) -> None:
+        super().__init__()
+        self.setToolTip(tip)
+        self.setMinimumHeight(18)
+        self._values: list[float] = []
+
+    @property
+    def points(self) -> int:
+        """Number of values."""
+        return len(self._values)
+
+    def add(self, value: float) -> None:
+        """Append a value; what is not finite leaves no point."""
+        if math.isfinite(value):
+            self._values.append(value)
+            self.update()
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._values.clear()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(48, 18)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        if len(self._values) < 2:
+            return
+        low, high = min(self._values), max(self._values)
+        span = (high - low) or 1.0
+        width, height = self.width() - 6.0, self.height() - 6.0
+        points = [
+            QPointF(
+                3 + width * n / (len(self._values) - 1), 3 + height * (1 - (value - low) / span)
+            )
+            for n, value in enumerate(self._values)
+        ]
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self.palette().color(QPalette.ColorRole.WindowText), 1.2))
+        painter.drawPolyline(QPolygonF(points))
+        painter.setBrush(self.palette().color(QPalette.ColorRole.WindowText))
+        painter.drawEllipse(points[-1], 2.0, 2.0)
+        painter.end()
+
+
+def _best(rows: dict[str, Fidelity]) -> dict[str, str]:
+    """The row with the best value of each column, where there are rows to compare."""
+    found: dict[str, str] = {}
+    for name, _, _, sign, _ in COLUMNS:
+        scores = {
+            row: sign * getattr(score, name)
+            for row, score in rows.items()
+            if not math.isnan(getattr(score, name))
+        }
+        if len(set(scores.values())) > 1:
+            found[name] = max(scores, key=lambda row: scores[row])
+    return found
+
+
+def _text(value: float, digits: int) -> str:
+    if math.isnan(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:.{digits}f}"
+
+
+def _to_clipboard(text: str) -> None:
+    clipboard = QGuiApplication.clipboard()
+    if clipboard is not None:
+        clipboard.setText(text)

@@ -1,0 +1,119 @@
+"""Warnings and errors in their place in the dock, never in a chain of pop-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_fus_ulm._napari.widgets.controls import Signal, wrapped
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A sentence, and the name of the correction that a button offers (or nothing)."""
+
+    text: str
+    fix: str = ""
+
+
+class NoticeArea(QWidget):
+    """Standing warnings about the input, notices of a run, and at most one error.
+
+    Signals
+    -------
+    fix_asked(str)
+        The user wants the correction that a warning offers.
+    """
+
+    fix_asked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(3)
+        self._standing: tuple[Warned, ...] = ()
+        self._notices: list[str] = []
+        self._error = ""
+        self._shown: tuple[object, ...] | None = None
+        self._show()
+
+    def set_standing(self, warnings: Iterable[Warned]) -> None:
+        """Replace the warnings that hold as long as the input is what it is."""
+        found = tuple(warnings)
+        if found != self._standing:
+            self._standing = found
+            self._show()
+
+    def add(self, sentence: str) -> None:
+        """Add a notice of the run."""
+        if sentence not in self._notices:
+            self._notices.append(sentence)
+            self._show()
+
+    def set_error(self, sentence: str) -> None:
+        """Show an error; an empty sentence takes it away."""
+        self._error = sentence
+        self._show()
+
+    def clear_run(self) -> None:
+        """Forget the notices and the error of the last run."""
+        self._notices.clear()
+        self.set_error("")
+
+    def texts(self) -> list[str]:
+        """All sentences shown, for tests and for copying."""
+        said = {warning.text for warning in self._standing}
+        return [
+            *([self._error] if self._error else []),
+            *(warning.text for warning in self._standing),
+            *(text for text in self._notices if text not in said),
+        ]
+
+    @property
+    def error(self) -> str:
+        """The error shown, or nothing."""
+        return self._error
+
+    def _show(self) -> None:
+        shown = (self._standing, tuple(self._notices), self._error)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        while self._layout.count():
+            item = self._layout.takeAt(0)
+            old = None if item is None else item.widget()
+            if old is not None:
+                old.setParent(None)
+                old.deleteLater()
+        fixes = {warning.text: warning.fix for warning in self._standing}
+        for text in self.texts():
+            self._layout.addWidget(self._line(text, fixes.get(text, ""), text == self._error))
+        self.setVisible(bool(self.texts()))
+
+    def _line(self, text: str, fix: str, is_error: bool) -> QWidget:
+        line = QWidget()
+        layout = QHBoxLayout(line)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        label = wrapped(("✖ " if is_error else "⚠ ") + text)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        # The bar's colours hold on dark and on light; the sign says the same without colour.
+        bar = "#d9483b" if is_error else "#d99a2b"
+        label.setStyleSheet(f"border-left: 3px solid {bar}; padding: 2px 2px 2px 6px;")
+        layout.addWidget(label, 1)
+        if fix:
+            button = QPushButton("set")
+            button.setToolTip("Opens the place where this can be corrected.")
+            button.setProperty("fix", fix)
+            button.clicked.connect(self._ask)
+            layout.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        return line
+
+    def _ask(self) -> None:
+        sender = self.sender()
+        if sender is not None:
+            self.fix_asked.emit(str(sender.property("fix")))

@@ -1,0 +1,108 @@
+"""The button that runs and cancels, and what it says meanwhile."""
+
+from __future__ import annotations
+
+import time
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_fus_ulm._napari.widgets.controls import Signal, wrapped
+
+EMPTY, READY, RUNNING, CANCELLING = "empty", "ready", "running", "cancelling"
+
+
+class RunPanel(QWidget):
+    """*Enhance*, which becomes *Cancel*, then "Cancelling…"; progress with the time left.
+
+    Signals
+    -------
+    run_asked(), cancel_asked()
+    """
+
+    run_asked = Signal()
+    cancel_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.button = QPushButton("Enhance")
+        self.button.setMinimumHeight(32)
+        font = self.button.font()
+        font.setBold(True)
+        self.button.setFont(font)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.left = QLabel()
+        self.left.setTextFormat(Qt.TextFormat.PlainText)
+        self.status = wrapped()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for widget in (self.button, self.bar, self.left, self.status):
+            layout.addWidget(widget)
+        self.state = EMPTY
+        self._step = ""
+        self._first: tuple[float, int] | None = None
+        self.button.clicked.connect(self._on_click)
+        self.set_state(EMPTY)
+
+    def set_state(self, state: str, said: str = "") -> None:
+        """Show a state; ``said`` is the line below when nothing runs."""
+        if state == RUNNING and self.state != RUNNING:
+            self._first, self._step = None, ""
+            self.bar.setRange(0, 0)
+            self.left.setText("Preparing…")
+        self.state = state
+        busy = state in (RUNNING, CANCELLING)
+        texts = {RUNNING: "Cancel", CANCELLING: "Cancelling…"}
+        tips = {
+            RUNNING: "Stops after the present batch of patches; the preview stays.",
+            CANCELLING: "The present batch of patches is being finished.",
+        }
+        self.button.setText(texts.get(state, "Enhance"))
+        self.button.setToolTip(
+            tips.get(state, "Makes the enhanced layer; your image stays as it is. Ctrl/Cmd+Return.")
+        )
+        self.button.setEnabled(state in (READY, RUNNING))
+        self.bar.setVisible(busy)
+        self.left.setVisible(busy)
+        self.status.setText(said)
+        self.status.setVisible(bool(said) and not busy)
+
+    def show_progress(self, done: int, total: int, what: str) -> None:
+        """Show ``done`` of ``total``; a total of 0 is an unknown one."""
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        # Of several samples the number of the sample says enough.
+        step = "" if "sample" in what else self._step
+        parts = [part for part in (what, step) if part]
+        left = self._seconds_left(done, total)
+        if left is not None:
+            parts.append(_time(left) + " left")
+        self.left.setText(" · ".join(parts) or "Working…")
+
+    def show_step(self, step: int, steps: int) -> None:
+        """Note the step that the next progress is about."""
+        self._step = f"step {step}/{steps}" if steps > 1 else ""
+
+    def _seconds_left(self, done: int, total: int) -> float | None:
+        """From the pace since the first event: loading the model is no part of it."""
+        now = time.monotonic()
+        if total <= 0:
+            return None
+        if self._first is None or done < self._first[1]:
+            self._first = now, done
+        begun, already = self._first
+        if done <= already:
+            return None
+        return (now - begun) / (done - already) * (total - done)
+
+    def _on_click(self) -> None:
+        (self.cancel_asked if self.state == RUNNING else self.run_asked).emit()
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min"

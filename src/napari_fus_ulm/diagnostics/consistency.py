@@ -1,0 +1,102 @@
+"""A result at the resolution of fUS, held against the input.
+
+A true ULM does not reach 1: power Doppler shows volume, ULM tracks of single bubbles. A result that
+comes nearer than a true ULM does on phantoms sharpens what the input shows, speckle included.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import ndimage
+
+from napari_fus_ulm.grey.grid import area_mean
+from napari_fus_ulm.grey.intensity import log_power
+from napari_fus_ulm.grey.prepare import native_shape
+from napari_fus_ulm.metrics.profiles import COUNTS
+from napari_fus_ulm.scan import extent_of, guess_values
+
+Floats = npt.NDArray[np.float32]
+
+FULL_WIDTH = 2.0 * np.sqrt(2.0 * np.log(2.0))
+PSF_UM = (110.0, 140.0)
+"""Axial and lateral FWHM of fUS at usual frequencies, µm."""
+TRUE_ULM = (0.68, 0.10)
+"""What true ULM reaches in :func:`consistency` on phantoms: mean and standard deviation over ten
+(``docs/make_gallery.py``)."""
+WINDOW_UM = 400.0
+"""Standard deviation of the window of a local correlation."""
+
+
+def blurred(grey: npt.NDArray[np.floating], pixel_um: tuple[float, float]) -> Floats:
+    """Counts that log grey levels stand for, under the PSF of fUS.
+
+    Parameters
+    ----------
+    grey : (height, width) array
+        In [0, 1].
+    pixel_um : tuple of float
+        Axial and lateral size of a pixel.
+    """
+    counts = np.expm1(np.clip(grey, 0.0, 1.0) * np.log1p(COUNTS))
+    sigma = [width / FULL_WIDTH / step for width, step in zip(PSF_UM, pixel_um, strict=True)]
+    return np.asarray(ndimage.gaussian_filter(counts, sigma), np.float32)
+
+
+def consistency(grey: npt.NDArray[np.floating], fus: xr.DataArray) -> float:
+    """Rank correlation of the input with a ULM-like picture at the resolution of fUS.
+
+    Parameters
+    ----------
+    grey : (height, width) array
+        Grey levels in [0, 1] over the extent of ``fus``.
+    fus : xarray.DataArray
+        One plane of power Doppler.
+    """
+    from scipy.stats import spearmanr
+
+    values = str(fus.attrs.get("values", "unknown"))
+    logged = log_power(fus.values, guess_values(fus.values) if values == "unknown" else values)
+    power = area_mean(logged, native_shape(fus))
+    steps = [1000.0 * side / n for side, n in zip(extent_of(fus), grey.shape, strict=True)]
+    seen = area_mean(blurred(grey, (steps[0], steps[1])), power.shape)
+    return float(spearmanr(power.ravel(), seen.ravel()).statistic)
+
+
+def beside_true_ulm(agreement: float) -> str:
+    """Say how a result's consistency compares with that of true ULM."""
+    mean, sd = TRUE_ULM
+    text = f"At the resolution of fUS it agrees with its input by r = {agreement:.2f}"
+    if agreement < mean - 2.0 * sd:
+        return f"{text}, less than true ULM of simulated sections ({mean:.2f} ± {sd:.2f})."
+    if agreement > mean + 2.0 * sd:
+        return (
+            f"{text}, more than true ULM of simulated sections does ({mean:.2f} ± {sd:.2f}): it "
+            "follows the input's speckle too."
+        )
+    return f"{text}, as true ULM of simulated sections does ({mean:.2f} ± {sd:.2f})."
+
+
+def local_agreement(
+    grey: npt.NDArray[np.floating], condition: npt.NDArray[np.floating], pixel_mm: float
+) -> Floats:
+    """Correlation of the blurred result with the input around every pixel, -1 to 1.
+
+    Parameters
+    ----------
+    grey, condition : (height, width) arrays
+        Grey levels of the result and of the input on one grid.
+    pixel_mm : float
+    """
+    pixel_um = 1000.0 * pixel_mm
+    one = np.log1p(blurred(grey, (pixel_um, pixel_um))).astype(np.float64)
+    other = np.asarray(condition, np.float64)
+    sigma = WINDOW_UM / pixel_um
+
+    def mean(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(ndimage.gaussian_filter(image, sigma), np.float64)
+
+    a, b = one - mean(one), other - mean(other)
+    power = np.sqrt(np.maximum(mean(a * a) * mean(b * b), 1e-12))
+    return np.asarray(np.clip(mean(a * b) / power, -1.0, 1.0), np.float32)

@@ -1,0 +1,1 @@
+"""Grey levels: what generators see and give, on common grids."""

@@ -1,1 +1,0 @@
-"""Paired data: intensity transforms, common grids, patches."""

@@ -1,0 +1,1 @@
+"""Phantoms and real images measured by the same rules."""

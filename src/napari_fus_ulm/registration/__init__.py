@@ -1,0 +1,1 @@
+"""How two images of one section lie to each other."""

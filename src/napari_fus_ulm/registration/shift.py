@@ -1,0 +1,104 @@
+"""Two images of one field of view that lie a little apart: shift one, keep what both show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from napari_fus_ulm.grey.grid import grid_shape
+from napari_fus_ulm.grey.intensity import fus_to_grey
+from napari_fus_ulm.grey.reference import reference_on_grid
+from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
+
+REGISTERED_UM = 20.0
+"""Pixel on which the shift is looked for; it is found to a twentieth of it."""
+FINER = 20
+LEAST_SHARE = 0.25
+"""Share of the smaller image that must remain."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aligned:
+    """The common part of two images.
+
+    Attributes
+    ----------
+    image, reference : xarray.DataArray
+        Cropped, not interpolated: counts stay counts. What remains is half a pixel of each.
+    shift_mm : tuple of float
+        How far the image was moved down and to the right.
+    """
+
+    image: xr.DataArray
+    reference: xr.DataArray
+    shift_mm: tuple[float, float]
+
+
+def align(image: xr.DataArray, reference: xr.DataArray) -> Aligned:
+    """Register an image to its reference by a translation and crop both to what they share.
+
+    Cross-correlation of the grey levels by the upsampled Fourier transform (Guizar-Sicairos,
+    Opt. Lett. 33, 2008; scikit-image). Grey levels, so that single pixels with thousands of
+    counts do not decide; not whitened, which follows the noise of single bubbles.
+
+    Parameters
+    ----------
+    image, reference : xarray.DataArray
+        2-D scans.
+
+    Raises
+    ------
+    ValueError
+        If the common part is less than a quarter of the smaller one.
+    """
+    from skimage.registration import phase_cross_correlation
+
+    greys = [grey_on(scan, REGISTERED_UM) for scan in (reference, image)]
+    # As large as both together: a circular correlation would take a far shift for a near one.
+    shape = [sum(sides) for sides in zip(*(grey.shape for grey in greys), strict=True)]
+    padded = []
+    for grey in greys:
+        missing = [(0, n - side) for n, side in zip(shape, grey.shape, strict=True)]
+        padded.append(np.pad(grey - grey.mean(), missing))
+    found = phase_cross_correlation(*padded, upsample_factor=FINER, normalization=None)[0]
+    extents = np.array([extent_of(image), extent_of(reference)])
+    # Pixels of the grid are those of the reference, to the last digit.
+    steps = extents[1] / greys[0].shape
+    shift = np.asarray(found, np.float64) * steps
+    begin = np.maximum(shift, 0.0)
+    side = np.minimum(extents[1], shift + extents[0]) - begin
+    if (side <= 0).any() or side.prod() < LEAST_SHARE * extents.prod(axis=1).min():
+        raise ValueError(
+            f"The two images would have to be shifted by {shift[0]:+.2f} mm down and "
+            f"{shift[1]:+.2f} mm right, where they hardly overlap; do they show the same section?"
+        )
+    return Aligned(
+        _crop(image, begin - shift, side),
+        _crop(reference, begin, side),
+        (float(shift[0]), float(shift[1])),
+    )
+
+
+def grey_on(scan: xr.DataArray, pixel_um: float) -> npt.NDArray[np.float32]:
+    """Grey levels in [0, 1] of any image on a grid of about ``pixel_um``, as it would be shown."""
+    shape = grid_shape(extent_of(scan), pixel_um)
+    values = str(scan.attrs.get("values", "unknown"))
+    if scan.attrs.get("modality") == "fus" and values != "grey":
+        scan = scan.copy(data=fus_to_grey(scan.values, values)).assign_attrs(values="grey")
+    step = [side / n for side, n in zip(extent_of(scan), shape, strict=True)]
+    return reference_on_grid(scan, make_scan(np.zeros(shape, np.float32), spacing=step))
+
+
+def _crop(
+    scan: xr.DataArray, begin: npt.NDArray[np.float64], side: npt.NDArray[np.float64]
+) -> xr.DataArray:
+    """The part that begins so many mm from the outer corner, in whole pixels."""
+    parts = {}
+    for dim, step, first, length in zip("ji", spacing_of(scan), begin, side, strict=True):
+        count = max(1, int(np.floor(length / step + 1e-6)))
+        start = min(round(first / step), scan.sizes[dim] - count)
+        parts[dim] = slice(max(start, 0), max(start, 0) + count)
+    return scan.isel(parts)

@@ -1,0 +1,1 @@
+"""What a click or a command does: one function each, for docks, command line and notebooks."""

@@ -1,0 +1,238 @@
+"""Fidelity while a run goes on: events of the work, and measures between them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview, Progress
+from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.scan import extent_of, planes, spacing_of
+
+if TYPE_CHECKING:
+    from napari_fus_ulm.metrics.fidelity import Fidelity
+
+LOADING = "Loading the generator…"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How near one row of the table is to the ground truth.
+
+    Parameters
+    ----------
+    row : {"input", "preview", "result"}
+    fidelity : Fidelity
+    plane : int
+        Its number, for "input" and "preview".
+    planes : int
+        Planes of the run; "result" is the mean over them.
+    """
+
+    row: Literal["input", "preview", "result"]
+    fidelity: Fidelity
+    plane: int
+    planes: int
+
+
+def enhance_run(
+    take_fus: Callable[[], xr.DataArray],
+    take_ulm: Callable[[], xr.DataArray] | None,
+    settings: EnhanceSettings,
+) -> Iterator[Event | Measured]:
+    """Everything that happens after a click on *Enhance*; to be iterated in a thread.
+
+    Parameters
+    ----------
+    take_fus : callable
+        Reads the input; a film takes a while.
+    take_ulm : callable or None
+        Reads the ground truth; `mismatch` has found nothing against it.
+    settings : EnhanceSettings
+    """
+    if "torch" not in sys.modules:
+        yield Progress(0, 0, LOADING)
+    from napari_fus_ulm.inference.enhance import enhance_events
+
+    fus = take_fus()
+    events = enhance_events(fus, settings)
+    yield from events if take_ulm is None else measured(events, fus, take_ulm, settings)
+
+
+def measured(
+    events: Iterator[Event],
+    fus: xr.DataArray,
+    take_ulm: Callable[[], xr.DataArray],
+    settings: EnhanceSettings,
+) -> Iterator[Event | Measured]:
+    """Put `Measured` behind every preview and behind the result.
+
+    Measuring never costs the result: whatever goes wrong in it becomes a notice.
+    """
+    judge = _Judge(fus, take_ulm, settings)
+    refused = False
+    for event in events:
+        yield event
+        if refused or not isinstance(event, Preview | Finished):
+            continue
+        try:
+            rows = judge.rows(event)
+        except Exception as error:
+            refused = True
+            yield Notice(f"No measures: {str(error).strip() or type(error).__name__}")
+        else:
+            yield from rows
+
+
+class _Judge:
+    """The ground truth and the input of each plane, on the result's grid."""
+
+    def __init__(
+        self,
+        fus: xr.DataArray,
+        take_ulm: Callable[[], xr.DataArray],
+        settings: EnhanceSettings,
+    ) -> None:
+        self._planes = list(planes(fus))
+        self._take_ulm, self._settings = take_ulm, settings
+        self._ulm: xr.DataArray | None = None
+        self._known: tuple[int, npt.NDArray[np.float32]] | None = None
+        self._before: list[Fidelity] = []
+
+    def rows(self, event: Preview | Finished) -> list[Measured]:
+        """What is to be shown after an estimate of one plane, or after the result."""
+        from napari_fus_ulm.metrics.fidelity import fidelity, mean_and_sd
+
+        count, before = len(self._planes), self._before
+        found: list[Measured] = []
+        if isinstance(event, Preview):
+            truth = self._truth(event.plane, event.image)
+            if event.plane == len(before):
+                before.append(fidelity(self._input_grey(event.plane), truth))
+                found.append(Measured("input", before[-1], event.plane, count))
+            score = fidelity(_clipped(event.image), truth)
+            return [*found, Measured("preview", score, event.plane, count)]
+        scores = [
+            fidelity(_clipped(plane), self._truth(number, plane))
+            for number, (_, plane) in enumerate(planes(event.enhancement.image))
+        ]
+        if before:
+            found.append(Measured("input", mean_and_sd(before)[0], 0, count))
+        return [*found, Measured("result", mean_and_sd(scores)[0], 0, count)]
+
+    def _truth(self, number: int, like: xr.DataArray) -> npt.NDArray[np.float32]:
+        from napari_fus_ulm.grey.reference import reference_on_grid
+
+        if self._ulm is None:
+            self._ulm = self._take_ulm()
+        if self._known is None or self._known[0] != number:
+            index, _ = self._planes[number]
+            plane = ulm_plane(self._ulm, index)
+            self._known = number, reference_on_grid(plane, like)
+        return self._known[1]
+
+    def _input_grey(self, number: int) -> npt.NDArray[Any]:
+        from napari_fus_ulm.inference.enhance import input_on_grid
+
+        return _clipped(input_on_grid(self._planes[number][1], self._settings))
+
+
+def _clipped(image: xr.DataArray) -> npt.NDArray[Any]:
+    return np.asarray(np.clip(image.values, 0.0, 1.0))
+
+
+def ulm_plane(ulm: xr.DataArray, index: dict[str, int]) -> xr.DataArray:
+    """The plane of a ground truth that belongs to a plane of the input."""
+    return ulm.isel({dim: index.get(dim, 0) if n > 1 else 0 for dim, n in _leading(ulm).items()})
+
+
+def mismatch(fus: xr.DataArray, ulm: xr.DataArray) -> str:
+    """Say why a ground truth cannot be laid beside an input; empty when it can.
+
+    The sentence names both layers and says what to do.
+    """
+    from napari_fus_ulm.grey.prepare import same_extent
+
+    if not same_extent(fus, ulm):
+        a, b = extent_of(fus), extent_of(ulm)
+        return (
+            f"“{fus.name}” covers {a[1]:.4g} × {a[0]:.4g} mm and “{ulm.name}” {b[1]:.4g} × "
+            f"{b[0]:.4g} mm (width × height), so they cannot be compared: there will be no "
+            "measures. Correct the pixel size that is wrong (✎), or crop one of them."
+        )
+    for dim, n in _leading(ulm).items():
+        have = fus.sizes.get(dim, 1)
+        if n > 1 and n != have:
+            kind = {"k": "slices", "time": "times", "pose": "poses"}[dim]
+            return (
+                f"“{ulm.name}” has {n} {kind} and {have} of “{fus.name}” will be used, so they "
+                "cannot be compared: there will be no measures. Choose one slice or time of each "
+                "(✎)."
+            )
+    if fus.sizes.get("k", 1) > 1 and ulm.sizes.get("k", 1) == 1:
+        return (
+            f"“{ulm.name}” is one slice and “{fus.name}” has {fus.sizes['k']}, so they cannot be "
+            "compared: there will be no measures. Choose the slice it belongs to (✎)."
+        )
+    return ""
+
+
+def displacement(fus: xr.DataArray, ulm: xr.DataArray) -> str:
+    """Say that two images that are compared do not lie on each other; empty when they do.
+
+    Half a fUS pixel is forgiven: images whose first pixel centres were put on one point lie
+    nearly as far beside each other. Nothing is said where a pixel size is assumed.
+    """
+    if not all(scan.attrs.get("spacing_known", True) for scan in (fus, ulm)):
+        return ""
+    beside = np.abs(_corners(fus) - _corners(ulm))
+    if (beside <= 0.5 * np.asarray(spacing_of(fus)) + 1e-6).all():
+        return ""
+    return (
+        f"“{ulm.name}” lies {np.hypot(*beside.T).max():.2g} mm beside “{fus.name}”; they are "
+        "compared pixel by pixel as if they lay on each other."
+    )
+
+
+def _corners(scan: xr.DataArray) -> npt.NDArray[np.float64]:
+    """Outer corners (first, last) of a scan's plane: y and x in mm."""
+    half = np.asarray(spacing_of(scan)) / 2
+    first, last = ([float(scan[axis][at]) for axis in "yx"] for at in (0, -1))
+    return np.stack([first - half, last + half])
+
+
+def _leading(scan: xr.DataArray) -> dict[str, int]:
+    return {str(dim): scan.sizes[dim] for dim in scan.dims[:-2]}
+
+
+def coherence_run(
+    take_fus: Callable[[], xr.DataArray],
+    settings: EnhanceSettings,
+    noise: Literal["independent", "shared"] = "independent",
+    region: tuple[float, float, float, float] | None = None,
+) -> Iterator[Any]:
+    """Everything that happens after a click on *Show patch coherence*; for a thread too.
+
+    Parameters
+    ----------
+    take_fus : callable
+        Reads one plane; axes of length 1 are left out.
+    settings : EnhanceSettings
+    noise : {"independent", "shared"}
+        What neighbouring patches have in common.
+    region : tuple of float, optional
+        Top, left, bottom and right, mm: only patches that reach into it.
+    """
+    if "torch" not in sys.modules:
+        yield Progress(0, 0, LOADING)
+    from napari_fus_ulm.diagnostics.coherence import coherence_events
+
+    fus = take_fus()
+    single = {str(dim): 0 for dim in fus.dims[:-2] if fus.sizes[dim] == 1}
+    yield from coherence_events(fus.isel(single), settings, noise=noise, region=region)

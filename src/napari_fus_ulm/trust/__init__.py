@@ -1,1 +1,0 @@
-"""Evidence for every drawn vessel, with or without a ground truth."""

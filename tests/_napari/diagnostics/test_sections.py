@@ -1,0 +1,258 @@
+"""The diagnostics below a result, driven through the real dock."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+
+from napari_fus_ulm._napari.diagnostics.truth_panel import Bar
+from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
+from napari_fus_ulm.diagnostics.truth import against_truth
+from napari_fus_ulm.metrics import vessel_scores
+
+AT_END = {"patch": 128, "overlap": 64, "window": "hann", "fusion": "at-end"}
+
+
+@pytest.fixture
+def ask(qtbot):
+    """Click a panel's button and wait for the end of its work."""
+
+    def ask_(dock, panel):
+        dock.diagnostics.sections[panel.title].expand(animate=False)
+        with qtbot.waitSignal(dock.runner.ended, timeout=60_000):
+            qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
+
+    return ask_
+
+
+def add(viewer, scan):
+    data, meta, _ = scan_to_layer(scan)
+    return viewer.add_image(data, **meta)
+
+
+def assert_same_extent(found, layer):
+    def edges(one):
+        half = np.abs(np.asarray(one.scale)) / 2
+        low, high = np.asarray(one.extent.world)
+        return np.stack([low - half, high + half])
+
+    np.testing.assert_allclose(edges(found), edges(layer), atol=0.002)
+
+
+def result_of(viewer):
+    return next(layer for layer in viewer.layers if layer.name.endswith("(generated)"))
+
+
+# ---------------------------------------------------------------- patch coherence
+
+
+def test_left_and_right_patches_are_layers_on_the_input(open_dock, small_pair, ask):
+    viewer, dock = open_dock(steps=1)
+    layer = add(viewer, small_pair[0])
+    panel = dock.diagnostics.coherence
+    ask(dock, panel)
+    assert dock.notices.error == ""
+    left = viewer.layers[f"{layer.name} · left patches"]
+    right = viewer.layers[f"{layer.name} · right patches"]
+    grid = viewer.layers[f"{layer.name} · patch grid"]
+    assert (left.colormap.name, right.colormap.name) == ("red", "green")
+    assert right.blending == "additive"
+    for found in (left, right):
+        assert_same_extent(found, layer)
+    low, high = grid.extent.world
+    half = np.asarray(layer.scale) / 2
+    np.testing.assert_allclose(low, layer.extent.world[0] - half, atol=0.03)
+    np.testing.assert_allclose(high, layer.extent.world[1] + half, atol=0.03)
+    assert "not truth" in panel._legend.text()
+    assert dock.fus.layer is layer
+
+
+def test_upper_and_lower_patches_in_other_colours(open_dock, small_pair, ask):
+    viewer, dock = open_dock(steps=1)
+    layer = add(viewer, small_pair[0])
+    panel = dock.diagnostics.coherence
+    panel.direction.setCurrentIndex(1)
+    panel.colours.setCurrentIndex(1)
+    ask(dock, panel)
+    upper = viewer.layers[f"{layer.name} · upper patches"]
+    lower = viewer.layers[f"{layer.name} · lower patches"]
+    assert (upper.colormap.name, lower.colormap.name) == ("magenta", "green")
+    assert "Magenta: upper patches" in panel._legend.text()
+
+
+def test_only_the_patches_in_view_are_sampled(open_dock, small_pair, ask):
+    viewer, dock = open_dock(steps=1)
+    layer = add(viewer, small_pair[0])
+    panel = dock.diagnostics.coherence
+    ask(dock, panel)
+    everywhere = panel.seams.rowCount()
+    rows, columns = layer.data.shape[-2:]
+    # What napari keeps when the camera zooms in; in a test nothing is drawn.
+    layer.corner_pixels = np.array([[0, 0], [rows // 8, columns - 1]])
+    panel.area.choose("view")
+    ask(dock, panel)
+    assert dock.notices.error == ""
+    assert 0 < panel.seams.rowCount() < everywhere
+    newest = viewer.layers[f"{layer.name} · left patches [1]"]
+    assert newest.data[..., :5, :].any()
+    assert not newest.data[..., -5:, :].any()
+    panel.noise.setCurrentIndex(2)  # the run's own patches, which are all there
+    assert not panel.area.isEnabled()
+
+
+def test_a_click_on_a_seam_moves_the_camera_there(open_dock, small_pair, ask, qtbot):
+    viewer, dock = open_dock(steps=1)
+    add(viewer, small_pair[0])
+    panel = dock.diagnostics.coherence
+    assert panel.seams.isHidden()
+    ask(dock, panel)
+    assert panel.seams.rowCount() > 2
+    before = tuple(viewer.scene.camera.center)
+    for row in (1, 0):
+        cell = panel.seams.visualItemRect(panel.seams.item(row, 0)).center()
+        qtbot.mouseClick(panel.seams.viewport(), Qt.MouseButton.LeftButton, pos=cell)
+    assert tuple(viewer.scene.camera.center) != before
+    middle = np.mean([panel._grid.data_to_world(corner) for corner in panel._corners[0]], axis=0)
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], middle[-2:], atol=1e-6)
+    assert "Click a row" in panel._summary.text()
+
+
+def test_the_patches_of_the_run_are_compared_at_once(open_dock, small_pair, click, ask):
+    viewer, dock = open_dock(steps=1, **AT_END)
+    layer = add(viewer, small_pair[0])
+    panel = dock.diagnostics.coherence
+    panel.noise.choose("run")
+    ask_nothing(dock, panel)
+    assert "click Enhance" in dock.notices.error
+    click(dock)
+    ask(dock, panel)
+    assert dock.notices.error == ""
+    assert viewer.layers[f"{layer.name} · left patches"].data.any()
+
+
+def test_a_run_on_the_whole_frame_has_no_patches_to_compare(open_dock, small_pair, click, ask):
+    viewer, dock = open_dock(steps=1)
+    add(viewer, small_pair[0])
+    click(dock)
+    dock.diagnostics.coherence.noise.choose("run")
+    ask(dock, dock.diagnostics.coherence)
+    assert "sample them anew" in dock.notices.error
+
+
+def ask_nothing(dock, panel):
+    """Click where the work does not even begin."""
+    panel.button.click()
+    assert not dock.runner.running
+
+
+# ---------------------------------------------------------------- against the ground truth
+
+
+def test_hit_missed_and_invented_vessels_are_shown_with_their_mm(open_dock, small_pair, click, ask):
+    viewer, dock = open_dock(steps=1)
+    panel = dock.diagnostics.truth
+    fus, ulm = (add(viewer, scan) for scan in small_pair)
+    dock.ulm.choose(ulm)
+    dock.fus.choose(fus)
+    click(dock)
+    result = result_of(viewer)
+    # What the small generator makes shows no vessel; so that there are all three classes:
+    picture = result.metadata["xarray"]
+    ask(dock, panel)
+    assert dock.notices.error == ""
+    found = against_truth(picture, small_pair[1].squeeze(drop=True))
+    name = result.name.removesuffix(" (generated)")
+    labels = viewer.layers[f"{name} · hit, missed, invented"]
+    np.testing.assert_array_equal(labels.data, found.vessels.values)
+    assert_same_extent(labels, fus)
+    for kind in ("hit", "missed", "invented"):
+        assert f"{kind} {getattr(found.overlay, f'{kind}_mm'):.1f} mm" in panel._legend.text()
+    for what in ("error", "local SSIM"):
+        assert not viewer.layers[f"{name} · {what}"].visible
+    scores = vessel_scores(picture.values, found.reference.values, 0.02)
+    bars = panel.table.findChildren(Bar)
+    assert [bar.share for bar in bars][-2] == pytest.approx(scores.recall, abs=0.02, nan_ok=True)
+    assert "no proof" in panel._notes.text()
+    panel.copy.click()
+    assert "| all |" in QGuiApplication.clipboard().text()
+
+
+def test_without_a_ground_truth_or_a_result_nothing_is_compared(open_dock, small_pair):
+    viewer, dock = open_dock(steps=1)
+    panel = dock.diagnostics.truth
+    assert not panel.button.isEnabled()
+    fus, ulm = (add(viewer, scan) for scan in small_pair)
+    dock.fus.choose(fus)
+    assert not panel.button.isEnabled()
+    dock.ulm.choose(ulm)
+    assert panel.button.isEnabled()
+    ask_nothing(dock, panel)
+    assert "click Enhance" in dock.notices.error
+
+
+def test_a_shifted_ground_truth_is_moved_when_asked(open_dock, small_pair, click, ask):
+    viewer, dock = open_dock(steps=1)
+    fus, ulm = small_pair
+    add(viewer, ulm)
+    layer = add(viewer, fus)
+    dock.fus.choose(layer)
+    dock.ulm.choose(viewer.layers[0])
+    click(dock)
+    panel = dock.diagnostics.truth
+    panel.aligned.choose("shift")
+    ask(dock, panel)
+    assert dock.notices.error == ""
+    assert "moved by a translation" in panel._notes.text()
+
+
+# ---------------------------------------------------------------- without a ground truth
+
+
+def test_drawn_vessels_are_coloured_by_how_much_speaks_for_them(open_dock, small_pair, click, ask):
+    viewer, dock = open_dock(steps=1)
+    panel = dock.diagnostics.support
+    fus = add(viewer, small_pair[0])
+    assert not panel.button.isEnabled()
+    click(dock)
+    assert panel.button.isEnabled()
+    result = result_of(viewer)
+    # What the small generator makes shows no vessel; one is drawn on it, along the middle row.
+    picture = result.metadata["xarray"]
+    middle = picture.sizes["j"] // 2
+    picture.values[...] = 0.0
+    picture.values[..., middle - 1 : middle + 2, 5:-5] = 0.8
+    panel.samples.choose(4)
+    ask(dock, panel)
+    assert dock.notices.error == ""
+    name = result.name.removesuffix(" (generated)")
+    classes = viewer.layers[f"{name} · support"]
+    assert classes.data.shape == result.data.shape
+    assert set(np.unique(classes.data[..., middle, 10:-10])) <= {1, 2, 3}
+    assert not classes.data[..., : middle - 10, :].any()
+    assert_same_extent(classes, fus)
+    for what in (
+        "probability of drawn vessels",
+        "probability that a vessel is missing",
+        "spread of the samples",
+        "distance from the phantoms",
+    ):
+        layer = viewer.layers[f"{name} · {what}"]
+        assert not layer.visible
+        assert np.isfinite(layer.data).all()
+    assert "mm of drawn vessels" in panel._words.text()
+    assert "r = " in panel._words.text()
+    assert "not truth" in panel._legend.text()
+
+
+def test_gathering_evidence_can_be_stopped(open_dock, small_pair, click, qtbot):
+    viewer, dock = open_dock(steps=1)
+    add(viewer, small_pair[0])
+    click(dock)
+    panel = dock.diagnostics.support
+    panel.samples.choose(16)
+    with qtbot.waitSignal(dock.runner.ended, timeout=60_000):
+        panel.button.click()
+        qtbot.waitUntil(lambda: dock.run.bar.value() > 0, timeout=30_000)
+        dock.run.button.click()
+    assert not any(layer.name.endswith("· support") for layer in viewer.layers)
+    assert dock.notices.error == ""

@@ -1,0 +1,188 @@
+"""Evidence for drawn vessels, and the support map that is made of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_fus_ulm import EnhanceSettings, enhance
+from napari_fus_ulm.diagnostics.evidence import (
+    MAPS,
+    EvidenceReady,
+    EvidenceSettings,
+    evidence_events,
+    near_lines,
+    ridge,
+    stretches,
+    weigh,
+)
+from napari_fus_ulm.diagnostics.likelihood import STRANGE, likelihood
+from napari_fus_ulm.diagnostics.support import (
+    SUPPORTED_LABEL,
+    UNLIKELY_LABEL,
+    Support,
+    classified,
+    support,
+)
+from napari_fus_ulm.grey.prepare import prepare_pair
+from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.metrics.centrelines import length_map
+from napari_fus_ulm.phantom import simulate_pair
+
+PAIR = simulate_pair(910_000_003)
+READY = prepare_pair(PAIR.fus, PAIR.ulm, 20.0)
+PIXEL_MM = 0.02
+
+
+# ---------------------------------------------------------------- the parts
+
+
+def test_a_line_is_cut_into_stretches_at_forks_and_cells():
+    lines = np.zeros((60, 100), bool)
+    lines[30, 5:95] = True
+    assert stretches(lines, PIXEL_MM, 200.0).max() == 10
+    lines[5:30, 50] = True
+    found = stretches(lines, PIXEL_MM, 10_000.0)
+    assert found.max() == 3
+    assert found[30, 50] == 0
+    assert stretches(np.zeros((9, 9), bool), PIXEL_MM).max() == 0
+
+
+def test_near_a_line_is_within_the_tolerance():
+    lines = np.zeros((9, 30), bool)
+    lines[4, 5:25] = True
+    assert near_lines(lines, 0.03)[3:6, 15].all()
+    assert not near_lines(lines, 0.03)[6, 15]
+    assert not near_lines(np.zeros((5, 5), bool), 0.03).any()
+
+
+def test_a_ridge_stands_out_and_an_edge_does_not():
+    y = np.arange(100)[:, None] * np.ones(100)
+    found = ridge(np.exp(-0.5 * ((y - 50) / 3.0) ** 2).astype(np.float32), PIXEL_MM)
+    assert found[50, 50] == found[20:80, 50].max() > 0.3
+    assert ridge(np.ones((50, 50), np.float32), PIXEL_MM).max() == pytest.approx(0.0, abs=1e-6)
+
+
+# ---------------------------------------------------------------- what the network knows
+
+
+def test_places_with_vessels_are_likelier_than_places_without():
+    found = likelihood(READY.fus, PIXEL_MM)
+    for one in (found.backed, found.visible):
+        assert one.shape == READY.fus.shape
+        assert 0.0 <= one.min() < one.max() <= 1.0
+    bright = READY.ulm > 0.5
+    assert found.backed[bright].mean() > found.backed[~bright].mean() + 0.1
+
+
+def test_what_is_no_brain_is_strange_and_a_phantom_is_not():
+    usual = likelihood(READY.fus, PIXEL_MM).strangeness
+    random = np.random.default_rng(0)
+    noise = random.random(READY.fus.shape, np.float32)
+    assert np.median(usual) < 1.0
+    assert np.mean(usual > STRANGE) < 0.05
+    assert np.mean(likelihood(noise, PIXEL_MM).strangeness > STRANGE) > 0.2
+
+
+def test_another_grid_gives_nearly_the_same():
+    whole = likelihood(READY.fus, PIXEL_MM).backed
+    finer = likelihood(np.kron(READY.fus, np.ones((2, 2), np.float32)), PIXEL_MM / 2.0).backed
+    assert np.abs(finer[::2, ::2] - whole).mean() < 0.05
+
+
+# ---------------------------------------------------------------- the map
+
+
+@pytest.fixture(scope="module")
+def invented() -> tuple[np.ndarray, Support]:
+    """A drawn picture with one vessel added where no witness sees any."""
+    accurate = enhance(PAIR.fus, EnhanceSettings(mode="accurate")).image.values
+    samples = [
+        enhance(PAIR.fus, EnhanceSettings(steps=4, seed=seed)).image.values for seed in (5, 6, 7)
+    ]
+    drawn = samples[0].copy()
+    # Below the brain, where power Doppler is dark.
+    dark = np.zeros(drawn.shape, bool)
+    row = drawn.shape[0] - 12
+    dark[row : row + 3, 20:-20] = True
+    drawn[dark] = 0.9
+    return dark, support(weigh(drawn, PAIR.fus, accurate, samples, PIXEL_MM))
+
+
+def test_an_invented_vessel_is_unlikely_and_most_others_are_not(invented):
+    dark, found = invented
+    wrong = found.probability[dark & (found.classes > 0)]
+    rest = found.probability[~dark & (found.classes > 0)]
+    assert len(wrong) > 300
+    assert np.median(wrong) < np.percentile(rest, 10)
+    assert (found.classes[dark & (found.classes > 0)] == UNLIKELY_LABEL).mean() > 0.5
+    assert (found.classes[~dark] == SUPPORTED_LABEL).any()
+
+
+def test_maps_say_nothing_where_they_have_nothing_to_say(invented):
+    _, found = invented
+    drawn = found.classes > 0
+    assert np.isnan(found.probability[~drawn]).all()
+    assert not np.isnan(found.probability[drawn]).any()
+    there = found.missing[~np.isnan(found.missing)]
+    assert 0.0 <= there.min() < there.max() <= 1.0
+    assert f"{sum(found.length_mm):.0f} mm" in found.sentence
+
+
+def test_nothing_is_supported_where_the_input_is_unlike_the_phantoms():
+    black = np.zeros_like(READY.ulm)
+    evidence = weigh(READY.ulm, PAIR.fus, READY.ulm, [READY.ulm, READY.ulm], PIXEL_MM)
+    assert (support(evidence).classes == SUPPORTED_LABEL).any()
+    evidence.maps["strangeness"] = black + 2.0 * STRANGE
+    found = support(evidence)
+    assert not (found.classes == SUPPORTED_LABEL).any()
+    assert np.nanmax(found.probability) > 0.8
+    assert "100 % of the image is unlike" in found.sentence
+
+
+def test_nothing_drawn_is_said_to_be_nothing():
+    black = np.zeros_like(READY.ulm)
+    found = support(weigh(black, PAIR.fus, black, [black, black], PIXEL_MM))
+    assert not found.classes.any()
+    assert found.sentence == "The result draws no vessel."
+
+
+def test_lengths_are_those_of_the_centrelines():
+    black = np.zeros_like(READY.ulm)
+    evidence = weigh(READY.ulm, PAIR.fus, black, [black, READY.ulm], PIXEL_MM)
+    assert sum(support(evidence).length_mm) == pytest.approx(
+        float(length_map(evidence.lines)[evidence.lines].sum()) * PIXEL_MM, rel=1e-6
+    )
+
+
+def test_probabilities_are_sorted_into_three_classes():
+    assert classified(np.array([0.9, 0.8, 0.79, 0.5, 0.49])).tolist() == [1, 1, 2, 2, 3]
+
+
+# ---------------------------------------------------------------- as events
+
+
+def test_evidence_comes_with_progress_and_from_samples_that_are_not_the_result():
+    fus = PAIR.fus.isel(j=slice(20, 44), i=slice(30, 54))
+    settings = EnhanceSettings(steps=2)
+    result = enhance(fus, settings).image
+    events = list(evidence_events(result, fus, EvidenceSettings(samples=2, steps=2)))
+    progress = [event for event in events if isinstance(event, Progress)]
+    shares = [event.done / event.total for event in progress if event.total]
+    assert shares == sorted(shares)
+    assert isinstance(events[-1], EvidenceReady)
+    found = events[-1].evidence
+    assert set(found.maps) == set(MAPS)
+    assert all(one.shape == result.shape for one in found.maps.values())
+    assert found.maps["spread"].max() > 0.0
+
+
+def test_a_stack_is_refused():
+    stack = PAIR.fus.expand_dims("slice")
+    with pytest.raises(ValueError, match="one plane"):
+        next(evidence_events(stack, stack))
+
+
+def test_one_sample_is_no_spread():
+    with pytest.raises(ValueError, match="between 2 and 64"):
+        replace(EvidenceSettings(), samples=1)
