@@ -16,7 +16,7 @@ from napari_fus_ulm.cohort.table import PairFiles, cohort_name, read_cohort, wri
 from napari_fus_ulm.evaluation.pairs import load_pair
 from napari_fus_ulm.generators.checkpoint import card_path, read_card
 from napari_fus_ulm.io import read_one, write
-from napari_fus_ulm.training.loop import Saved, train_events
+from napari_fus_ulm.training.loop import Saved, train_events, training_seeds
 from napari_fus_ulm.training.run import WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
 
@@ -166,8 +166,7 @@ def test_weights_are_phantom_trained_if_an_image_was_simulated(
     settings: TrainSettings, recordings: Path, pairs_folder: Path, tmp_path: Path
 ) -> None:
     def told(pairs: Path | None) -> bool:
-        changed = dataclasses.replace(settings, pairs=str(pairs) if pairs else None)
-        return bool(memory(changed, None, None)["phantom_trained"])
+        return bool(memory(pairs, training_seeds(settings), None, None)["phantom_trained"])
 
     assert told(None)
     assert told(pairs_folder)
@@ -183,4 +182,4 @@ def test_weights_are_phantom_trained_if_an_image_was_simulated(
 
 
 def test_seeds_that_touch_are_one_range(settings: TrainSettings, pairs_folder: Path) -> None:
-    assert memory(settings, None, None)["phantom_seeds"] == [[1, 3]]
+    assert memory(pairs_folder, training_seeds(settings), None, None)["phantom_seeds"] == [[1, 3]]
