@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from napari_fus_ulm._napari.layers.from_scan import LayerData, scan_to_layer
-from napari_fus_ulm.cohort.seeds import DEMO_SEED
 
 
 def phantom_pair() -> list[LayerData]:
@@ -14,9 +13,9 @@ def phantom_pair() -> list[LayerData]:
     list of layer data tuples
         "phantom power Doppler" above "phantom ULM".
     """
-    from napari_fus_ulm.phantom import simulate_pair
+    from napari_fus_ulm.tasks.catalogue import sample_pair
 
-    pair = simulate_pair(DEMO_SEED)
+    pair = sample_pair()
     return [
         scan_to_layer(pair.ulm, name="phantom ULM"),
         scan_to_layer(pair.fus, name="phantom power Doppler"),

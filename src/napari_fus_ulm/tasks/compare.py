@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import xarray as xr
 from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.inference.events import Event, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.tasks.enhance import LOADING
+from napari_fus_ulm.tasks.events import Saved, Take, loading
 
 if TYPE_CHECKING:
     from napari_fus_ulm.evaluation.figure import Colours
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
 PARTS = 1000
 """Units of progress of one run."""
 MAPPED = "fUS was measured after the intensity map that was fitted on training pairs."
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A file was written."""
-
-    path: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +78,7 @@ def all_settings(like: EnhanceSettings) -> list[EnhanceSettings]:
     return found
 
 
-def run_all(take: Callable[[], xr.DataArray], runs: Sequence[EnhanceSettings]) -> Iterator[Event]:
+def run_all(take: Take, runs: Sequence[EnhanceSettings]) -> Iterator[Event]:
     """Enhance one image with several settings; progress is over all of them.
 
     Yields
@@ -94,8 +86,7 @@ def run_all(take: Callable[[], xr.DataArray], runs: Sequence[EnhanceSettings]) -
     Progress, Notice, Finished
         One `Finished` a run.
     """
-    if "torch" not in sys.modules:
-        yield Progress(0, 0, LOADING)
+    yield from loading()
     from napari_fus_ulm.inference.enhance import enhance_events
 
     fus = take()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview, Progress
+from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.scan import extent_of, planes, spacing_of
+from napari_fus_ulm.tasks.events import Take, loading
 
 if TYPE_CHECKING:
     from napari_fus_ulm.metrics.fidelity import Fidelity
-
-LOADING = "Loading the generator…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ class Measured:
 
 
 def enhance_run(
-    take_fus: Callable[[], xr.DataArray],
-    take_ulm: Callable[[], xr.DataArray] | None,
+    take_fus: Take,
+    take_ulm: Take | None,
     settings: EnhanceSettings,
 ) -> Iterator[Event | Measured]:
     """Everything that happens after a click on *Enhance*; to be iterated in a thread.
@@ -56,8 +54,7 @@ def enhance_run(
         Reads the ground truth; `mismatch` has found nothing against it.
     settings : EnhanceSettings
     """
-    if "torch" not in sys.modules:
-        yield Progress(0, 0, LOADING)
+    yield from loading()
     from napari_fus_ulm.inference.enhance import enhance_events
 
     fus = take_fus()
@@ -68,7 +65,7 @@ def enhance_run(
 def measured(
     events: Iterator[Event],
     fus: xr.DataArray,
-    take_ulm: Callable[[], xr.DataArray],
+    take_ulm: Take,
     settings: EnhanceSettings,
 ) -> Iterator[Event | Measured]:
     """Put `Measured` behind every preview and behind the result.
@@ -96,7 +93,7 @@ class _Judge:
     def __init__(
         self,
         fus: xr.DataArray,
-        take_ulm: Callable[[], xr.DataArray],
+        take_ulm: Take,
         settings: EnhanceSettings,
     ) -> None:
         self._planes = list(planes(fus))
@@ -209,30 +206,3 @@ def _corners(scan: xr.DataArray) -> npt.NDArray[np.float64]:
 
 def _leading(scan: xr.DataArray) -> dict[str, int]:
     return {str(dim): scan.sizes[dim] for dim in scan.dims[:-2]}
-
-
-def coherence_run(
-    take_fus: Callable[[], xr.DataArray],
-    settings: EnhanceSettings,
-    noise: Literal["independent", "shared"] = "independent",
-    region: tuple[float, float, float, float] | None = None,
-) -> Iterator[Any]:
-    """Everything that happens after a click on *Show patch coherence*; for a thread too.
-
-    Parameters
-    ----------
-    take_fus : callable
-        Reads one plane; axes of length 1 are left out.
-    settings : EnhanceSettings
-    noise : {"independent", "shared"}
-        What neighbouring patches have in common.
-    region : tuple of float, optional
-        Top, left, bottom and right, mm: only patches that reach into it.
-    """
-    if "torch" not in sys.modules:
-        yield Progress(0, 0, LOADING)
-    from napari_fus_ulm.diagnostics.coherence import coherence_events
-
-    fus = take_fus()
-    single = {str(dim): 0 for dim in fus.dims[:-2] if fus.sizes[dim] == 1}
-    yield from coherence_events(fus.isel(single), settings, noise=noise, region=region)

@@ -21,7 +21,8 @@ from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import Values
 from napari_fus_ulm.tasks import compare as compare_run
-from napari_fus_ulm.tasks.compare import Compared, Saved
+from napari_fus_ulm.tasks.compare import Compared
+from napari_fus_ulm.tasks.events import Saved
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -24,14 +24,17 @@ from napari_fus_ulm._napari.layers.results import COLOURS, LEGENDS, coherence_la
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
 from napari_fus_ulm.scan import spacing_of
-from napari_fus_ulm.tasks.enhance import coherence_run
+from napari_fus_ulm.tasks.coherence import (
+    CAUTION,
+    Box,
+    CoherenceReady,
+    CoherenceSettings,
+    coherence_run,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
 
-    from napari_fus_ulm.diagnostics.coherence import Coherence
-
-CAUTION = "Agreement is self-consistency, not truth."
 NOISES = (
     ("independent: the generator's indecision", "independent"),
     ("shared: what a patch's border does", "shared"),
@@ -105,20 +108,21 @@ class CoherencePanel(QWidget):
             If the patches of the last run are asked for and it kept none.
         """
         noise = self.noise.currentData()
-        if noise != "run":
-            region = seen_region(found) if self.area.currentData() == "view" else None
-            return partial(coherence_run, found.picked.take, found.settings, noise, region)
-        if found.enhancement is None:
+        if noise == "run" and found.enhancement is None:
             raise ValueError("There is no run yet whose patches could be compared; click Enhance.")
-        return partial(_own_patches, found.enhancement)
+        part = noise != "run" and self.area.currentData() == "view"
+        settings = CoherenceSettings(
+            enhance=found.settings, noise=noise, region=seen_region(found) if part else None
+        )
+        return partial(coherence_run, found.picked.take, settings, found.enhancement)
 
     def show_event(self, event: Any, found: Diagnosed) -> bool:
         """Add the layers and list the seams; False if the event is another's."""
-        if not hasattr(event, "coherence"):
+        if not isinstance(event, CoherenceReady):
             return False
         from napari.layers import Layer
 
-        coherence: Coherence = event.coherence
+        coherence = event.coherence
         direction = str(self.direction.currentData())
         name, viewer = found.picked.source.layer, found.viewer
         for data in coherence_layers(coherence, found.picked.placement, name, self.pair, direction):
@@ -127,7 +131,7 @@ class CoherencePanel(QWidget):
         self._grid, self._viewer = layer, viewer
         placed = found.picked.placement.world(coherence.seam_corners, coherence.left)
         self._corners = placed["data"]
-        self._fill(coherence)
+        self._fill(event)
         return True
 
     def _on_noise(self, _: int = 0) -> None:
@@ -135,8 +139,8 @@ class CoherencePanel(QWidget):
 
     # ------------------------------------------------------------ the list
 
-    def _fill(self, coherence: Coherence | None) -> None:
-        seams = coherence.seams if coherence else ()
+    def _fill(self, event: CoherenceReady | None) -> None:
+        seams = event.coherence.seams if event else ()
         self.seams.setVisible(bool(seams))
         self._summary.setVisible(bool(seams))
         self.seams.setRowCount(len(seams))
@@ -149,10 +153,8 @@ class CoherencePanel(QWidget):
                         Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                     )
                 self.seams.setItem(number, column, item)
-        if coherence is not None:
-            from napari_fus_ulm.diagnostics.coherence import summary
-
-            self._summary.setText(f"{summary(coherence)} Click a row to go there.")
+        if event is not None:
+            self._summary.setText(f"{event.sentence} Click a row to go there.")
 
     def _go_to(self, row: int, *_: int) -> None:
         """Move the camera to a seam, near enough to see its vessels."""
@@ -196,25 +198,19 @@ class CoherencePanel(QWidget):
             layout.addWidget(widget)
 
 
-def seen_region(found: Diagnosed) -> tuple[float, float, float, float] | None:
-    """Top, left, bottom and right (mm) of the input's part in view; None where it is all."""
+def seen_region(found: Diagnosed) -> Box | None:
+    """Top, left, height and width (mm) of the input's part in view; None where it is all."""
     layer, outline = found.viewer.layers[found.picked.source.layer], found.picked.outline
     first, last = np.asarray(layer.corner_pixels)[:, -2:]
     sides: list[tuple[float, float]] = []
-    for axis, name, step in zip(range(2), "yx", spacing_of(outline), strict=True):
-        places = outline.coords[name].values
-        low, high = (int(np.clip(end[axis], 0, len(places) - 1)) for end in (first, last))
-        sides.append((float(places[low]) - step / 2, float(places[high]) + step / 2))
+    for axis, step in enumerate(spacing_of(outline)):
+        count = outline.shape[axis - 2]
+        low, high = (int(np.clip(end[axis], 0, count - 1)) for end in (first, last))
+        sides.append((low * step, (high + 1 - low) * step))
     whole = [outline.sizes[dim] for dim in outline.dims[-2:]]
     if not np.any(first > 0) and np.all(last >= np.array(whole) - 1):
         return None
     return sides[0][0], sides[1][0], sides[0][1], sides[1][1]
-
-
-def _own_patches(enhancement: Any) -> Iterator[Any]:
-    from napari_fus_ulm.diagnostics.coherence import CoherenceFinished, coherence_of
-
-    yield CoherenceFinished(coherence_of(enhancement))
 
 
 def _number(value: float) -> str:

@@ -14,9 +14,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.diagnostics.frc import (
     LOOKS,
-    FrcReady,
     frc_curves,
-    frc_run,
     frc_words,
     local_layer,
 )
@@ -25,6 +23,14 @@ from napari_fus_ulm._napari.diagnostics.truth_panel import ALIGNMENTS, result_pl
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.curve_plot import Curve, CurvePlot
+from napari_fus_ulm.tasks.resolution import (
+    FrcReady,
+    ResolutionSettings,
+    frc_run,
+    grid_words,
+    has_width,
+    line_planes,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -110,9 +116,10 @@ class ResolutionPanel(QWidget):
             raise ValueError("Choose the ULM that the result is compared with, above.")
         plane = self._plane(found)
         self._asked = self._key(), self._result
-        threshold, aligned = self.threshold.currentData(), str(self.aligned.currentData())
-        take = partial(_power, found)
-        return partial(frc_run, plane, take, found.truth.take, aligned, threshold)
+        settings = ResolutionSettings(
+            aligned=self.aligned.currentData(), threshold=self.threshold.currentData()
+        )
+        return partial(frc_run, lambda: plane, found.truth.take, partial(_power, found), settings)
 
     def show_event(self, event: Any, found: Diagnosed) -> bool:
         """Draw the curve and add the map; False if the event is another's."""
@@ -186,8 +193,6 @@ class ResolutionPanel(QWidget):
         if found is None or result is None:
             self._tell(NO_RESULT, "")
             return
-        from napari_fus_ulm.metrics.profiles import grid_words
-
         try:
             plane = self._plane(found)
             grid = grid_words(plane, found.picked.outline)
@@ -201,13 +206,11 @@ class ResolutionPanel(QWidget):
 
     def _ready(self, found: Diagnosed, plane: xr.DataArray) -> LinePlanes:
         """The images, read once: a drag asks for them at every step."""
-        from napari_fus_ulm.metrics.profiles import LinePlanes
-
         moved = None if self._measured is None else self._measured[1].moved
         key = self._key(), id(moved)
         if self._planes is None or self._planes[0] != key:
             ulm = None if found.truth is None else found.truth.take().squeeze(drop=True)
-            ready = LinePlanes.of(_power(found), plane, ulm if moved is None else moved)
+            ready = line_planes(_power(found), plane, ulm if moved is None else moved)
             self._planes = key, ready
         return self._planes[1]
 
@@ -268,13 +271,11 @@ class ResolutionPanel(QWidget):
 
 def profile_curves(found: ProfileComparison) -> list[Curve]:
     """Profiles from their background (0) to their peak (1), with marks at the half."""
-    from napari_fus_ulm.metrics.widths import Width
-
     curves = []
     for name, values, width in found.curves:
         colour, style, _ = LOOKS[name]
         low, high, mark = 0.0, float(np.nanmax(values, initial=0.0)), None
-        if isinstance(width, Width):
+        if has_width(width):
             low, high, mark = width.base, width.height, (width.left_um, width.right_um, 0.5)
         shares = (values - low) / max(high - low, 1e-12)
         curves.append(Curve(found.distance_um, shares, colour, style, mark))

@@ -3,71 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.diagnostics.truth_panel import result_plane
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
-from napari_fus_ulm.inference.events import Notice, Progress
-from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.tasks.support import (
+    CAUTION,
+    SupportReady,
+    SupportSettings,
+    support_classes,
+    support_run,
+)
 
 if TYPE_CHECKING:
     from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
-    from napari_fus_ulm.diagnostics.support import Support
 
-CAUTION = (
-    "Learnt on simulated sections. Samples that agree are consistent with themselves, which is not "
-    "truth."
-)
 SAMPLES = (("4 samples", 4), ("8 samples", 8), ("16 samples", 16))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SupportReady:
-    """The support map is there.
-
-    Parameters
-    ----------
-    support : Support
-    spread : xarray.DataArray
-        Standard deviation of the samples, on the result's grid.
-    agreement : float
-        Rank correlation of the result at the resolution of fUS with its input.
-    """
-
-    support: Support
-    spread: xr.DataArray
-    agreement: float
-
-
-def support_run(
-    result: xr.DataArray,
-    take_fus: Callable[[], xr.DataArray],
-    settings: EnhanceSettings,
-    samples: int,
-) -> Iterator[Progress | Notice | SupportReady]:
-    """Everything that happens after a click on *Show support*; for a thread too."""
-    yield Progress(0, 0, "Gathering evidence…")
-    from napari_fus_ulm.diagnostics.consistency import consistency
-    from napari_fus_ulm.diagnostics.evidence import EvidenceReady, EvidenceSettings, evidence_events
-    from napari_fus_ulm.diagnostics.support import support
-
-    fus = take_fus().squeeze(drop=True)
-    chosen = EvidenceSettings(samples=samples)
-    for event in evidence_events(result, fus, chosen, enhance_settings=settings):
-        if isinstance(event, EvidenceReady):
-            spread = result.copy(data=event.evidence.maps["spread"])
-            agreement = consistency(np.clip(result.values, 0.0, 1.0), fus)
-            yield SupportReady(support(event.evidence), spread, agreement)
-        else:
-            yield event
 
 
 class SupportPanel(QWidget):
@@ -123,9 +80,9 @@ class SupportPanel(QWidget):
         ValueError
             If there is no result of a single plane.
         """
-        samples = int(self.samples.currentData())
+        settings = SupportSettings(samples=self.samples.currentData(), enhance=found.settings)
         plane = result_plane(found)
-        return partial(support_run, plane, found.picked.take, found.settings, samples)
+        return partial(support_run, lambda: plane, found.picked.take, settings)
 
     def show_event(self, event: Any, found: Diagnosed) -> bool:
         """Add the layers and say what they show; False if the event is another's."""
@@ -137,17 +94,13 @@ class SupportPanel(QWidget):
         for data in support_layers(event, found):
             found.viewer.add_layer(Layer.create(*data))
         found.viewer.layers.selection.active = found.result
-        from napari_fus_ulm.diagnostics.consistency import beside_true_ulm
-
-        self._words.setText(f"{event.support.sentence} {beside_true_ulm(event.agreement)}")
+        self._words.setText(event.sentence)
         self._words.show()
         return True
 
 
 def support_layers(event: SupportReady, found: Diagnosed) -> list[tuple[Any, dict[str, Any], str]]:
     """The classes as labels; probabilities, spread and distance, hidden, as images."""
-    from napari_fus_ulm.diagnostics.support import COLOURS
-
     assert found.result is not None
     placement, name = found.picked.placement, found.result.name.removesuffix(" (generated)")
     like, support = event.spread, event.support
@@ -173,7 +126,7 @@ def support_layers(event: SupportReady, found: Diagnosed) -> list[tuple[Any, dic
         layers.append((placement.volume(full), {**where, **given}, "image"))
     classes = placement.full_dims(like.copy(data=support.classes))
     colours: dict[int | None, str] = {None: "transparent"}
-    colours |= dict(enumerate(COLOURS, start=1))
+    colours |= {one.label: one.colour for one in support_classes()}
     given = {
         "name": f"{name} · support",
         "colormap": colours,
@@ -185,16 +138,8 @@ def support_layers(event: SupportReady, found: Diagnosed) -> list[tuple[Any, dic
 
 
 def _legend() -> str:
-    from napari_fus_ulm.diagnostics.support import CLASSES, COLOURS, SUPPORTED, UNLIKELY
-
-    high, low = (f"{100 * share:.0f}" for share in (SUPPORTED, UNLIKELY))
-    meanings = (
-        f"at least {high} % of such were there",
-        f"{low}–{high} %",
-        f"fewer than {low} %, as by chance",
-    )
     words = [
-        f'<span style="color:{colour}">■</span> {name}: {meaning}'
-        for colour, name, meaning in zip(COLOURS, CLASSES, meanings, strict=True)
+        f'<span style="color:{one.colour}">■</span> {one.name}: {one.meaning}'
+        for one in support_classes()
     ]
     return "<br>".join([*words, CAUTION])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
-from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.tasks.truth import TruthReady, TruthSettings, truth_run
 
 if TYPE_CHECKING:
     from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
@@ -34,24 +33,6 @@ ALIGNMENTS = (
     ("shift it first", "shift"),
     ("shift, turn and stretch it", "affine"),
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TruthReady:
-    """The comparison is there."""
-
-    comparison: TruthComparison
-
-
-def truth_run(
-    result: xr.DataArray, take_truth: Callable[[], xr.DataArray], aligned: str
-) -> Iterator[Progress | TruthReady]:
-    """Everything that happens after a click on *Compare with ground truth*; for a thread too."""
-    yield Progress(0, 0, "Comparing…" if aligned == "no" else "Aligning and comparing…")
-    from napari_fus_ulm.diagnostics.truth import against_truth
-
-    truth = take_truth().squeeze(drop=True)
-    yield TruthReady(against_truth(result, truth, aligned=aligned))  # type: ignore[arg-type]
 
 
 class TruthPanel(QWidget):
@@ -112,9 +93,8 @@ class TruthPanel(QWidget):
         """
         if found.truth is None:
             raise ValueError("Choose the ULM that the result is compared with, above.")
-        return partial(
-            truth_run, result_plane(found), found.truth.take, str(self.aligned.currentData())
-        )
+        plane, settings = result_plane(found), TruthSettings(aligned=self.aligned.currentData())
+        return partial(truth_run, lambda: plane, found.truth.take, settings)
 
     def show_event(self, event: Any, found: Diagnosed) -> bool:
         """Add the layers and fill the table; False if the event is another's."""
@@ -126,10 +106,11 @@ class TruthPanel(QWidget):
         for data in truth_layers(event.comparison, found):
             found.viewer.add_layer(Layer.create(*data))
         found.viewer.layers.selection.active = found.result
-        self._tell(event.comparison)
+        self._tell(event)
         return True
 
-    def _tell(self, found: TruthComparison | None) -> None:
+    def _tell(self, event: TruthReady | None) -> None:
+        found = None if event is None else event.comparison
         words = []
         for name, colour, where in CLASSES:
             length = "" if found is None else f" {_mm(found, name):.1f} mm"
@@ -137,13 +118,11 @@ class TruthPanel(QWidget):
         self._legend.setText("<br>".join(words))
         for widget in (self.table, self._notes, self.copy):
             widget.setVisible(found is not None)
-        if found is None:
+        if event is None:
             return
-        from napari_fus_ulm.diagnostics.truth import CAVEAT, markdown
-
-        self.table.show_comparison(found)
-        self._markdown = markdown(found)
-        self._notes.setText(" ".join((*found.notes, CAVEAT)))
+        self.table.show_shares(event.shares)
+        self._markdown = event.markdown
+        self._notes.setText(event.sentence)
 
     def _copy(self) -> None:
         clipboard = QGuiApplication.clipboard()
@@ -169,10 +148,8 @@ class CalibreTable(QWidget):
         for column in (1, 2):
             self._grid.setColumnStretch(column, 1)
 
-    def show_comparison(self, found: TruthComparison) -> None:
-        """Fill the rows in."""
-        from napari_fus_ulm.metrics.vessels import calibre_classes
-
+    def show_shares(self, rows: Sequence[tuple[str, float, float]]) -> None:
+        """Fill the rows in: calibre, recall and precision."""
         while self._grid.count():
             item = self._grid.takeAt(0)
             if item is not None and (widget := item.widget()) is not None:
@@ -181,13 +158,7 @@ class CalibreTable(QWidget):
             head = QLabel(text)
             head.setToolTip(tip)
             self._grid.addWidget(head, 0, column)
-        overlay = found.overlay
-        names = [_class_name(one) for one in calibre_classes(overlay.calibre_um)]
-        recalls = (*overlay.recall_by_calibre, overlay.recall)
-        precisions = (*overlay.precision_by_calibre, overlay.precision)
-        for row, (name, *shares) in enumerate(
-            zip((*names, "all"), recalls, precisions, strict=True), start=1
-        ):
+        for row, (name, *shares) in enumerate(rows, start=1):
             self._grid.addWidget(QLabel(name), row, 0)
             for column, share in enumerate(shares, start=1):
                 self._grid.addWidget(Bar(share), row, column)
@@ -260,14 +231,6 @@ def truth_layers(
         )
     )
     return layers
-
-
-def _class_name(name: str) -> str:
-    """“below_60_um” as a person writes it."""
-    words = name.removesuffix("_um").split("_")
-    if words[0] == "below":
-        return f"< {words[1]} µm"
-    return f"≥ {words[1]} µm" if words[0] == "from" else f"{words[0]}–{words[2]} µm"
 
 
 def _mm(found: TruthComparison, name: str) -> float:

@@ -17,8 +17,8 @@ from napari_fus_ulm._napari.widgets.controls import (
     form,
     row,
 )
-from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings
+from napari_fus_ulm.tasks.catalogue import entry, names
 
 
 class AdvancedForm(QWidget):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
-from napari_fus_ulm.generators.checkpoint import Card, bundled_weights, read_card
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.tasks.catalogue import card_of
+
+if TYPE_CHECKING:
+    from napari_fus_ulm.generators.checkpoint import Card
 
 MEASURES = (("mse", "MSE ↓"), ("ssim", "SSIM ↑"), ("psnr", "PSNR ↑"), ("lpips", "LPIPS ↓"))
 
@@ -60,9 +63,8 @@ def card_dialog(settings: EnhanceSettings, parent: QWidget) -> QDialog:
     CheckpointError
         If there are no such weights or they have no card.
     """
-    weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
     text = QTextBrowser()
-    text.setMarkdown(card_text(read_card(weights), weights))
+    text.setMarkdown(card_text(*card_of(settings)))
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
     dialog = QDialog(parent)
     dialog.setWindowTitle("Model card")

@@ -19,8 +19,8 @@ from napari_fus_ulm._napari.widgets.controls import (
     wrapped,
 )
 from napari_fus_ulm._napari.widgets.words import VALUES, WORD_OF
-from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.tasks.catalogue import entry, names
 
 MODES = (
     ("detailed", "Detailed", "One sample of several steps: the sharpest, to be trusted least."),

@@ -95,7 +95,7 @@ class EnhanceWidget(DockedWidget):
         found = self.fus.layer_scan
         warnings: list[Warned] = []
         if found is not None:
-            from napari_fus_ulm.grey.prepare import native_pixel_um
+            from napari_fus_ulm.tasks.catalogue import native_pixel_um
 
             asked = {question.kind: question for question in found.questions}
             self.settings.describe_input(

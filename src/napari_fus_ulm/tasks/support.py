@@ -1,0 +1,165 @@
+"""How well every drawn vessel of a result is supported, without a ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from napari_fus_ulm.inference.events import Notice, Progress
+from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.scan import extent_of
+from napari_fus_ulm.tasks.events import Take, plane_of
+
+if TYPE_CHECKING:
+    from napari_fus_ulm.diagnostics.evidence import Evidence
+    from napari_fus_ulm.diagnostics.support import Support
+
+CAUTION = (
+    "Learnt on simulated sections. Samples that agree are consistent with themselves, which is not "
+    "truth."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportSettings:
+    """How the evidence is gathered.
+
+    Parameters
+    ----------
+    samples : int
+        Drawn anew, 2 to 64.
+    seed : int
+        Of the samples; they differ from those of a result with the same seed.
+    enhance : EnhanceSettings
+        Pixel, values, position, device and precision of the samples; the generator is the
+        diffusion model with its bundled weights, whatever it says.
+
+    Raises
+    ------
+    ValueError
+        If there are too few samples or too many.
+    """
+
+    samples: int = 8
+    seed: int = 0
+    enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.samples <= 64:
+            raise ValueError(f"samples is {self.samples}; it must lie between 2 and 64.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SupportReady:
+    """The support map is there.
+
+    Parameters
+    ----------
+    support : Support
+    evidence : Evidence
+    result : xarray.DataArray
+        The plane that was rated, grey levels in [0, 1].
+    agreement : float
+        Rank correlation of the result at the resolution of fUS with its input.
+    """
+
+    support: Support
+    evidence: Evidence
+    result: xr.DataArray
+    agreement: float
+
+    @property
+    def spread(self) -> xr.DataArray:
+        """Standard deviation of the samples, on the result's grid."""
+        return self.result.copy(data=self.evidence.maps["spread"])
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in words."""
+        from napari_fus_ulm.diagnostics.consistency import beside_true_ulm
+
+        return f"{self.support.sentence} {beside_true_ulm(self.agreement)}"
+
+
+@dataclass(frozen=True, slots=True)
+class SupportClass:
+    """A class of the support map: its label, name, colour (hex) and meaning."""
+
+    label: int
+    name: str
+    colour: str
+    meaning: str
+
+
+def support_classes() -> tuple[SupportClass, ...]:
+    """Return the classes of the support map, the best first."""
+    from napari_fus_ulm.diagnostics.support import CLASSES, COLOURS, SUPPORTED, UNLIKELY
+
+    high, low = (f"{100 * share:.0f}" for share in (SUPPORTED, UNLIKELY))
+    meanings = (
+        f"at least {high} % of such were there",
+        f"{low}–{high} %",
+        f"fewer than {low} %, as by chance",
+    )
+    rows = zip(CLASSES, COLOURS, meanings, strict=True)
+    return tuple(SupportClass(label, *row) for label, row in enumerate(rows, start=1))
+
+
+def support_run(
+    take_result: Take, take_fus: Take, settings: SupportSettings
+) -> Iterator[Progress | Notice | SupportReady]:
+    """Gather the evidence for every vessel that a result draws, and weigh it.
+
+    Parameters
+    ----------
+    take_result : callable
+        Reads one plane of grey levels; axes of length 1 are left out.
+    take_fus : callable
+        Reads the power Doppler that it was made from, one plane.
+    settings : SupportSettings
+
+    Yields
+    ------
+    Progress, Notice, SupportReady
+
+    Raises
+    ------
+    ValueError
+        If one of them is not a plane, or they do not cover the same field of view.
+    """
+    yield Progress(0, 0, "Gathering evidence…")
+    from napari_fus_ulm.diagnostics.consistency import consistency
+    from napari_fus_ulm.diagnostics.evidence import EvidenceReady, EvidenceSettings, evidence_events
+    from napari_fus_ulm.diagnostics.support import support
+
+    result, fus = plane_of(take_result()), plane_of(take_fus())
+    check_on_its_input(result, fus)
+    chosen = EvidenceSettings(samples=settings.samples, seed=settings.seed)
+    for event in evidence_events(result, fus, chosen, enhance_settings=settings.enhance):
+        if isinstance(event, EvidenceReady):
+            agreement = consistency(np.clip(result.values, 0.0, 1.0), fus)
+            yield SupportReady(support(event.evidence), event.evidence, result, agreement)
+        else:
+            yield event
+
+
+def check_on_its_input(result: xr.DataArray, fus: xr.DataArray) -> None:
+    """Refuse a result that does not cover the field of view of its input.
+
+    Raises
+    ------
+    ValueError
+        The sentence names both and gives their extents in mm.
+    """
+    from napari_fus_ulm.grey.prepare import same_extent
+
+    if not same_extent(fus, result):
+        first, second = extent_of(result), extent_of(fus)
+        raise ValueError(
+            f"“{result.name}” is {first[0]:.1f} × {first[1]:.1f} mm and “{fus.name}” "
+            f"{second[0]:.1f} × {second[1]:.1f} mm; a result lies exactly on its input."
+        )
