@@ -25,12 +25,13 @@ from napari_fus_ulm.grey.prepare import native_shape
 from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.io.guesses import guess_values
 from napari_fus_ulm.metrics.centrelines import length_map, skeleton
 from napari_fus_ulm.metrics.vessels import vessel_mask
 from napari_fus_ulm.output.panels import Panel, below, save_picture, side_by_side
 from napari_fus_ulm.phantom import simulate_pair
 from napari_fus_ulm.phantom.calibration.real import POWER, grey_picture, power_picture
-from napari_fus_ulm.scan import extent_of, guess_values
+from napari_fus_ulm.scan import extent_of
 
 Grey = npt.NDArray[np.floating]
 

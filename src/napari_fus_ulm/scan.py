@@ -31,8 +31,6 @@ ASSUMED_ULM_PIXEL_MM = 0.01
 ASSUMED_SLICE_MM = 0.5
 """Distance of slices taken where a file gives none: a usual fUS slice thickness."""
 SMALLEST_SIDE = 8
-GUESS_SAMPLE = 1_000_000
-"""Pixels from which the kind of values is guessed."""
 MM_PER = {
     "m": 1e3, "meter": 1e3, "metre": 1e3, "cm": 10.0, "mm": 1.0, "millimeter": 1.0,
     "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3,
@@ -275,215 +273,6 @@ def mean_over_time(scan: xr.DataArray) -> xr.DataArray:
     return scan.isel(time=0, drop=True).copy(data=10.0 * np.log10(power.values))
 
 
-def guess_values(image: npt.NDArray[Any]) -> ValuesKind:
-    """Guess which transform an image's numbers went through.
-
-    Returns
-    -------
-    {"display", "db", "linear"}
-        "display" for 8-bit grey levels (also divided by 255), "db" when the maximum is about 0
-        and the rest is far below, otherwise "linear". A square or cube root cannot be told from
-        linear data: ask.
-    """
-    if image.dtype == np.uint8:
-        return "display"
-    if image.dtype.kind not in "buif":
-        return "linear"
-    flat = image.reshape(-1)
-    # The extremes of everything, the rest from a sample: a film has a hundred million pixels.
-    sample = np.asarray(flat[:: max(1, flat.size // GUESS_SAMPLE)], dtype=float)
-    finite = sample[np.isfinite(sample)]
-    if finite.size == 0:
-        return "linear"
-    extremes = np.array([np.fmin.reduce(flat), np.fmax.reduce(flat)], dtype=float)
-    known = extremes[np.isfinite(extremes)]
-    low, high = min(finite.min(), *known), max(finite.max(), *known)
-    if high <= 1.0 and low < -5.0:
-        return "db"
-    if low >= 0:
-        for white in (255.0, 1.0):
-            levels = finite * (255.0 / white)
-            # 200 of 255: a picture uses its range; counts that stay small are not a picture.
-            if 200 / 255 * white <= high <= white and np.allclose(
-                levels, levels.round(), atol=1e-3
-            ):
-                return "display" if np.unique(levels.round()).size > 2 else "linear"
-    return "linear"
-
-
-def from_confusius(da: xr.DataArray) -> xr.DataArray:
-    """Make a scan from a ConfUSIus array, keeping where its pixels lie.
-
-    ConfUSIus 0.8 keeps integer voxel coordinates on ``k, j, i`` and derives world ``z, y, x`` (mm)
-    through a 4×4 affine; earlier versions have the dims ``z, y, x`` themselves. Axes that run
-    backwards are turned round, so that every pixel keeps its position. An oblique affine is kept
-    as ``voxel_to_world`` and the scan gets coordinates along its own axes.
-
-    Parameters
-    ----------
-    da : xarray.DataArray
-        Dims among ``time, pose, k, j, i`` or ``time, pose, z, y, x``, in any order.
-
-    Raises
-    ------
-    ScanError
-        If it has no depth and lateral axes, or other axes than these.
-    """
-    renamed = {world: voxel for voxel, world in AXIS_OF.items() if world in da.dims}
-    dims = [renamed.get(str(dim), str(dim)) for dim in da.dims]
-    if set(dims) - set(DIMS):
-        raise ScanError(
-            f"The axes {tuple(map(str, da.dims))} are not those of a fUS image; "
-            f"a subset of {', '.join(DIMS)} was expected."
-        )
-    data = np.asarray(da.data)
-    values = xr.DataArray(np.abs(data) if np.iscomplexobj(data) else data, dims=dims)
-    values = values.transpose(*(dim for dim in DIMS if dim in dims))
-    units = {str(da.coords[axis].attrs.get("units", "mm")) for axis in "yx" if axis in da.coords}
-    affine = _geometry(da, renamed)
-    affine[:3] *= MM_PER.get(units.pop(), 1.0) if len(units) == 1 else 1.0
-    own = ("modality", "source", "values", "spacing_known", "voxel_to_world")
-    modality, kind = (str(da.attrs.get(key, "unknown")) for key in ("modality", "values"))
-    scan = scan_from_affine(
-        values.values,
-        affine,
-        dims=[str(dim) for dim in values.dims],
-        modality=modality if modality in MODALITIES else "unknown",
-        values_kind=kind if kind in VALUES else "unknown",
-        source=str(da.attrs.get("source", da.name or "ConfUSIus")),
-        spacing_known=bool(da.attrs.get("spacing_known", True)),
-        time=_times(da),
-        name=None if da.name is None else str(da.name),
-    )
-    # Not as keywords: an attribute may be called "name" or "origin".
-    return scan.assign_attrs(
-        {
-            str(key): value
-            for key, value in da.attrs.items()
-            if key not in own and value is not None and _is_plain(value)
-        }
-    )
-
-
-def scan_from_affine(
-    values: npt.NDArray[Any],
-    affine: npt.NDArray[np.float64],
-    *,
-    dims: Sequence[str],
-    **kwargs: Any,
-) -> xr.DataArray:
-    """Make a scan whose pixels lie where a voxel-to-world matrix puts them.
-
-    Parameters
-    ----------
-    values : array
-        The image, its axes named by ``dims``.
-    affine : array of shape (4, 4)
-        From voxel (k, j, i) to world (z, y, x) in mm. Where its axes are the world's, backward
-        axes are turned round and the coordinates are world positions; otherwise the coordinates
-        run along the image's own axes from 0 and ``voxel_to_world`` keeps the matrix.
-    dims : sequence of str
-        As for `make_scan`, which also takes the other keyword arguments.
-    """
-    directions, corner = affine[:3, :3].T, affine[:3, 3].copy()
-    steps = np.linalg.norm(directions, axis=1)
-    if (np.abs(np.diag(directions)) < (1 - 1e-6) * steps).any():
-        return make_scan(
-            values,
-            dims=dims,
-            spacing=steps.tolist(),
-            voxel_to_world=affine.tolist(),
-            **kwargs,
-        )
-    for row, dim in enumerate(AXIS_OF):
-        if directions[row, row] < 0 and dim in dims:
-            axis = list(dims).index(dim)
-            corner[row] += directions[row, row] * (values.shape[axis] - 1)
-            values = np.flip(values, axis)
-    return make_scan(values, dims=dims, spacing=steps.tolist(), origin=corner.tolist(), **kwargs)
-
-
-def _geometry(da: xr.DataArray, renamed: dict[str, str]) -> npt.NDArray[np.float64]:
-    """Return the voxel-to-world matrix (k, j, i) → (z, y, x) of an array with coordinates.
-
-    The positions themselves are asked at the ends of each axis, so it does not matter whether
-    they come from plain coordinates or from a ConfUSIus index.
-    """
-    world = {
-        axis: da.coords[axis].rename({d: renamed.get(str(d), d) for d in da.coords[axis].dims})
-        for axis in AXIS_OF.values()
-        if axis in da.coords
-    }
-
-    def position(at: dict[str, int]) -> npt.NDArray[np.float64]:
-        found = []
-        for axis in AXIS_OF.values():
-            coord = world.get(axis)
-            index = {} if coord is None else {d: at.get(str(d), 0) for d in coord.dims}
-            found.append(0.0 if coord is None else float(coord.isel(index)))
-        return np.array(found)
-
-    sizes = {renamed.get(str(dim), str(dim)): size for dim, size in da.sizes.items()}
-    known = _affine_of(da)
-    matrix = np.eye(4)
-    matrix[:3, 3] = position({})
-    for column, (dim, axis) in enumerate(AXIS_OF.items()):
-        for coord in (world.get(axis), da.coords.get(dim)):
-            if coord is not None and coord.dims == (dim,):
-                _mean_step(np.asarray(coord, dtype=float), dim)
-        step = np.zeros(3)
-        if sizes.get(dim, 1) > 1:
-            step = (position({dim: sizes[dim] - 1}) - matrix[:3, 3]) / (sizes[dim] - 1)
-        if not step.any() and known is not None:
-            step = known[:3, column]
-        if not step.any():
-            stated = {} if axis not in world else world[axis].attrs
-            assumed = ASSUMED_SLICE_MM if dim == "k" else ASSUMED_PIXEL_MM
-            step[column] = float(stated.get("spacing", stated.get("voxdim", assumed)))
-        matrix[:3, column] = step
-    return matrix
-
-
-def _affine_of(da: xr.DataArray) -> npt.NDArray[np.float64] | None:
-    """Find the 4×4 voxel-to-world affine (the first pose's) of a ConfUSIus array."""
-    candidates = [getattr(index, "voxel_to_world", None) for index in da.xindexes.values()]
-    for candidate in (*candidates, da.attrs.get("voxel_to_world")):
-        if candidate is not None:
-            affine = np.asarray(candidate, dtype=float)
-            affine = affine[0] if affine.ndim == 3 else affine
-            if affine.shape == (4, 4) and np.isfinite(affine).all():
-                return affine
-    return None
-
-
-def _times(da: xr.DataArray) -> npt.NDArray[np.float64] | None:
-    """Return the frame times in s; of the first pose where every pose has its own."""
-    if "time" not in da.dims or "time" not in da.coords:
-        return None
-    coord = da.coords["time"]
-    if coord.ndim > 1:
-        coord = coord.isel({dim: 0 for dim in coord.dims if dim != "time"})
-    if coord.dtype.kind not in "iuf":
-        return None
-    units = str(coord.attrs.get("units", "s"))
-    factor = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "min": 60.0}.get(units, 1.0)
-    return np.asarray(coord, dtype=float) * factor
-
-
-def assumed_pixel(modality: str) -> float:
-    """Return the in-plane pixel (mm) to assume for an image that does not tell its own."""
-    return ASSUMED_ULM_PIXEL_MM if modality == "ulm" else ASSUMED_PIXEL_MM
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a value can be written as JSON."""
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return all(_is_plain(item) for item in value)
-    return value is None or isinstance(value, str | bool | int | float)
-
-
 def _default_dims(ndim: int, timed: bool) -> tuple[str, ...]:
     table = {2: ("j", "i"), 3: ("k", "j", "i"), 4: ("time", "k", "j", "i"), 5: DIMS}
     if ndim not in table:
@@ -521,12 +310,12 @@ def _check_axis(da: xr.DataArray, dim: str) -> None:
             f"axis {dim!r}; make_scan gives it one, from_confusius converts a ConfUSIus array."
         )
     values = np.asarray(da.coords[axis], dtype=float)
-    step = _mean_step(values, dim)
+    step = even_step(values, dim)
     if values.size > 1 and not step > 0:
         raise ScanError(f"The coordinate {axis!r} of the image {_named(da)}does not increase.")
 
 
-def _mean_step(values: npt.NDArray[np.float64], dim: str) -> float:
+def even_step(values: npt.NDArray[np.float64], dim: str) -> float:
     """Mean signed step of evenly spaced positions; 0 for a single one."""
     if values.size < 2:
         return 0.0

@@ -9,7 +9,6 @@ import tifffile
 from PIL import Image
 
 from napari_fus_ulm.io import read, read_one, write
-from napari_fus_ulm.io.common import length_in_mm, modality_of
 from napari_fus_ulm.io.images import luminance
 from napari_fus_ulm.scan import ScanError, make_scan, spacing_of, step_of
 
@@ -145,32 +144,6 @@ def test_complex_data_are_refused_in_words(tmp_path: Path):
     np.save(tmp_path / "iq.npy", RAMP * 1j)
     with pytest.raises(ScanError, match="magnitude"):
         read(tmp_path / "iq.npy")
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("sub-01/fusi/sub-01_pwd.nii.gz", "fus"),
-        ("sub-01/angio/sub-01_acq-1.nii", "fus"),
-        ("mouse_ulm_week2_counts.tif", "ulm"),
-        ("PALA_example_matouts.mat", "ulm"),
-        ("rat_power_doppler.png", "fus"),
-        ("bulma.png", "unknown"),
-        ("ratULM.mat", "ulm"),
-        ("holiday.png", "unknown"),
-        ("confused.png", "unknown"),
-        ("accounts.csv", "unknown"),
-    ],
-)
-def test_modality_is_guessed_from_the_name(name: str, kind: str):
-    assert modality_of(Path(name)) == kind
-
-
-@pytest.mark.parametrize(
-    ("number", "mm"), [(1e-4, 0.1), (0.1, 0.1), (100.0, 0.1), (1.1e-5, 0.011), (0.0, None)]
-)
-def test_a_bare_pixel_size_is_read_in_its_likely_unit(number: float, mm: float | None):
-    assert length_in_mm(number) == (None if mm is None else pytest.approx(mm))
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def read(path: PathOrPaths) -> list[LayerData]:
     """
     from napari_fus_ulm import io
     from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
-    from napari_fus_ulm.io.common import stack
+    from napari_fus_ulm.io.folder import stack
     from napari_fus_ulm.scan import ScanError
 
     paths = _paths(path)
@@ -59,7 +59,7 @@ def read(path: PathOrPaths) -> list[LayerData]:
 
 def _named(scans: list[xr.DataArray], path: Path) -> list[xr.DataArray]:
     """Name a file's only image after the file, which the user may have renamed."""
-    from napari_fus_ulm.io.common import stem_of
+    from napari_fus_ulm.io.formats import stem_of
 
     if len(scans) > 1:
         return scans

@@ -216,7 +216,7 @@ def _run(scan: xr.DataArray, settings: EnhanceSettings, name: str) -> Enhancemen
 
 def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
     """Where each result goes; no two to the same place."""
-    from napari_fus_ulm.io.common import stem_of
+    from napari_fus_ulm.io.formats import stem_of
 
     if len(files) == 1 and out.name.lower().endswith(SUFFIXES_WRITE):
         return [out]
@@ -234,7 +234,7 @@ def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
 
 def _save(result: Enhancement, target: Path) -> dict[str, Any]:
     from napari_fus_ulm.io import write
-    from napari_fus_ulm.io.common import stem_of
+    from napari_fus_ulm.io.formats import stem_of
 
     write(target, result.image)
     made: dict[str, Any] = {"file": str(target), "seconds": round(result.seconds, 2)}

@@ -270,7 +270,7 @@ def _found(folder: Path, told: str) -> Path | None:
 
 def _name_of(fus: Path) -> str:
     """Name of a pair whose row tells none: that of its fUS file, without the BIDS suffix."""
-    from napari_fus_ulm.io.common import stem_of
+    from napari_fus_ulm.io.formats import stem_of
 
     return re.sub(r"_(pwd|fus)$", "", stem_of(fus))
 
@@ -300,7 +300,7 @@ def _from_names(folder: Path) -> tuple[tuple[PairFiles, ...], tuple[Fault, ...]]
 def _by_name(folder: Path, faults: list[Fault]) -> dict[str, Path]:
     """Images of a folder by their name without suffix, in natural order."""
     from napari_fus_ulm.io import images_in
-    from napari_fus_ulm.io.common import stem_of
+    from napari_fus_ulm.io.formats import stem_of
 
     found: dict[str, Path] = {}
     for path in images_in(folder) if folder.is_dir() else []:

@@ -14,8 +14,9 @@ from scipy import ndimage
 from napari_fus_ulm.grey.grid import area_mean
 from napari_fus_ulm.grey.intensity import log_power
 from napari_fus_ulm.grey.prepare import native_shape
+from napari_fus_ulm.io.guesses import guess_values
 from napari_fus_ulm.metrics.profiles import COUNTS
-from napari_fus_ulm.scan import extent_of, guess_values
+from napari_fus_ulm.scan import extent_of
 
 Floats = npt.NDArray[np.float32]
 

@@ -22,9 +22,10 @@ from napari_fus_ulm.grey.intensity import log_power
 from napari_fus_ulm.grey.prepare import condition_grey, native_shape
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.io.guesses import guess_values
 from napari_fus_ulm.metrics.centrelines import EIGHT, skeleton
 from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule, vessel_mask
-from napari_fus_ulm.scan import extent_of, guess_values
+from napari_fus_ulm.scan import extent_of
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

@@ -137,7 +137,7 @@ def _read(
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     from napari_fus_ulm.io import images_in
-    from napari_fus_ulm.io.common import stem_of
+    from napari_fus_ulm.io.formats import stem_of
 
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; give two images or two folders.")

@@ -13,7 +13,8 @@ from napari_fus_ulm.grey.grid import grid_shape
 from napari_fus_ulm.grey.intensity import log_power
 from napari_fus_ulm.grey.prepare import check_same_extent, condition_grey, native_shape
 from napari_fus_ulm.grey.reference import check_reference, reference_on_grid
-from napari_fus_ulm.scan import check_image, extent_of, guess_values, make_scan
+from napari_fus_ulm.io.guesses import guess_values
+from napari_fus_ulm.scan import check_image, extent_of, make_scan
 
 if TYPE_CHECKING:
     from napari_fus_ulm.cohort.table import PairFiles

@@ -20,15 +20,8 @@ from napari_fus_ulm.grey.prepare import condition_grey, native_shape
 from napari_fus_ulm.inference.device import choose_device, choose_precision
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import Applied, Frame
-from napari_fus_ulm.scan import (
-    ScanError,
-    check_image,
-    check_scan,
-    extent_of,
-    guess_values,
-    planes,
-    spacing_of,
-)
+from napari_fus_ulm.io.guesses import guess_values
+from napari_fus_ulm.scan import ScanError, check_image, check_scan, extent_of, planes, spacing_of
 
 Array = npt.NDArray[np.float32]
 

@@ -9,17 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.io.common import (
+from napari_fus_ulm.io.atomic import array_writer, json_writer, write_files
+from napari_fus_ulm.io.request import Request, image_scan
+from napari_fus_ulm.io.side_information import (
     BLOCK,
-    Request,
     describe,
-    image_scan,
     read_sidecar,
     rebuild,
     sidecar_of,
     words,
-    write_files,
-    write_json,
 )
 
 
@@ -70,10 +68,5 @@ def read_npy(request: Request) -> list[xr.DataArray]:
 
 def write_npy(path: Path, scan: xr.DataArray) -> None:
     """Write a scan as a NumPy array with a JSON file beside it."""
-
-    def pixels(target: Path) -> None:
-        with target.open("wb") as file:
-            np.save(file, scan.values, allow_pickle=False)
-
     content = {"Description": words(scan), BLOCK: describe(scan)}
-    write_files({path: pixels, sidecar_of(path): write_json(content)})
+    write_files({path: array_writer(scan.values), sidecar_of(path): json_writer(content)})

@@ -14,28 +14,20 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.io.common import (
+from napari_fus_ulm.io.atomic import json_writer, write_files
+from napari_fus_ulm.io.confusius import scan_from_affine
+from napari_fus_ulm.io.formats import stem_of
+from napari_fus_ulm.io.guesses import assumed_pixel, guess_kind, modality_of
+from napari_fus_ulm.io.request import Request
+from napari_fus_ulm.io.side_information import (
     BLOCK,
-    Request,
     describe,
-    guess_kind,
-    modality_of,
     read_sidecar,
     rebuild,
     sidecar_of,
-    stem_of,
     words,
-    write_files,
-    write_json,
 )
-from napari_fus_ulm.scan import (
-    AXIS_OF,
-    DIMS,
-    ScanError,
-    assumed_pixel,
-    scan_from_affine,
-    step_of,
-)
+from napari_fus_ulm.scan import AXIS_OF, DIMS, ScanError, step_of
 
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 _FREQUENCIES = {
@@ -220,7 +212,7 @@ def write_nifti(path: Path, scan: xr.DataArray) -> None:
     def voxels(target: Path) -> None:
         nib.save(image, target)
 
-    write_files({path: voxels, sidecar_of(path): write_json(content)})
+    write_files({path: voxels, sidecar_of(path): json_writer(content)})
 
 
 def _matrix(scan: xr.DataArray) -> npt.NDArray[np.float64]:

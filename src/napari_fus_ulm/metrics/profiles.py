@@ -18,8 +18,9 @@ import xarray as xr
 
 from napari_fus_ulm.grey.grid import bin_counts
 from napari_fus_ulm.grey.prepare import check_same_extent
+from napari_fus_ulm.io.guesses import guess_values
 from napari_fus_ulm.metrics.widths import NoWidth, Width, fwhm
-from napari_fus_ulm.scan import extent_of, guess_values, spacing_of
+from napari_fus_ulm.scan import extent_of, spacing_of
 
 Floats = npt.NDArray[np.float64]
 Point = tuple[float, float]

@@ -182,7 +182,7 @@ def read_cases(
     """
     from napari_fus_ulm.cohort.table import animal_of
     from napari_fus_ulm.evaluation.compare import matched
-    from napari_fus_ulm.io.common import stem_of
+    from napari_fus_ulm.io.formats import stem_of
 
     if len(sources) < 2:
         raise ValueError("Two candidates at least are compared; give another file or folder.")

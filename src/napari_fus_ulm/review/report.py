@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_fus_ulm.evaluation.intervals import Summary
-from napari_fus_ulm.io.common import plain
+from napari_fus_ulm.io.side_information import plain
 from napari_fus_ulm.review.statistics import Preference, Report, Share
 from napari_fus_ulm.review.unblinding import Unblinded
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fus_ulm import __version__
-from napari_fus_ulm.io.common import write_files, write_json
+from napari_fus_ulm.io.atomic import json_writer, write_files
 from napari_fus_ulm.review import answers
 from napari_fus_ulm.review.answers import Answer, Preference
 from napari_fus_ulm.review.cases import Case, one_view, shown
@@ -249,7 +249,7 @@ def create(folder: str | Path, cases: Sequence[Case], settings: ReviewSettings) 
     (folder / "README").write_text(README, encoding="utf-8")
     answers.begin(folder / ANSWERS)
     # Last, because they make the folder a session.
-    write_files({folder / KEY: write_json(key), folder / SESSION: write_json(session)})
+    write_files({folder / KEY: json_writer(key), folder / SESSION: json_writer(session)})
     return Session.open(folder)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_fus_ulm.io.common import write_files, write_json
+from napari_fus_ulm.io.atomic import json_writer, write_files
 from napari_fus_ulm.review import answers
 from napari_fus_ulm.review.answers import Answer
 from napari_fus_ulm.review.folder import (
@@ -175,4 +175,4 @@ def _note(folder: Path, reader: str, answered: int, trials: int) -> None:
         "trials": trials,
         "answers_sha256": sha256_of(folder / ANSWERS),
     }
-    write_files({path: write_json({"format": FORMAT, "unblinded": [*earlier, note]})})
+    write_files({path: json_writer({"format": FORMAT, "unblinded": [*earlier, note]})})

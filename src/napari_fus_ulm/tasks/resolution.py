@@ -97,10 +97,11 @@ def frc_run(
     from napari_fus_ulm.grey.intensity import log_power
     from napari_fus_ulm.grey.prepare import condition_grey, native_shape
     from napari_fus_ulm.grey.reference import reference_on_grid
+    from napari_fus_ulm.io.guesses import guess_values
     from napari_fus_ulm.metrics.frc import frc_map, ring_correlation
     from napari_fus_ulm.registration.affine import register_affine, register_shift
     from napari_fus_ulm.registration.shift import align
-    from napari_fus_ulm.scan import guess_values, spacing_of
+    from napari_fus_ulm.scan import spacing_of
 
     result, truth = plane_of(take_result()), plane_of(take_truth())
     box, moved, note = (slice(None), slice(None)), None, ""

@@ -20,7 +20,7 @@ from napari_fus_ulm._napari.layers.to_scan import (
     parts_of,
     scan_of_parts,
 )
-from napari_fus_ulm.io.common import modality_of
+from napari_fus_ulm.io.guesses import modality_of
 from napari_fus_ulm.scan import spacing_of
 from napari_fus_ulm.selection import Selection
 from napari_fus_ulm.tasks.record import Source

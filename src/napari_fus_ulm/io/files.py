@@ -1,0 +1,147 @@
+"""Files to scans and back, whatever their format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+import xarray as xr
+
+from napari_fus_ulm.io.folder import read_folder
+from napari_fus_ulm.io.formats import (
+    READERS,
+    SUFFIXES_READ,
+    SUFFIXES_WRITE,
+    WRITERS,
+    suffix_of,
+)
+from napari_fus_ulm.io.request import Request
+from napari_fus_ulm.scan import MODALITIES, ScanError, check_scan
+
+Reader = Callable[[Request], list[xr.DataArray]]
+Writer = Callable[[Path, xr.DataArray], None]
+
+
+def read(
+    path: str | Path,
+    *,
+    modality: str | None = None,
+    spacing: Sequence[float] | float | None = None,
+) -> list[xr.DataArray]:
+    """Read every image of a file; of a folder, the stack of its images.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file with one of `SUFFIXES_READ`, or a folder of such files.
+    modality : {"fus", "ulm", "unknown"}, optional
+        What was imaged; guessed from the name and the content otherwise.
+    spacing : float or sequence of float, optional
+        Pixel size in mm, ``(dy, dx)`` or ``(dz, dy, dx)``, in place of the file's.
+
+    Returns
+    -------
+    list of xarray.DataArray
+        At least one scan. ``spacing_known`` is False where the pixel size had to be assumed.
+
+    Raises
+    ------
+    ScanError
+        If the file is missing, damaged, cut short, or not of a kind that is read; the sentence
+        names the file and what was expected.
+    """
+    path = Path(path)
+    if modality is not None and modality not in MODALITIES:
+        raise ScanError(f"The modality {modality!r} is not one of {', '.join(MODALITIES)}.")
+    if path.is_dir():
+        return [read_folder(path, lambda p: read_one(p, modality=modality, spacing=spacing))]
+    suffix = suffix_of(path, SUFFIXES_READ)
+    if suffix is None or not path.is_file():
+        _refuse(path, SUFFIXES_READ)
+    request = Request(path=path, modality=modality, spacing=spacing)
+    try:
+        reader: Reader = _load(READERS[suffix or ""])
+        scans = reader(request)
+    except (ScanError, MemoryError):
+        raise
+    except Exception as error:
+        # Libraries raise anything at all on a damaged file; the user needs one sentence.
+        raise _unreadable(path, error) from error
+    if not scans:
+        raise ScanError(f"“{path.name}” holds no image.")
+    return scans
+
+
+def read_one(
+    path: str | Path,
+    *,
+    modality: str | None = None,
+    spacing: Sequence[float] | float | None = None,
+) -> xr.DataArray:
+    """Read the first image of a file (see `read`)."""
+    return read(path, modality=modality, spacing=spacing)[0]
+
+
+def write(path: str | Path, scan: xr.DataArray) -> Path:
+    """Write a scan; the suffix of ``path`` chooses the format.
+
+    Pixel size, position, times and attributes survive: in the description of an OME-TIFF, in a
+    JSON file beside NIfTI and NPY. The file is written under a temporary name and then renamed,
+    so an old file is never half overwritten.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in one of `SUFFIXES_WRITE`.
+    scan : xarray.DataArray
+        See `napari_fus_ulm.scan`.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ScanError
+        If the suffix is not known, the scan is not one, or the disk is full or read-only.
+    """
+    path = Path(path)
+    suffix = suffix_of(path, SUFFIXES_WRITE)
+    if suffix is None:
+        raise ScanError(
+            f"“{path.name}” cannot be written; a name that ends in one of "
+            f"{', '.join(SUFFIXES_WRITE)} was expected."
+        )
+    writer: Writer = _load(WRITERS[suffix])
+    writer(path, check_scan(scan))
+    return path
+
+
+def _refuse(path: Path, known: Sequence[str]) -> NoReturn:
+    """Say that a path cannot be read."""
+    if not path.exists():
+        raise ScanError(f"“{path}” does not exist.")
+    raise ScanError(
+        f"“{path.name}” is of a kind that is not read; a file that ends in one of "
+        f"{', '.join(known)} was expected."
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> ScanError:
+    """Turn a library's exception into one sentence that names the file."""
+
+    kind = suffix_of(path) or path.suffix
+    why = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else ""
+    reason = f" ({type(error).__name__}: {why})" if why else f" ({type(error).__name__})"
+    return ScanError(
+        f"“{path.name}” could not be read; a complete {kind} file was expected, this one is "
+        f"damaged, cut short, or something else{reason}."
+    )
+
+
+def _load(target: str) -> Any:
+    module, name = target.split(".")
+    return getattr(import_module(f"napari_fus_ulm.io.{module}"), name)

@@ -1,0 +1,90 @@
+"""What is guessed where a file leaves it open: modality, transform of the values, lengths."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fus_ulm.io.formats import stem_of
+from napari_fus_ulm.scan import ASSUMED_PIXEL_MM, ASSUMED_ULM_PIXEL_MM, Modality, ValuesKind
+
+GUESS_SAMPLE = 1_000_000
+"""Pixels from which the kind of values is guessed."""
+
+
+def modality_of(path: Path) -> Modality:
+    """Guess the modality from a file's name (BIDS suffix ``_pwd``: power Doppler) and folder."""
+    for text in (stem_of(path).lower(), path.parent.name.lower()):
+        # Whole words, or glued to one side: "ratULM" but not "bulma", "counts" but not "accounts".
+        if re.search(
+            r"ulm(?![a-z])|(?<![a-z])(ulm|tracks?(?![a-z])|counts?(?![a-z]))"
+            r"|matout|locali[sz]ation",
+            text,
+        ):
+            return "ulm"
+        if re.search(r"(?<![a-z])(pwd|fusi?|cbv|angio)(?![a-z])|doppler", text):
+            return "fus"
+    return "unknown"
+
+
+def guess_values(image: npt.NDArray[Any]) -> ValuesKind:
+    """Guess which transform an image's numbers went through.
+
+    Returns
+    -------
+    {"display", "db", "linear"}
+        "display" for 8-bit grey levels (also divided by 255), "db" when the maximum is about 0
+        and the rest is far below, otherwise "linear". A square or cube root cannot be told from
+        linear data: ask.
+    """
+    if image.dtype == np.uint8:
+        return "display"
+    if image.dtype.kind not in "buif":
+        return "linear"
+    flat = image.reshape(-1)
+    # The extremes of everything, the rest from a sample: a film has a hundred million pixels.
+    sample = np.asarray(flat[:: max(1, flat.size // GUESS_SAMPLE)], dtype=float)
+    finite = sample[np.isfinite(sample)]
+    if finite.size == 0:
+        return "linear"
+    extremes = np.array([np.fmin.reduce(flat), np.fmax.reduce(flat)], dtype=float)
+    known = extremes[np.isfinite(extremes)]
+    low, high = min(finite.min(), *known), max(finite.max(), *known)
+    if high <= 1.0 and low < -5.0:
+        return "db"
+    if low >= 0:
+        for white in (255.0, 1.0):
+            levels = finite * (255.0 / white)
+            # 200 of 255: a picture uses its range; counts that stay small are not a picture.
+            if 200 / 255 * white <= high <= white and np.allclose(
+                levels, levels.round(), atol=1e-3
+            ):
+                return "display" if np.unique(levels.round()).size > 2 else "linear"
+    return "linear"
+
+
+def guess_kind(values: npt.NDArray[Any], modality: str) -> str:
+    """Guess the transform of a file's values; bubble counts are small integers too."""
+    guess = guess_values(values)
+    counts = modality == "ulm" and guess == "display" and values.dtype != np.uint8
+    return "linear" if counts else guess
+
+
+def length_in_mm(number: float) -> float | None:
+    """Read a bare pixel size as m, mm or µm, whichever makes it one of ultrasound.
+
+    Pixels between 2 µm and 2 mm have disjoint ranges in the three units.
+    """
+    for factor in (1.0, 1e3, 1e-3):
+        if 2e-3 <= number * factor < 2.0:
+            return number * factor
+    return None
+
+
+def assumed_pixel(modality: str) -> float:
+    """Return the in-plane pixel (mm) to assume for an image that does not tell its own."""
+    return ASSUMED_ULM_PIXEL_MM if modality == "ulm" else ASSUMED_PIXEL_MM

@@ -1,0 +1,167 @@
+"""What a scan is besides its pixels, written into files and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from napari_fus_ulm.io.formats import stem_of
+from napari_fus_ulm.io.request import Request, in_plane
+from napari_fus_ulm.scan import AXIS_OF, MODALITIES, VALUES, ScanError, make_scan, step_of
+
+BLOCK = "napari_fus_ulm"
+"""Key under which our side information stands in a JSON file."""
+
+
+def describe(scan: xr.DataArray) -> dict[str, Any]:
+    """Return everything of a scan but its pixels, as JSON-able values."""
+    axes = [dim for dim in AXIS_OF if dim in scan.dims]
+    block: dict[str, Any] = {
+        "version": 1,
+        "name": scan.name,
+        "dims": [str(dim) for dim in scan.dims],
+        "shape": list(scan.shape),
+        # Also that of a slice cut out of a volume, which has a place and a thickness.
+        "spacing": {d: step_of(scan, d) for d, axis in AXIS_OF.items() if axis in scan.coords},
+        "origin": {dim: float(scan[AXIS_OF[dim]][0]) for dim in axes},
+        "attrs": plain(scan.attrs),
+    }
+    if "time" in scan.dims:
+        block["time"] = scan["time"].values.tolist()
+    fixed = {a: float(scan[a]) for a in AXIS_OF.values() if a in scan.coords and not scan[a].ndim}
+    if fixed:
+        block["at"] = fixed
+    return block
+
+
+def plain(value: Any) -> Any:
+    """Turn a value into what JSON can hold; what it cannot becomes its text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, list | tuple | set):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return str(value)
+
+
+def rebuild(
+    request: Request,
+    values: npt.NDArray[Any],
+    block: Mapping[str, Any],
+    *,
+    spacing: Mapping[str, float | None] | None = None,
+    origin: Mapping[str, float] | None = None,
+) -> xr.DataArray:
+    """Make a scan of pixels and the side information that was written with them.
+
+    Parameters
+    ----------
+    request : Request
+        Its modality and spacing come before what was written.
+    values : array
+        The pixels; axes of size 1 may be more or fewer than were written.
+    block : mapping
+        What `describe` returned.
+    spacing, origin : mapping, optional
+        Pixel size and centre of the first pixel (mm) from the file's own header by dim. They win
+        where they differ, because another program may have corrected them.
+    """
+    dims = [str(dim) for dim in block["dims"]]
+    shape = [int(size) for size in block["shape"]]
+    if [n for n in values.shape if n != 1] != [n for n in shape if n != 1]:
+        raise ScanError(
+            f"“{request.path.name}” has the shape {values.shape}, but {tuple(shape)} is written in "
+            "its side information; a file and the JSON that was written with it were expected."
+        )
+    values = values.reshape(shape)
+    step = {dim: float(block["spacing"][dim]) for dim in AXIS_OF if dim in dims}
+    attrs = dict(block.get("attrs", {}))
+    for dim, size in (spacing or {}).items():
+        if dim in step and size and not np.isclose(size, step[dim], rtol=1e-4):
+            step[dim] = size
+            attrs["slice_spacing_known" if dim == "k" else "spacing_known"] = True
+    start = {dim: float(block["origin"][dim]) for dim in step}
+    for dim, place in (origin or {}).items():
+        if dim in start and abs(place - start[dim]) > 1e-3 * step[dim]:
+            start[dim] = place
+    # make_scan takes two or three numbers; a k that is not there gets any.
+    full = {"k": 1.0, **step}
+    modality = request.modality or str(attrs.pop("modality", "unknown"))
+    kind = str(attrs.pop("values", "unknown"))
+    attrs.pop("modality", None)
+    known = bool(attrs.pop("spacing_known", True)) or request.spacing is not None
+    scan = make_scan(
+        values,
+        dims=dims,
+        spacing=in_plane(request.spacing, [full[d] for d in AXIS_OF]) or 0.0,
+        origin=[start.get(d, 0.0) for d in AXIS_OF],
+        modality=modality if modality in MODALITIES else "unknown",
+        values_kind=kind if kind in VALUES else "unknown",
+        source=str(attrs.pop("source", request.path)),
+        spacing_known=known,
+        time=block.get("time"),
+        name=block.get("name") or stem_of(request.path),
+    )
+    # Not as keywords: an attribute may be called "name" or "origin".
+    scan = scan.assign_attrs({key: value for key, value in attrs.items() if value is not None})
+    dim_of = {axis: dim for dim, axis in AXIS_OF.items()}
+    for axis, place in block.get("at", {}).items():
+        thick = block["spacing"].get(dim_of.get(axis, ""))
+        told = {"units": "mm", "spacing": float(thick)} if thick else {"units": "mm"}
+        scan = scan.assign_coords({axis: xr.Variable((), float(place), told)})
+    return scan
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """Return the JSON object beside a file, or {} when there is none.
+
+    Raises
+    ------
+    ScanError
+        If there is one that is not a JSON object.
+    """
+    sidecar = sidecar_of(path)
+    if not sidecar.is_file():
+        return {}
+    try:
+        found = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ScanError(
+            f"“{sidecar.name}” beside “{path.name}” could not be read; a JSON object was expected "
+            f"({error})."
+        ) from error
+    if not isinstance(found, dict):
+        raise ScanError(f"“{sidecar.name}” beside “{path.name}” is not a JSON object.")
+    return found
+
+
+def sidecar_of(path: Path) -> Path:
+    """Return where the JSON file beside ``path`` is or would be.
+
+    BIDS fixes the name for NIfTI; others keep their suffix, so that two files never share one.
+    """
+    bids = path.name.lower().endswith((".nii", ".nii.gz"))
+    return path.with_name((stem_of(path) if bids else path.name) + ".json")
+
+
+def words(scan: xr.DataArray) -> str:
+    """Describe a scan in a sentence; a generated image says that it is one."""
+    if not scan.attrs.get("generated"):
+        kind = {"fus": "functional ultrasound", "ulm": "ULM"}.get(scan.attrs["modality"], "image")
+        return f"{kind}, written by napari-fus-ulm"
+    told = json.dumps(plain(scan.attrs.get("provenance", {})))
+    by = "phantom-trained model" if '"phantom_trained": true' in told else "model"
+    return f"generated image (not a measurement), made by a {by} with napari-fus-ulm"
