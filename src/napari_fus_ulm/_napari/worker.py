@@ -8,9 +8,8 @@ from typing import Any
 from qtpy.QtCore import QObject
 from superqt.utils import GeneratorWorker
 
+from napari_fus_ulm._napari.run import CANCELLED, DONE, FAILED
 from napari_fus_ulm._napari.widgets.controls import Signal
-
-DONE, CANCELLED, FAILED = "done", "cancelled", "failed"
 
 
 class RunError(Exception):

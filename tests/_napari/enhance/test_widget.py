@@ -289,7 +289,7 @@ def test_a_film_is_looked_through_once_and_averaged_in_the_worker(
     )  # fmt: skip
     dock.ulm.choose(truth)
     dock.fus.form.depth_um.setValue(1000 * dy + 0.01)
-    dock.fus._on_slider_rest()
+    dock.fus.state.follow_sliders()
     assert dock.settings.values.itemText(0) == "linear (guessed)"
     assert guessed == [True]
     assert averaged == []
@@ -332,7 +332,7 @@ def test_a_ulm_that_lies_beside_is_measured_with_a_warning(open_dock, click, sma
     dock.ulm.choose(truth)
     assert dock.notices.texts() == []
     truth.translate = (y, x + 0.04)
-    dock.ulm.read_if_new()
+    dock.ulm.state.read_if_new()
     assert dock.notices.texts() == []
     truth.translate = (y + 3.0, x + 4.0)
     click(dock)
@@ -343,7 +343,7 @@ def test_a_ulm_that_lies_beside_is_measured_with_a_warning(open_dock, click, sma
     assert dock.notices.texts() == [said]
     assert "result" in dock.table.rows()
     layer.translate = (float(fus["y"][0]) + 3.0, float(fus["x"][0]) + 4.0)
-    dock.fus.read_if_new()
+    dock.fus.state.read_if_new()
     assert dock.notices.texts() == []
 
 

@@ -14,10 +14,20 @@ from napari_fus_ulm._napari.enhance import memory
 from napari_fus_ulm._napari.layers.results import RunLayers
 from napari_fus_ulm._napari.picker.layer_picker import LayerPicker
 from napari_fus_ulm._napari.picker.load_dialog import LoadDialog
+from napari_fus_ulm._napari.picker.state import PickerState
+from napari_fus_ulm._napari.run import (
+    CANCELLED,
+    CANCELLING,
+    DONE,
+    EMPTY,
+    FAILED,
+    READY,
+    RUNNING,
+)
 from napari_fus_ulm._napari.widgets.controls import CalmSpinBox, Section, Signal, add_row, form, row
 from napari_fus_ulm._napari.widgets.files import ask_open
-from napari_fus_ulm._napari.widgets.run_panel import CANCELLING, EMPTY, READY, RUNNING, RunPanel
-from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner
+from napari_fus_ulm._napari.widgets.run_panel import RunPanel
+from napari_fus_ulm._napari.worker import EventRunner
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import Values
 from napari_fus_ulm.tasks import compare as compare_run
@@ -88,7 +98,7 @@ class Jobs(QWidget):
         self._layers: list[Image] = []
         self._said = ""
         self.runner = EventRunner(self)
-        self.fus = LayerPicker(viewer, "fus")
+        self.fus = LayerPicker(viewer, PickerState(viewer, "fus"))
         self.run = RunAllPanel()
         self.width_mm = CalmSpinBox(40, 400, 5)
         self.save_figure = QPushButton("Save figure…")
@@ -130,7 +140,7 @@ class Jobs(QWidget):
         """
         if self.runner.running:
             return
-        self.fus.read_if_new()
+        self.fus.state.read_if_new()
         picked = self.fus.picked()
         if picked is None:
             return
@@ -199,7 +209,7 @@ class Jobs(QWidget):
     def _load(self, folder: bool) -> None:
         path = ask_open(self, folder=folder)
         if path is not None:
-            dialog = LoadDialog(path, self.fus.modality, self)
+            dialog = LoadDialog(path, self.fus.state.modality, self)
             dialog.loaded.connect(self.fus.add)
             dialog.open()
 
@@ -215,7 +225,7 @@ class Jobs(QWidget):
 
     def _on_event(self, event: Any) -> None:
         if isinstance(event, Progress):
-            self.run.show_progress(event.done, event.total, event.what)
+            self.run.show_progress(event)
         elif isinstance(event, Notice):
             self.noticed.emit(event.message)
         elif isinstance(event, Saved):

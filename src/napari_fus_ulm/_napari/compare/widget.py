@@ -40,6 +40,7 @@ from napari_fus_ulm._napari.compare.views import (
     View,
 )
 from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.run import Warned
 from napari_fus_ulm._napari.widgets.controls import (
     CalmComboBox,
     TallScroll,
@@ -48,7 +49,7 @@ from napari_fus_ulm._napari.widgets.controls import (
     wrapped,
 )
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
-from napari_fus_ulm._napari.widgets.notices import NoticeArea, Warned
+from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.compare import Compared
 from napari_fus_ulm.tasks.enhance import displacement

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
+from napari_fus_ulm._napari.layers.identity import find
 from napari_fus_ulm._napari.layers.results import COLOURS, LEGENDS, coherence_layers
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
@@ -200,7 +201,9 @@ class CoherencePanel(QWidget):
 
 def seen_region(found: Diagnosed) -> Box | None:
     """Top, left, height and width (mm) of the input's part in view; None where it is all."""
-    layer, outline = found.viewer.layers[found.picked.source.layer], found.picked.outline
+    layer, outline = find(found.viewer.layers, found.picked.layer_id), found.picked.outline
+    if layer is None:
+        return None
     first, last = np.asarray(layer.corner_pixels)[:, -2:]
     sides: list[tuple[float, float]] = []
     for axis, step in enumerate(spacing_of(outline)):

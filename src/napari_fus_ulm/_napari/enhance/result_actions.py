@@ -16,12 +16,16 @@ from napari_fus_ulm.inference.settings import EnhanceSettings, Values
 from napari_fus_ulm.tasks.record import Source, copy_as_command, copy_as_python
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
     from napari.layers import Image
 
 
 class ResultActions(QWidget):
     """*Save…* and *Copy as…*, for the selected result or else the newest.
+
+    Parameters
+    ----------
+    chosen : callable
+        Returns that result; None where it is no longer there.
 
     Signals
     -------
@@ -34,10 +38,9 @@ class ResultActions(QWidget):
     said = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, chosen: Callable[[], Image | None]) -> None:
         super().__init__()
-        self._viewer = viewer
-        self._newest: Image | None = None
+        self._chosen = chosen
         self.save = QPushButton("Save…")
         self.save.setToolTip("Saves the result with its pixel size and how it was made.")
         self.copy = QPushButton("Copy as…")
@@ -51,25 +54,14 @@ class ResultActions(QWidget):
             button.setEnabled(False)
         self.save.clicked.connect(self._on_save)
 
-    def set_newest(self, layer: Image) -> None:
-        """Note the newest result."""
-        self._newest = layer
+    def allow(self, allowed: bool) -> None:
+        """Say whether there has been a result."""
         for button in (self.save, self.copy):
-            button.setEnabled(True)
-
-    def chosen(self) -> Image | None:
-        """The selected layer if it is a result, otherwise the newest result."""
-        active = self._viewer.layers.selection.active
-        for layer in (active, self._newest):
-            if layer is not None and layer in self._viewer.layers:
-                record = layer.metadata.get(OURS, {})
-                if "provenance" in record and "xarray" in layer.metadata:
-                    return layer
-        return None
+            button.setEnabled(allowed)
 
     def replay(self) -> tuple[EnhanceSettings, Source] | None:
         """What made the chosen result; values and precision as they were taken then."""
-        layer = self.chosen()
+        layer = self._chosen()
         if layer is None:
             self.failed.emit("The result is no longer among the layers; run again.")
             return None
@@ -97,7 +89,7 @@ class ResultActions(QWidget):
             self.said.emit(f"Copied the run as {what}.")
 
     def _on_save(self) -> None:
-        layer = self.chosen()
+        layer = self._chosen()
         if layer is None:
             self.failed.emit("The result is no longer among the layers; run again.")
             return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_fus_ulm._napari.layers.from_scan import display_of
+from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.layers.placing import Placement
 
 if TYPE_CHECKING:
@@ -84,11 +85,12 @@ class RunLayers:
         if self._preview is not None and self._present():
             layer = self._preview
             layer.data = volume
+            # Before the name, of which every dock hears: it must see whose name it is.
+            layer.metadata = metadata
             layer.name = enhancement.title
             self._follow_limits(display_of(image)["contrast_limits"])
         else:
             layer = self._add(volume, enhancement.title, display_of(image), metadata)
-        layer.metadata = metadata
         self._preview = None
         if enhancement.spread is not None:
             self._add_spread(enhancement.spread, enhancement.title, record, below=layer)
@@ -129,7 +131,7 @@ class RunLayers:
         return layer
 
     def _present(self) -> bool:
-        return self._preview in self._viewer.layers
+        return present(self._viewer, self._preview)
 
     def _follow_limits(self, limits: tuple[float, float]) -> None:
         """Follow the image's own range, unless the user has set another."""

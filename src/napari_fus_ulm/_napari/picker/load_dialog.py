@@ -13,9 +13,10 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QVBoxLayout, 
 
 from napari_fus_ulm._napari.picker.correction_form import CorrectionForm
 from napari_fus_ulm._napari.picker.part_form import Corrections, corrected, describe, resolve
+from napari_fus_ulm._napari.run import FAILED
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.words import VALUES, WORD_OF
-from napari_fus_ulm._napari.worker import FAILED, EventRunner
+from napari_fus_ulm._napari.worker import EventRunner
 from napari_fus_ulm.scan import ScanError
 
 if TYPE_CHECKING:

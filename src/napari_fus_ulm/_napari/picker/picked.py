@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from napari_fus_ulm._napari.layers.identity import LayerId
 from napari_fus_ulm._napari.layers.placing import Placement, placement_of
 from napari_fus_ulm._napari.layers.to_scan import (
     LayerParts,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Picked:
     """What a run takes from a layer.
 
@@ -45,12 +46,15 @@ class Picked:
         Where the layer lies.
     source : Source
         Where it came from.
+    layer_id : hashable
+        The layer.
     """
 
     outline: xr.DataArray
     take: Callable[[], xr.DataArray]
     placement: Placement
     source: Source
+    layer_id: LayerId
 
 
 def pick(
@@ -90,6 +94,7 @@ def pick(
         partial(_take, parts_of(layer), dict(answers), selection),
         placement_of(layer, scan, selection),
         Source.from_mapping(source),
+        layer.unique_id,
     )
 
 
@@ -116,7 +121,7 @@ def layer_key(layer: Image) -> tuple[Any, ...]:
 
 
 def _pixels_key(layer: Image) -> tuple[Any, ...]:
-    return (id(layer), layer.name, id(layer.data), id(layer.metadata.get("xarray")))
+    return (layer.unique_id, layer.name, id(layer.data), id(layer.metadata.get("xarray")))
 
 
 class LayerReader:

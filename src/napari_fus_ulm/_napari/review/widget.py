@@ -18,9 +18,10 @@ from napari_fus_ulm._napari.review.pictures import TrialPictures
 from napari_fus_ulm._napari.review.session import Opened, open_session, was_unblinded
 from napari_fus_ulm._napari.review.start import StartPanel
 from napari_fus_ulm._napari.review.trial import SIDES, TrialForm
+from napari_fus_ulm._napari.run import Warned
 from napari_fus_ulm._napari.widgets.controls import TallScroll
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
-from napari_fus_ulm._napari.widgets.notices import NoticeArea, Warned
+from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm._napari.worker import EventRunner
 from napari_fus_ulm.inference.events import Progress
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QSize, Qt
@@ -33,6 +34,7 @@ class MetricsTable(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._measured: tuple[Measured, ...] = ()
         self._rows: dict[str, Fidelity] = {}
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -69,28 +71,19 @@ class MetricsTable(QWidget):
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(self._grid)
         layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight)
-        self.clear()
+        self.set_value(())
 
-    def clear(self) -> None:
-        """Forget the last run; an empty table is hidden."""
-        self._rows.clear()
-        self._plane = -1
-        for line in self._lines.values():
-            line.clear()
-        self._show()
+    def value(self) -> tuple[Measured, ...]:
+        """Return the measures of the run that is shown."""
+        return self._measured
 
-    def show_measured(self, measured: Measured) -> None:
-        """Fill a row in."""
-        if measured.row == "preview":
-            if measured.plane != self._plane:
-                self._plane = measured.plane
-                for line in self._lines.values():
-                    line.clear()
-            for name, line in self._lines.items():
-                line.add(getattr(measured.fidelity, name))
-        if measured.row == "result":
-            self._rows.pop("preview", None)
-        self._rows[measured.row] = measured.fidelity
+    def set_value(self, measured: tuple[Measured, ...]) -> None:
+        """Show the measures of a run, in the order in which they came; none hides the table."""
+        self._measured = measured
+        self._rows = newest_rows(measured)
+        previews = steps_of(measured)
+        for name, line in self._lines.items():
+            line.set_value([getattr(one, name) for one in previews])
         self._show()
 
     def rows(self) -> dict[str, Fidelity]:
@@ -146,15 +139,9 @@ class Sparkline(QWidget):
         """Number of values."""
         return len(self._values)
 
-    def add(self, value: float) -> None:
-        """Append a value; what is not finite leaves no point."""
-        if math.isfinite(value):
-            self._values.append(value)
-            self.update()
-
-    def clear(self) -> None:
-        """Forget all values."""
-        self._values.clear()
+    def set_value(self, values: Sequence[float]) -> None:
+        """Draw these; what is not finite leaves no point."""
+        self._values = [value for value in values if math.isfinite(value)]
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -179,6 +166,20 @@ class Sparkline(QWidget):
         painter.setBrush(self.palette().color(QPalette.ColorRole.WindowText))
         painter.drawEllipse(points[-1], 2.0, 2.0)
         painter.end()
+
+
+def newest_rows(measured: Sequence[Measured]) -> dict[str, Fidelity]:
+    """The newest measures of each row; a result takes the place of its previews."""
+    rows: dict[str, Fidelity] = {one.row: one.fidelity for one in measured}
+    if "result" in rows:
+        rows.pop("preview", None)
+    return rows
+
+
+def steps_of(measured: Sequence[Measured]) -> list[Fidelity]:
+    """The measures of the previews of the last plane, from step to step."""
+    previews = [one for one in measured if one.row == "preview"]
+    return [one.fidelity for one in previews if one.plane == previews[-1].plane]
 
 
 def _best(rows: dict[str, Fidelity]) -> dict[str, str]:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_fus_ulm._napari.run import Warned
 from napari_fus_ulm._napari.widgets.controls import Signal, wrapped
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """A sentence, and the name of the correction that a button offers (or nothing)."""
-
-    text: str
-    fix: str = ""
 
 
 class NoticeArea(QWidget):
@@ -47,6 +39,11 @@ class NoticeArea(QWidget):
         if found != self._standing:
             self._standing = found
             self._show()
+
+    def set_run(self, notices: Iterable[str], error: str) -> None:
+        """Replace the notices of a run and its error."""
+        self._notices, self._error = list(notices), error
+        self._show()
 
     def add(self, sentence: str) -> None:
         """Add a notice of the run."""

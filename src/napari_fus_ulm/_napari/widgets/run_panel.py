@@ -7,9 +7,9 @@ import time
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_fus_ulm._napari.run import CANCELLING, EMPTY, READY, RUNNING
 from napari_fus_ulm._napari.widgets.controls import Signal, wrapped
-
-EMPTY, READY, RUNNING, CANCELLING = "empty", "ready", "running", "cancelling"
+from napari_fus_ulm.inference.events import Progress
 
 
 class RunPanel(QWidget):
@@ -42,7 +42,6 @@ class RunPanel(QWidget):
         for widget in (self.button, self.bar, self.left, self.status):
             layout.addWidget(widget)
         self.state = EMPTY
-        self._step = ""
         self._first: tuple[float, int] | None = None
         self.button.clicked.connect(self._on_click)
         self.set_state(EMPTY)
@@ -50,7 +49,7 @@ class RunPanel(QWidget):
     def set_state(self, state: str, said: str = "") -> None:
         """Show a state; ``said`` is the line below when nothing runs."""
         if state == RUNNING and self.state != RUNNING:
-            self._first, self._step = None, ""
+            self._first = None
             self.bar.setRange(0, 0)
             self.left.setText("Preparing…")
         self.state = state
@@ -70,21 +69,17 @@ class RunPanel(QWidget):
         self.status.setText(said)
         self.status.setVisible(bool(said) and not busy)
 
-    def show_progress(self, done: int, total: int, what: str) -> None:
-        """Show ``done`` of ``total``; a total of 0 is an unknown one."""
-        self.bar.setRange(0, total)
-        self.bar.setValue(done)
+    def show_progress(self, progress: Progress, step: str = "") -> None:
+        """Show how far a run is, and the step that this is about; a total of 0 is unknown."""
+        self.bar.setRange(0, progress.total)
+        self.bar.setValue(progress.done)
         # Of several samples the number of the sample says enough.
-        step = "" if "sample" in what else self._step
-        parts = [part for part in (what, step) if part]
-        left = self._seconds_left(done, total)
+        parts = [progress.what, "" if "sample" in progress.what else step]
+        parts = [part for part in parts if part]
+        left = self._seconds_left(progress.done, progress.total)
         if left is not None:
             parts.append(_time(left) + " left")
         self.left.setText(" · ".join(parts) or "Working…")
-
-    def show_step(self, step: int, steps: int) -> None:
-        """Note the step that the next progress is about."""
-        self._step = f"step {step}/{steps}" if steps > 1 else ""
 
     def _seconds_left(self, done: int, total: int) -> float | None:
         """From the pace since the first event: loading the model is no part of it."""

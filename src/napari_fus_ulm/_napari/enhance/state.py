@@ -1,0 +1,414 @@
+"""What the Enhance dock knows: what is chosen, the newest run, and all that follows from them.
+
+Nothing here needs Qt. `EnhanceState` keeps what is asked for; `resolve` turns it into the frozen
+`Shown`, and whoever listens is told which of its fields have changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
+from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
+from napari_fus_ulm._napari.layers.results import OURS, RunLayers
+from napari_fus_ulm._napari.layers.to_scan import LayerScan, Question
+from napari_fus_ulm._napari.picker.picked import Picked
+from napari_fus_ulm._napari.picker.state import PickerState
+from napari_fus_ulm._napari.run import (
+    CANCELLED,
+    CANCELLING,
+    DONE,
+    EMPTY,
+    FAILED,
+    READY,
+    RUNNING,
+    Run,
+    Warned,
+    changes,
+)
+from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress
+from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.tasks.enhance import Measured, displacement, enhance_run, mismatch
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+    from napari_fus_ulm.inference.enhancement import Enhancement
+
+Work = Callable[[], Iterator[Any]]
+ENDINGS = {
+    CANCELLED: "Cancelled. The preview stays until the next run.",
+    FAILED: "The run failed; the message above says why.",
+    DONE: "Done.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What the chosen layers bring.
+
+    Parameters
+    ----------
+    image : hashable or None
+        Id of the chosen fUS layer.
+    usable : bool
+        It can be enhanced.
+    values : str or None
+        What its numbers are taken for.
+    values_certain : bool
+        The file says so; it is no guess.
+    native_um : float or None
+        Its native pixel in µm.
+    spacing_assumed : bool
+        Its pixel size is not known.
+    warnings : tuple of Warned
+        What is open about it and about the ground truth.
+    """
+
+    image: LayerId | None = None
+    usable: bool = False
+    values: str | None = None
+    values_certain: bool = False
+    native_um: float | None = None
+    spacing_assumed: bool = False
+    warnings: tuple[Warned, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the dock shows.
+
+    Parameters
+    ----------
+    input : Input
+    phase : {"empty", "ready", "running", "cancelling"}
+        What the button is for.
+    locked : bool
+        Nothing can be chosen, because a run goes on.
+    progress : Progress or None
+    step : str
+    notices : tuple of str
+        Of the newest run on the chosen image; so are the following.
+    measured : tuple of Measured
+    status : str
+    error : str
+        Of that run, or what is wrong with the settings.
+    has_result : bool
+        There has been a result to save or to copy.
+    """
+
+    input: Input = Input()
+    phase: str = EMPTY
+    locked: bool = False
+    progress: Progress | None = None
+    step: str = ""
+    notices: tuple[str, ...] = ()
+    measured: tuple[Measured, ...] = ()
+    status: str = ""
+    error: str = ""
+    has_result: bool = False
+
+
+def resolve(chosen: Input, run: Run, refusal: str, *, has_result: bool) -> Shown:
+    """Return what is shown.
+
+    Parameters
+    ----------
+    chosen : Input
+    run : Run
+        The newest one; of a run on another image that is over, no word is shown.
+    refusal : str
+        What is wrong with the settings, or nothing.
+    has_result : bool
+    """
+    if not run.running and run.image != chosen.image:
+        run = Run()
+    said = {warning.text for warning in chosen.warnings}
+    return Shown(
+        input=chosen,
+        phase=run.phase if run.running else READY if chosen.usable else EMPTY,
+        locked=run.running,
+        progress=run.progress,
+        step=run.step,
+        notices=tuple(text for text in run.notices if text not in said),
+        measured=run.measured,
+        status=run.status if chosen.usable else "",
+        error=refusal or run.error,
+        has_result=has_result,
+    )
+
+
+def describe_input(
+    image: LayerId | None,
+    fus: LayerScan | None,
+    picked: Picked | None,
+    ulm: LayerScan | None,
+    truth: Picked | None,
+) -> Input:
+    """Say what the chosen layers bring.
+
+    Parameters
+    ----------
+    image : hashable or None
+        Id of the fUS layer.
+    fus, ulm : LayerScan or None
+        The layers as they were read.
+    picked, truth : Picked or None
+        The parts of them that are used.
+    """
+    truth_warnings = about_truth(picked, ulm, truth)
+    if fus is None:
+        return Input(image=image, warnings=truth_warnings)
+    from napari_fus_ulm.tasks.catalogue import native_pixel_um
+
+    kinds = {question.kind for question in fus.questions}
+    # That the values are a guess is said beside their setting.
+    warnings = (warned(one, "fus") for one in fus.questions if one.kind != "values")
+    return Input(
+        image=image,
+        usable=True,
+        values=fus.scan.attrs["values"],
+        values_certain="values" not in kinds,
+        native_um=native_pixel_um(fus.scan),
+        spacing_assumed="spacing" in kinds,
+        warnings=(*warnings, *truth_warnings),
+    )
+
+
+def about_truth(
+    picked: Picked | None, ulm: LayerScan | None, truth: Picked | None
+) -> tuple[Warned, ...]:
+    """What is open about the ground truth, and why it cannot be compared."""
+    if ulm is None:
+        return ()
+    warnings = tuple(warned(question, "ulm") for question in ulm.questions)
+    if picked is None or truth is None:
+        return warnings
+    if problem := mismatch(picked.outline, truth.outline):
+        return (*warnings, Warned(problem, "ulm"))
+    beside = displacement(picked.outline, truth.outline)
+    return (*warnings, Warned(beside)) if beside else warnings
+
+
+def warned(question: Question, layer: str) -> Warned:
+    """Say what is open; only sizes and axes can be corrected in the form below the layer."""
+    return Warned(question.text, layer if question.kind in ("spacing", "slices", "leading") else "")
+
+
+def is_result(layer: Layer) -> bool:
+    """Whether a layer is a result, with the run that made it."""
+    return "xarray" in layer.metadata and "provenance" in layer.metadata.get(OURS, {})
+
+
+class EnhanceState:
+    """What is chosen, and the newest run; makes the work and shows what it gives.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    settings : EnhanceSettings
+
+    Signals
+    -------
+    changed(frozenset of str)
+        Fields of `shown` that have changed.
+    """
+
+    changed = Signal(frozenset)
+
+    def __init__(self, viewer: ViewerModel, settings: EnhanceSettings) -> None:
+        self._viewer = viewer
+        self.fus, self.ulm = PickerState(viewer, "fus"), PickerState(viewer, "ulm")
+        self.settings: EnhanceSettings | None = settings
+        self._refusal = ""
+        self._run = Run()
+        self._layers: RunLayers | None = None
+        self._newest: Enhancement | None = None
+        self._newest_id: LayerId | None = None
+        self._input = Input()
+        self.examined: Diagnosed | None = None
+        """What the diagnostic that goes on is about."""
+        self.shown = Shown()
+        self.fus.changed.connect(self.refresh)
+        self.ulm.changed.connect(self.refresh)
+        self.refresh()
+
+    def close(self) -> None:
+        """Stop following the viewer."""
+        self.fus.close()
+        self.ulm.close()
+        self.changed.disconnect()
+
+    # ------------------------------------------------------------ what is chosen
+
+    def set_settings(self, settings: EnhanceSettings) -> None:
+        """Take other settings; what was wrong before no longer is."""
+        self.settings, self._refusal = settings, ""
+        if not self._run.running:
+            self._run = replace(self._run, error="")
+        self._show()
+
+    def refuse_settings(self, sentence: str) -> None:
+        """Say why there are no settings to run with."""
+        self.settings, self._refusal = None, sentence
+        self._show()
+
+    def refresh(self) -> None:
+        """Bring everything up to date that depends on the chosen layers."""
+        image = id_of(self.fus.layer)
+        if image != self._input.image and self.settings is not None:
+            # Another input: what its values are is its own.
+            self.settings = dataclasses.replace(self.settings, values="auto")
+        self._input = describe_input(
+            image,
+            self.fus.layer_scan,
+            self.fus.picked(),
+            self.ulm.layer_scan,
+            self.ulm.picked(),
+        )
+        self._show()
+
+    def truth(self, picked: Picked) -> Picked | None:
+        """The chosen ground truth, if it can be laid beside an input."""
+        truth = self.ulm.picked()
+        return None if truth is None or mismatch(picked.outline, truth.outline) else truth
+
+    def result(self) -> Image | None:
+        """The selected layer if it is a result, otherwise the newest result."""
+        newest = find(self._viewer.layers, self._newest_id)
+        for layer in (self._viewer.layers.selection.active, newest):
+            if layer is not None and is_result(layer):
+                return layer
+        return None
+
+    def diagnosed(self) -> Diagnosed | None:
+        """What is chosen, for the diagnostics; None without a usable input."""
+        picked = self.fus.picked()
+        if picked is None or self.settings is None:
+            return None
+        result = self.result()
+        made = result is not None and result.unique_id == self._newest_id
+        return Diagnosed(
+            self._viewer,
+            picked,
+            self.settings,
+            self.truth(picked),
+            result,
+            self._newest if made else None,
+        )
+
+    # ------------------------------------------------------------ a run
+
+    def start(self) -> Work | None:
+        """Begin to enhance the chosen layer; return the work, or None where nothing can begin."""
+        picked = self._ready()
+        if picked is None or self.settings is None:
+            return None
+        truth = self.truth(picked)
+        if self._layers is not None:
+            self._layers.discard()
+        self._layers = RunLayers(
+            self._viewer, picked.placement, picked.source.layer, picked.source.as_dict()
+        )
+        self._begin()
+        return partial(
+            enhance_run, picked.take, None if truth is None else truth.take, self.settings
+        )
+
+    def start_diagnostic(
+        self, work_of: Callable[[Diagnosed], Work]
+    ) -> tuple[Work, Diagnosed] | None:
+        """Begin a diagnostic; what it cannot do is said. Measures of the last run stay."""
+        if self._ready() is None:
+            return None
+        diagnosed = self.diagnosed()
+        if diagnosed is None:
+            return None
+        try:
+            work = work_of(diagnosed)
+        except ValueError as error:
+            self.fail(str(error))
+            return None
+        self.examined = diagnosed
+        self._begin(measured=self.shown.measured)
+        return work
+
+    def cancel(self) -> None:
+        """Note that the run has been asked to stop."""
+        if self._run.running:
+            self._set_run(replace(self._run, phase=CANCELLING))
+
+    def on_event(self, event: object) -> None:
+        """Take in what the work gives; events of diagnostics are left to their panels."""
+        if isinstance(event, Preview) and self._layers is not None:
+            self._layers.show(event)
+        elif isinstance(event, Finished) and self._layers is not None:
+            self._finish(event.enhancement)
+        pixel = isinstance(event, Notice) and event.message.startswith("Pixel size")
+        if not (pixel and self._input.spacing_assumed):  # said with more words already otherwise
+            self._set_run(self._run.after(event))
+
+    def on_ended(self, outcome: str, error: str = "") -> None:
+        """Note that the run is over."""
+        if self._layers is not None and outcome != DONE:
+            self._layers.stop(outcome)
+        self.examined = None
+        self._run = self._run.ended(self._run.status or ENDINGS[outcome], error)
+        self.refresh()
+
+    def say(self, sentence: str) -> None:
+        """Say what was done with a result."""
+        self._attempt(status=sentence, error="")
+
+    def fail(self, sentence: str) -> None:
+        """Say what could not be done."""
+        self._attempt(error=sentence)
+
+    # ------------------------------------------------------------ inside
+
+    def _ready(self) -> Picked | None:
+        """Read the layers again if they have changed; None where no run can begin."""
+        if self._run.running:
+            return None
+        self._run = self._own_run(notices=(), error="")
+        self.fus.read_if_new()
+        self.ulm.read_if_new()
+        self.refresh()
+        return None if self.settings is None else self.fus.picked()
+
+    def _begin(self, measured: tuple[Measured, ...] = ()) -> None:
+        self._set_run(Run(image=self._input.image, phase=RUNNING, measured=measured))
+
+    def _finish(self, enhancement: Enhancement) -> None:
+        assert self._layers is not None
+        layer = self._layers.finish(enhancement)
+        self._layers = None
+        self._newest, self._newest_id = enhancement, layer.unique_id
+        self._run = replace(self._run, status=f"Done in {enhancement.seconds:.1f} s.")
+
+    def _own_run(self, **words: Any) -> Run:
+        """The newest run, if it was on the chosen image, with other words."""
+        run = self._run if self._run.image == self._input.image else Run(image=self._input.image)
+        return replace(run, **words)
+
+    def _attempt(self, **words: Any) -> None:
+        self._set_run(replace(self._run, **words) if self._run.running else self._own_run(**words))
+
+    def _set_run(self, run: Run) -> None:
+        self._run = run
+        self._show()
+
+    def _show(self) -> None:
+        before = self.shown
+        self.shown = resolve(
+            self._input, self._run, self._refusal, has_result=self._newest_id is not None
+        )
+        if names := changes(before, self.shown):
+            self.changed.emit(names)

@@ -1,0 +1,270 @@
+"""Which layer is chosen, how it is corrected and what was read of it; nothing here needs Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import xarray as xr
+from psygnal import Signal
+
+from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
+from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
+from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.layers.to_scan import LayerScan
+from napari_fus_ulm._napari.picker.part_form import Corrections, describe, resolve
+from napari_fus_ulm._napari.picker.picked import (
+    LayerReader,
+    Picked,
+    layer_key,
+    likely_modality,
+    outline,
+    pick,
+    shown_numbers,
+)
+from napari_fus_ulm.scan import ScanError, step_of
+from napari_fus_ulm.selection import Selection
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+    from napari.utils.events import Event, EventEmitter
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A layer, and what the user has corrected of it.
+
+    Parameters
+    ----------
+    layer_id : hashable or None
+        None is no layer.
+    corrections : Corrections
+    """
+
+    layer_id: LayerId | None = None
+    corrections: Corrections = field(default_factory=Corrections)
+
+
+class PickerState:
+    """Follows the layers of a viewer, and one that is chosen among them.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    modality : {"fus", "ulm"}
+        What is wanted; the newest layer that looks like fUS is preselected, a ULM never is.
+
+    Signals
+    -------
+    listed()
+        Other layers to choose from, or another name.
+    changed()
+        Another layer is chosen, or another part of it.
+    """
+
+    listed = Signal()
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, modality: Literal["fus", "ulm"]) -> None:
+        self._viewer, self.modality = viewer, modality
+        self.layers: tuple[Image, ...] = ()
+        self._chosen: LayerId | None = None
+        self._by_hand = False
+        self._corrections: dict[LayerId, Corrections] = {}
+        self._layer_scan: LayerScan | None = None
+        self._problem = ""
+        self._read_key: tuple[Any, ...] = ()
+        self._answers: dict[str, Any] = {}
+        self._reader = LayerReader()
+        events = viewer.layers.events
+        self._connections: list[tuple[EventEmitter, Callable[[Event], None]]] = [
+            (events.inserted, self._on_inserted),
+            (events.removed, self._on_layers),
+            (events.reordered, self._on_layers),
+        ]
+        if hasattr(events, "renamed"):  # napari 0.6.2
+            self._connections.append((events.renamed, self._on_layers))
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        self._list_layers()
+        self._choose_default()
+        self.read()
+
+    def close(self) -> None:
+        """Stop following the viewer."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._connections.clear()
+        self.listed.disconnect()
+        self.changed.disconnect()
+
+    # ------------------------------------------------------------ what is chosen
+
+    @property
+    def layer(self) -> Image | None:
+        """The chosen layer."""
+        return find(self.layers, self._chosen)
+
+    @property
+    def problem(self) -> str:
+        """Why the chosen layer cannot be used, or nothing."""
+        return self._problem
+
+    @property
+    def layer_scan(self) -> LayerScan | None:
+        """The chosen layer as a scan, with its open questions."""
+        return self._layer_scan
+
+    @property
+    def corrections(self) -> Corrections:
+        """What the user has corrected of the chosen layer."""
+        return self._corrections.get(self._chosen, Corrections())
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the first axis may be slices or times."""
+        asked = self._layer_scan.questions if self._layer_scan else ()
+        return self.corrections.leading is not None or any(one.kind == "leading" for one in asked)
+
+    @property
+    def line(self) -> str:
+        """What will be used, in one line, or why nothing can be."""
+        if self._layer_scan is None:
+            return self._problem
+        scan, shown = self._layer_scan.scan, self.corrections.slices == "shown"
+        return describe(scan, self._selection(scan), shown=shown)
+
+    def value(self) -> Choice:
+        """Return the chosen layer as it is corrected."""
+        return Choice(self._chosen, self.corrections)
+
+    def set_value(self, choice: Choice) -> None:
+        """Choose a layer with its corrections, as the user would; one that is gone is ignored."""
+        if choice.layer_id is not None and find(self.layers, choice.layer_id) is None:
+            return
+        self._chosen, self._by_hand = choice.layer_id, True
+        if choice.layer_id is not None:
+            self._corrections[choice.layer_id] = choice.corrections
+        self.read()
+
+    def choose(self, layer: Image | None) -> None:
+        """Choose a layer as the user would; its corrections hold."""
+        layer_id = id_of(layer)
+        corrections = self._corrections.get(layer_id, Corrections())
+        self.set_value(Choice(layer_id, corrections))
+
+    def correct(self, corrections: Corrections) -> None:
+        """Correct what the chosen layer says of itself."""
+        if self._chosen is not None:
+            self.set_value(Choice(self._chosen, corrections))
+
+    def add(self, scan: xr.DataArray) -> None:
+        """Add an image to the viewer and choose it."""
+        from napari.layers import Image
+
+        data, kwargs, _ = scan_to_layer(scan)
+        layer = Image(data, **kwargs)
+        self._viewer.add_layer(layer)
+        self.choose(layer)
+
+    def picked(self) -> Picked | None:
+        """Return what a run takes, or None without a usable layer."""
+        layer, read = self.layer, self._layer_scan
+        if layer is None or read is None:
+            return None
+        return pick(layer, read.scan, self._selection(read.scan), self._answers)
+
+    # ------------------------------------------------------------ following the viewer
+
+    def follow_sliders(self) -> None:
+        """The sliders have moved: another slice or time may be the one shown."""
+        self.changed.emit()
+
+    def _on_inserted(self, event: Event) -> None:
+        self._list_layers()
+        if not self._by_hand:
+            self._choose_default()
+        self.listed.emit()
+        self.read_if_new()
+
+    def _on_layers(self, event: Event) -> None:
+        before = self._chosen
+        self._list_layers()
+        if self._chosen != before:
+            self._by_hand = False
+            self._choose_default()
+        self.listed.emit()
+        self.read_if_new()
+
+    def _list_layers(self) -> None:
+        """The viewer's images, the newest first."""
+        from napari.layers import Image
+
+        self.layers = tuple(one for one in reversed(self._viewer.layers) if isinstance(one, Image))
+        alive = {layer.unique_id for layer in self.layers}
+        self._corrections = {k: v for k, v in self._corrections.items() if k in alive}
+        if self._chosen not in alive:
+            self._chosen = None
+
+    def _choose_default(self) -> None:
+        """Preselect the newest layer that looks like fUS; without one, the newest not our own."""
+        if self.modality != "fus":
+            return
+        images = [layer for layer in self.layers if OURS not in layer.metadata]
+        likely = [layer for layer in images if likely_modality(layer) == "fus"]
+        other = [layer for layer in images if likely_modality(layer) != "ulm"]
+        kept = self.layers if self._chosen is None else ()
+        for layer in (*likely, *other, *images, *kept):
+            self._chosen = layer.unique_id
+            return
+
+    # ------------------------------------------------------------ reading the layer
+
+    def read_if_new(self) -> None:
+        """Read the chosen layer unless nothing about it has changed (a film takes a while).
+
+        Pixels that were changed in place are no reason: a run reads them when it begins.
+        """
+        if self._key() != self._read_key:
+            self.read()
+
+    def read(self) -> None:
+        """Read the chosen layer again."""
+        layer = self.layer
+        self._read_key = self._key()
+        self._layer_scan, self._problem = None, ""
+        if layer is not None:
+            try:
+                self._layer_scan = self._scan_of(layer)
+                # A slice or time out of range shows itself here and not after the click.
+                outline(self._layer_scan.scan, self._selection(self._layer_scan.scan))
+            except (ScanError, ValueError) as error:
+                self._layer_scan, self._problem = None, str(error)
+        self.changed.emit()
+
+    def _key(self) -> tuple[Any, ...]:
+        layer = self.layer
+        return () if layer is None else (*layer_key(layer), self.corrections)
+
+    def _scan_of(self, layer: Image) -> LayerScan:
+        """Read a layer as it is corrected."""
+        corrections = self.corrections
+        answers = corrections.answers()
+        if self.modality == "ulm" and answers["modality"] is None:
+            answers["modality"] = "ulm"
+        if corrections.slice_mm is not None and corrections.spacing is None:
+            scan = self._reader.read(layer, leading=corrections.leading).scan
+            answers["spacing"] = (
+                corrections.slice_mm,
+                step_of(scan, "j"),
+                step_of(scan, "i"),
+            )
+        self._answers = answers
+        return self._reader.read(layer, **answers)
+
+    def _selection(self, scan: xr.DataArray) -> Selection:
+        layer = self.layer
+        shown = {} if layer is None else shown_numbers(self._viewer, layer, scan)
+        return resolve(self.corrections, scan, shown)

@@ -1,0 +1,94 @@
+"""One piece of work that a dock has started, and all that was said of it; nothing here needs Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_fus_ulm._napari.layers.identity import LayerId
+from napari_fus_ulm.inference.events import Notice, Preview, Progress
+from napari_fus_ulm.tasks.enhance import Measured
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+EMPTY, READY, RUNNING, CANCELLING = "empty", "ready", "running", "cancelling"
+"""What the button that runs is for."""
+DONE, CANCELLED, FAILED = "done", "cancelled", "failed"
+"""How a run has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A sentence, and the name of the correction that a button offers (or nothing)."""
+
+    text: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run and the image that it is about.
+
+    Notices, error and measures are kept here and nowhere else: where the run is not shown, none
+    of its words are.
+
+    Parameters
+    ----------
+    image : hashable or None
+        Id of the layer that was worked on; None where it is about no layer.
+    phase : {"running", "cancelling", "ready"}
+    progress : Progress or None
+        The newest.
+    step : str
+        The step that the progress is about.
+    notices : tuple of str
+        In the order in which they came, each once.
+    measured : tuple of Measured
+        In the order in which they came.
+    error : str
+        A sentence, or nothing.
+    status : str
+        What became of it, in a sentence; empty while it goes on.
+    """
+
+    image: LayerId | None = None
+    phase: str = READY
+    progress: Progress | None = None
+    step: str = ""
+    notices: tuple[str, ...] = ()
+    measured: tuple[Measured, ...] = ()
+    error: str = ""
+    status: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on, be it that it is being cancelled."""
+        return self.phase != READY
+
+    def after(self, event: object) -> Run:
+        """Return the run after an event of its work; what is not understood changes nothing."""
+        if isinstance(event, Progress):
+            return replace(self, progress=event)
+        if isinstance(event, Notice) and event.message not in self.notices:
+            return replace(self, notices=(*self.notices, event.message))
+        if isinstance(event, Preview):
+            step = f"step {event.step}/{event.steps}" if event.steps > 1 else ""
+            return replace(self, step=step)
+        if isinstance(event, Measured):
+            return replace(self, measured=(*self.measured, event))
+        return self
+
+    def ended(self, status: str, error: str = "") -> Run:
+        """Return the run when it is over."""
+        return replace(self, phase=READY, progress=None, step="", status=status, error=error)
+
+
+def changes(before: DataclassInstance, after: DataclassInstance) -> frozenset[str]:
+    """Names of the fields in which two resolved states differ."""
+
+    def value(state: Any, name: str) -> Any:
+        return getattr(state, name)
+
+    names = (one.name for one in fields(after))
+    return frozenset(name for name in names if value(before, name) != value(after, name))
