@@ -322,9 +322,7 @@ class EnhanceState:
             enhance_run, picked.take, None if truth is None else truth.take, self.settings
         )
 
-    def start_diagnostic(
-        self, work_of: Callable[[Diagnosed], Work]
-    ) -> tuple[Work, Diagnosed] | None:
+    def start_diagnostic(self, work_of: Callable[[Diagnosed], Work]) -> Work | None:
         """Begin a diagnostic; what it cannot do is said. Measures of the last run stay."""
         if self._ready() is None:
             return None
