@@ -39,6 +39,25 @@ def open_dock(
 
 
 @pytest.fixture
+def dock_alone(qtbot: Any, small_weights: Path) -> Callable[..., tuple[Any, Any]]:
+    """Open the dock on a viewer's model: no window, and the same settings."""
+
+    def open_(**settings: Any) -> tuple[Any, Any]:
+        from napari.components import ViewerModel
+
+        from napari_fus_ulm._napari.enhance.widget import EnhanceWidget
+
+        kept = {"weights": str(small_weights), "steps": 2, "precision": "float32", **settings}
+        memory.save(EnhanceSettings(**kept))
+        viewer = ViewerModel()
+        dock = EnhanceWidget(viewer)
+        qtbot.addWidget(dock, before_close_func=EnhanceWidget.leave)
+        return viewer, dock
+
+    return open_
+
+
+@pytest.fixture
 def click(qtbot: Any) -> Callable[[Any], None]:
     """Click the real *Enhance* button and wait for the end of the run."""
     from qtpy.QtCore import Qt

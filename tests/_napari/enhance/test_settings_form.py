@@ -1,0 +1,107 @@
+"""The settings as a form, without a dock around it."""
+
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_fus_ulm._napari.enhance.settings_form import SettingsForm
+from napari_fus_ulm.generators import names
+from napari_fus_ulm.inference.settings import EnhanceSettings
+
+
+@pytest.fixture
+def open_form(qtbot, small_weights):
+    def open_(**settings):
+        kept = {"weights": str(small_weights), "steps": 2, "precision": "float32", **settings}
+        form = SettingsForm()
+        qtbot.addWidget(form)
+        form.set_settings(EnhanceSettings(**kept))
+        return form
+
+    return open_
+
+
+def pick(form, name):
+    """Choose a generator as a user does."""
+    form.generator.setCurrentIndex(form.generator.findData(name))
+
+
+def test_tip_of_at_once_is_true(open_form):
+    import torch
+
+    from napari_fus_ulm.inference.translate import PATCH_AREA, Applied
+
+    default = EnhanceSettings().resolved()
+    form = open_form()
+    tip = form.advanced._fields["batch"].toolTip()
+    assert f"a patch of {default.patch} counts for {default.patch**2 // PATCH_AREA}" in tip
+    part = (default.patch, default.overlap, default.window, default.batch)
+    applied = Applied(torch.nn.Identity(), torch.device("cpu"), "float32", *part)
+    assert applied.at_once((default.patch, default.patch)) == 1
+
+
+def test_the_form_says_how_far_to_believe_each_mode(open_form):
+    form = open_form()
+    beliefs = set()
+    for button in form.modes.values():
+        button.click()
+        beliefs.add(form.belief.text())
+    assert len(beliefs) == 3
+    assert any("invented" in text for text in beliefs)
+
+
+def test_what_the_values_are_taken_for_is_said_beside_them(open_form):
+    form = open_form()
+    form.describe_input("display", 0.1, certain=False)
+    assert "8-bit display (guessed)" in form.values.currentText()
+
+
+def test_every_generator_that_ships_can_be_chosen_and_is_applied_in_its_own_way(open_form):
+    form = open_form(weights=None)
+    offered = [form.generator.itemData(i) for i in range(form.generator.count())]
+    assert offered == list(names())
+    for name in offered:
+        pick(form, name)
+        assert (
+            form.settings().resolved()
+            == EnhanceSettings(generator=name, steps=2, precision="float32").resolved()
+        )
+        assert form.settings().changed().keys() <= {"generator", "steps", "precision"}
+        assert form.belief.text()
+
+
+def test_a_generator_without_chance_offers_one_picture(open_form):
+    form = open_form(weights=None, mode="balanced")
+    pick(form, "pix2pix")
+    assert form.mode == "detailed"
+    assert [form.modes[m].isEnabled() for m in ("detailed", "balanced", "accurate")] == [
+        True, False, False,
+    ]  # fmt: skip
+    assert "one picture" in form.modes["accurate"].toolTip()
+    fields = form.advanced._fields
+    assert not any(fields[name].isEnabled() for name in ("steps", "samples", "sampler"))
+    assert not form.advanced.poster.isEnabled()
+    pick(form, "mhvae")
+    assert all(button.isEnabled() for button in form.modes.values())
+    form.modes["balanced"].click()
+    assert fields["samples"].isEnabled()
+    assert not fields["steps"].isEnabled()
+
+
+def test_anothers_weights_are_forgotten(open_form, small_weights):
+    form = open_form()
+    assert form.settings().weights == str(small_weights)
+    pick(form, "pix2pix")
+    assert form.settings().weights is None
+
+
+def test_the_studys_recipe_is_one_click_away_and_so_is_the_way_back(open_form, qtbot):
+    from napari_fus_ulm.inference.settings import POSTER
+
+    form = open_form()
+    before = form.settings()
+    qtbot.mouseClick(form.advanced.poster, Qt.MouseButton.LeftButton)
+    after = form.settings()
+    assert {name: getattr(after, name) for name in POSTER} == dict(POSTER)
+    assert after != before
+    qtbot.mouseClick(form.advanced.reset, Qt.MouseButton.LeftButton)
+    assert form.settings() == EnhanceSettings().resolved()
