@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from napari_fus_ulm.grey.prepare import prepare_pair
+from napari_fus_ulm.grey.pair import prepare_pair
 from napari_fus_ulm.output.panels import GAP, Panel, save_picture, side_by_side
 from napari_fus_ulm.phantom import simulate_pair
 from napari_fus_ulm.phantom.calibration.real import (

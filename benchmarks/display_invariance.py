@@ -18,6 +18,7 @@ import xarray as xr
 
 from napari_fus_ulm.cohort.seeds import TEST_SEED
 from napari_fus_ulm.grey.reference import reference_on_grid
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings, Mode
 from napari_fus_ulm.phantom import simulate_pair
@@ -66,7 +67,8 @@ def main() -> None:
         settings = EnhanceSettings(mode=mode)
         linear = [enhance(pair.fus, settings).image for pair in scenes]
         truths = [
-            reference_on_grid(pair.ulm, image) for pair, image in zip(scenes, linear, strict=True)
+            reference_on_grid(pair.ulm, Grid.of(image))
+            for pair, image in zip(scenes, linear, strict=True)
         ]
         for name, (values, make) in STORED.items():
             rows = []

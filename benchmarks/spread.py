@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_fus_ulm.cohort.seeds import TEST_SEED
 from napari_fus_ulm.grey.reference import reference_on_grid
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.phantom import simulate_pair
@@ -64,7 +65,7 @@ def main() -> None:
             made = [
                 enhance(fus, EnhanceSettings(steps=steps, seed=seed)).image for seed in range(k)
             ]
-            truth = reference_on_grid(ulm, made[0])
+            truth = reference_on_grid(ulm, Grid.of(made[0]))
             samples = np.stack([one.values for one in made])
             vessels = truth > np.median(truth[truth > 0.0])
             everywhere = np.ones_like(vessels)

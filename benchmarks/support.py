@@ -32,7 +32,7 @@ from napari_fus_ulm.cohort.seeds import SEED_BLOCK, TEST_SEED, VALIDATION_SEED
 from napari_fus_ulm.diagnostics import likelihood as like
 from napari_fus_ulm.diagnostics.evidence import SEED_SHIFT, Evidence, stretches, weigh
 from napari_fus_ulm.evaluation.tree import DEFAULT_TREE_RULE
-from napari_fus_ulm.grey.patches import position_channels
+from napari_fus_ulm.grey.position import position_channels
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.phantom import simulate_pair

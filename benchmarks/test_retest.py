@@ -25,9 +25,10 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from napari_fus_ulm.evaluation.scores import pearson, score
+from napari_fus_ulm.grey.image import grey_image
 from napari_fus_ulm.metrics import fidelity
 from napari_fus_ulm.metrics.vessels import cl_dice
-from napari_fus_ulm.registration.shift import align, grey_on
+from napari_fus_ulm.registration.shift import align
 from napari_fus_ulm.scan import make_scan
 
 PIXEL_MM = 0.0049
@@ -117,7 +118,7 @@ def likeness(maps: list[np.ndarray]) -> Likeness:
 def own_rule(first: np.ndarray, second: np.ndarray) -> tuple[Likeness, float, float]:
     """The project's rule: counts binned to 20 µm, logarithm. Also the MSE and the LPIPS."""
     aligned = align(as_scan(second), as_scan(first))
-    one, two = (grey_on(scan, 20.0) for scan in (aligned.image, aligned.reference))
+    one, two = (grey_image(scan, 20.0).grey for scan in (aligned.image, aligned.reference))
     found = score(one, two, 0.02)
     near = found.fidelity
     told = Likeness(found.r, near.ssim, near.psnr, found.vessels.cl_dice)

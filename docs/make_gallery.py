@@ -19,10 +19,11 @@ from napari_fus_ulm.cohort.seeds import TEST_SEED
 from napari_fus_ulm.diagnostics.consistency import consistency
 from napari_fus_ulm.generators import entry
 from napari_fus_ulm.generators.checkpoint import bundled, read_card
-from napari_fus_ulm.grey.grid import area_mean
 from napari_fus_ulm.grey.intensity import log_power
-from napari_fus_ulm.grey.prepare import native_shape
+from napari_fus_ulm.grey.native import native_shape
 from napari_fus_ulm.grey.reference import reference_on_grid
+from napari_fus_ulm.grey.resampling import area_mean
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io.guesses import guess_values
@@ -100,7 +101,7 @@ def on_phantoms(count: int) -> dict[str, tuple[list[float], list[float]]]:
     for seed in range(TEST_SEED, TEST_SEED + count):
         pair = simulate_pair(seed)
         made = {title: enhance(pair.fus, settings).image for title, settings in ways()}
-        truth = reference_on_grid(pair.ulm, next(iter(made.values())))
+        truth = reference_on_grid(pair.ulm, Grid.of(next(iter(made.values()))))
         pictures = {"true ULM": truth} | {title: image.values for title, image in made.items()}
         for title, grey in pictures.items():
             first, second = found.setdefault(title, ([], []))

@@ -62,7 +62,7 @@ def pair_of(seed: int, down_um: int = 0, right_um: int = 0) -> tuple[xr.DataArra
     """fUS and ULM of the same vessels; ULM is moved by whole pixels of 10 µm."""
     from scipy.ndimage import gaussian_filter
 
-    from napari_fus_ulm.grey.grid import bin_counts
+    from napari_fus_ulm.grey.resampling import bin_counts
     from napari_fus_ulm.scan import make_scan
 
     counts = drawn_vessels(seed)

@@ -352,7 +352,7 @@ def test_a_picture_is_judged_by_its_grey_levels(pair: PhantomPair, tmp_path: Pat
 
 
 def test_two_folders_are_matched_by_name(pair: PhantomPair, tmp_path: Path) -> None:
-    from napari_fus_ulm.grey.prepare import reference_grey
+    from napari_fus_ulm.grey.reference import reference_grey
     from napari_fus_ulm.metrics import fidelity
 
     truth = reference_grey(pair.ulm.values, (120, 120))

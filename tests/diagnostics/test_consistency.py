@@ -11,7 +11,7 @@ from napari_fus_ulm.diagnostics.consistency import (
     consistency,
     local_agreement,
 )
-from napari_fus_ulm.grey.prepare import prepare_pair
+from napari_fus_ulm.grey.pair import prepare_pair
 from napari_fus_ulm.phantom import simulate_pair
 
 PAIR = simulate_pair(910_000_003)

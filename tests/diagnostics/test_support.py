@@ -24,7 +24,7 @@ from napari_fus_ulm.diagnostics.support import (
     classified,
     support,
 )
-from napari_fus_ulm.grey.prepare import prepare_pair
+from napari_fus_ulm.grey.pair import prepare_pair
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.metrics.centrelines import length_map
 from napari_fus_ulm.phantom import simulate_pair

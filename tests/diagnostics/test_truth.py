@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from napari_fus_ulm.diagnostics.truth import against_truth, largest_rectangle, markdown
 from napari_fus_ulm.grey.reference import reference_on_grid
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.metrics.fidelity import fidelity
 from napari_fus_ulm.metrics.local import SSIM_MARGIN
 from napari_fus_ulm.metrics.overlay import HIT, INVENTED, MISSED, NOTHING
@@ -36,7 +37,7 @@ def ulm() -> xr.DataArray:
 @pytest.fixture(scope="module")
 def grey(ulm: xr.DataArray) -> np.ndarray:
     rows, columns = ulm.sizes["j"] // 2, ulm.sizes["i"] // 2
-    return reference_on_grid(ulm, make_scan(np.zeros((rows, columns)), spacing=PIXEL))
+    return reference_on_grid(ulm, Grid.of(make_scan(np.zeros((rows, columns)), spacing=PIXEL)))
 
 
 def emptiest_row(grey: np.ndarray) -> int:

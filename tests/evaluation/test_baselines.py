@@ -21,7 +21,7 @@ from napari_fus_ulm.evaluation.generated import bundled, generators
 from napari_fus_ulm.evaluation.methods import INPUT, Fitted, Method, chosen
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, make_pair
 from napari_fus_ulm.generators.base import Generator
-from napari_fus_ulm.grey.grid import grid_shape
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.registration.orientation import register
@@ -191,11 +191,11 @@ def test_a_generator_makes_its_picture_on_the_pairs_grid(monkeypatch: pytest.Mon
     fus = make_scan(np.random.default_rng(0).gamma(2.0, size=(24, 88)), spacing=(0.0879, 0.1005))
     ulm = make_scan(np.ones((211, 884)), spacing=(24 * 0.0879 / 211, 88 * 0.1005 / 884))
     pair = make_pair("a", "a", fus, ulm)
-    assert grid_shape(pair.extent_mm, 1000 * pair.pixel_mm) != pair.truth.shape
+    assert Grid.of(fus).with_pixel_um(1000 * pair.grid.pixel_mm).shape != pair.truth.shape
     asked = []
 
     def spy(scan: object, settings: EnhanceSettings) -> Result:
-        asked.append(grid_shape(pair.extent_mm, settings.pixel_um))
+        asked.append(Grid.of(fus).with_pixel_um(settings.pixel_um).shape)
         return Result(make_scan(np.zeros(asked[-1]), spacing=0.02))
 
     monkeypatch.setattr(enhance, "enhance", spy)
@@ -225,7 +225,7 @@ def test_the_ulm_is_moved_to_where_fus_has_it(
     assert likeness(back, still) > 0.8
     assert likeness(back, still) > likeness(moved.truth, still) + 0.2
     # Nothing is left to be registered.
-    grey = make_scan(back, spacing=pair.spacing_mm, modality="ulm", values_kind="linear")
+    grey = make_scan(back, spacing=pair.grid.spacing_mm, modality="ulm", values_kind="linear")
     assert register(pair.fus, grey).distance_um < 25.0
 
 

@@ -24,6 +24,7 @@ from napari_fus_ulm.evaluation.figure import (
 from napari_fus_ulm.evaluation.pairs import EvaluationPair
 from napari_fus_ulm.grey.intensity import fus_to_grey
 from napari_fus_ulm.grey.reference import reference_on_grid
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.metrics.fidelity import fidelity
 from napari_fus_ulm.metrics.vessels import vessel_scores
 from napari_fus_ulm.scan import extent_of, make_scan
@@ -63,7 +64,7 @@ def test_all_are_brought_to_the_grid_of_the_finest_result(images: list[xr.DataAr
     assert {one.shape for one in found} == {first.shape}
     assert all(0 <= one.min() <= one.max() <= 1 for one in found)
     np.testing.assert_array_equal(found[1], first.values)
-    np.testing.assert_array_equal(found[3], reference_on_grid(ulm, first))
+    np.testing.assert_array_equal(found[3], reference_on_grid(ulm, Grid.of(first)))
     # Power Doppler is interpolated from its logarithm; averaged again it is what it was.
     rows, columns = fus.shape
     inner = grey_on_grid(fus, (4 * rows, 4 * columns))
@@ -169,7 +170,7 @@ def test_the_table_holds_what_the_measures_say(images: list[xr.DataArray]) -> No
     assert {row["generator"] for row in rows} == {"Diffusion"}
     assert {row["ground_truth"] for row in rows} == {"rat ULM"}
     for row, image in zip(rows, (first, second), strict=True):
-        truth = reference_on_grid(ulm, image)
+        truth = reference_on_grid(ulm, Grid.of(image))
         near, pixel = fidelity(image.values, truth), extent_of(image)[0] / image.shape[0]
         vessels = vessel_scores(image.values, truth, pixel)
         assert float(row["mse"]) == near.mse
@@ -185,7 +186,7 @@ def test_the_table_holds_what_the_measures_say(images: list[xr.DataArray]) -> No
 
 def test_a_perfect_image_is_infinite_in_the_table(images: list[xr.DataArray]) -> None:
     _, first, _, ulm = images
-    perfect = first.copy(data=reference_on_grid(ulm, first))
+    perfect = first.copy(data=reference_on_grid(ulm, Grid.of(first)))
     table = metrics_table([perfect], {str(perfect.name): measure(perfect, ulm)}, "rat ULM")
     (row,) = csv.DictReader(io.StringIO(table))
     assert (row["mse"], row["psnr_db"]) == ("0.0", "inf")

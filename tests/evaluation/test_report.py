@@ -21,6 +21,7 @@ from napari_fus_ulm.evaluation.pairs import EvaluationPair
 from napari_fus_ulm.evaluation.picture import INSET_MM, PANEL, richest_part, study_picture
 from napari_fus_ulm.evaluation.report import markdown
 from napari_fus_ulm.evaluation.scores import Scores
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.metrics import Fidelity, mask_scores
 from napari_fus_ulm.output.panels import CAPTION, GAP
 from napari_fus_ulm.scan import make_scan
@@ -164,7 +165,16 @@ def pair_with(truth: np.ndarray) -> EvaluationPair:
     fus = make_scan(np.ones((60, 80)), spacing=0.1)
     ulm = make_scan(truth, spacing=0.02)
     grey = np.full(truth.shape, 0.5, np.float32)
-    return EvaluationPair("a", "a", fus, ulm, grey, truth.astype(np.float32), "linear")
+    return EvaluationPair(
+        name="a",
+        animal="a",
+        fus=fus,
+        ulm=ulm,
+        grid=Grid.of(ulm),
+        condition=grey,
+        truth=truth.astype(np.float32),
+        values="linear",
+    )
 
 
 def test_the_inset_lies_where_the_ulm_has_most_centreline() -> None:
@@ -202,7 +212,17 @@ def test_the_picture_shows_every_method_and_its_inset() -> None:
 def test_a_field_of_view_smaller_than_the_inset(pairs: list[EvaluationPair]) -> None:
     fus = make_scan(np.ones((12, 40)), spacing=0.1)
     truth = np.zeros((60, 200), np.float32)
-    small = EvaluationPair("a", "a", fus, make_scan(truth, spacing=0.02), truth, truth, "linear")
+    ulm = make_scan(truth, spacing=0.02)
+    small = EvaluationPair(
+        name="a",
+        animal="a",
+        fus=fus,
+        ulm=ulm,
+        grid=Grid.of(ulm),
+        condition=truth,
+        truth=truth,
+        values="linear",
+    )
     assert richest_part(small) == pytest.approx((0.0, 0.0, 1.2, 1.2))
     assert study_picture(small, {"x": truth}).ndim == 3
     assert study_picture(pairs[0], {"input": pairs[0].condition}).ndim == 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_fus_ulm.grey.intensity_map import KNOTS, apply_monotone_map, fit_monotone_map
-from napari_fus_ulm.grey.prepare import PreparedPair
+from napari_fus_ulm.grey.pair import PreparedPair
 
 LEVELS = np.linspace(0.0, 1.0, KNOTS)
 

@@ -3,13 +3,9 @@
 import numpy as np
 import pytest
 
-from napari_fus_ulm.grey.patches import (
-    draw_patches,
-    padded,
-    position_channels,
-    position_window,
-)
-from napari_fus_ulm.grey.prepare import PreparedPair
+from napari_fus_ulm.grey.pair import PreparedPair
+from napari_fus_ulm.grey.patches import draw_patches, padded
+from napari_fus_ulm.grey.position import position_channels, position_window
 
 HEIGHT, WIDTH = 90, 120
 
@@ -112,5 +108,5 @@ def test_positions_are_those_of_pixel_centres() -> None:
     assert known[0, :, 0].tolist() == [-0.5, 0.5]
     assert known[1, 0].tolist() == [-0.75, -0.25, 0.25, 0.75]
     assert (known[2] == 1).all()
-    window = position_window((HEIGHT, WIDTH), 7, 11, 32)
+    window = position_window((HEIGHT, WIDTH), 7, 11, (32, 32))
     assert np.allclose(window, position_channels((HEIGHT, WIDTH))[:, 7:39, 11:43], atol=1e-7)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from napari_fus_ulm.grey.grid import area_mean
-from napari_fus_ulm.grey.prepare import reference_grey
-from napari_fus_ulm.grey.reference import reference_on_grid
+from napari_fus_ulm.grey.reference import reference_grey, reference_on_grid
+from napari_fus_ulm.grey.resampling import area_mean
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.scan import make_scan
 
 COUNTS = np.random.default_rng(0).poisson(0.7, (300, 400)).astype(np.float32) ** 2
-LIKE = make_scan(np.zeros((150, 200)), spacing=0.02)
+LIKE = Grid(shape=(150, 200), spacing_mm=(0.02, 0.02))
 
 
 @pytest.mark.parametrize("kind", ["linear", "unknown"])
@@ -44,7 +44,30 @@ def test_black_stays_black() -> None:
 
 def test_planes_and_fields_of_view_must_fit() -> None:
     stack = make_scan(np.zeros((3, 300, 400)), spacing=(0.5, 0.01, 0.01))
-    with pytest.raises(ValueError, match="plane by plane; got 3-D beside 2-D"):
+    with pytest.raises(ValueError, match="plane by plane; this one has 3 axes"):
         reference_on_grid(stack, LIKE)
     with pytest.raises(ValueError, match="Crop or register"):
         reference_on_grid(make_scan(COUNTS[:, :350], spacing=0.01), LIKE)
+
+
+def test_counts_are_binned_before_the_logarithm() -> None:
+    """A hundred single bubbles in a cell are a bright cell, not a cell of single bubbles."""
+    counts = np.zeros((100, 100))
+    counts[:10, :10] = 1.0
+    counts[90, 90] = 100.0
+    grey = reference_grey(counts, (10, 10))
+    assert grey[0, 0] == grey[9, 9] == 1.0
+    assert grey[5, 5] == 0.0
+    counts = np.arange(400.0).reshape(20, 20)
+    sums = counts.reshape(10, 2, 10, 2).sum(axis=(1, 3))
+    top = np.percentile(sums, 99.9)
+    expected = np.clip(np.log1p(sums) / np.log1p(top), 0.0, 1.0)
+    assert np.allclose(reference_grey(counts, (10, 10)), expected, atol=1e-5)
+
+
+def test_grey_does_not_depend_on_whether_pixels_divide_evenly() -> None:
+    """Area-weighted binning makes fractions of a count; their size is no unit of bubbles."""
+    rng = np.random.default_rng(2)
+    counts = rng.poisson(0.3 * rng.lognormal(0.0, 1.8, (401, 401))).astype(np.float32)
+    even, odd = (reference_grey(counts[:n, :n], (200, 200)) for n in (400, 401))
+    assert even.mean() == pytest.approx(odd.mean(), rel=0.25)

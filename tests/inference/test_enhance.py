@@ -14,6 +14,7 @@ import napari_fus_ulm
 from napari_fus_ulm import EnhanceSettings, enhance, enhance_events, make_scan
 from napari_fus_ulm.generators.checkpoint import CheckpointError
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.enhance import input_on_grid
 from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress, SliceDone
 from napari_fus_ulm.inference.prepare import prepare
@@ -71,7 +72,7 @@ def test_bfloat16_keeps_the_metrics(pair: PhantomPair, mode: str) -> None:
     for precision in ("float32", "bfloat16"):
         settings = EnhanceSettings(mode=mode, precision=precision, samples=2)  # type: ignore[arg-type]
         image = enhance(pair.fus, settings).image
-        found[precision] = fidelity(image.values, reference_on_grid(pair.ulm, image))
+        found[precision] = fidelity(image.values, reference_on_grid(pair.ulm, Grid.of(image)))
     exact, fast = found["float32"], found["bfloat16"]
     assert fast.mse == pytest.approx(exact.mse, rel=0.03)
     assert fast.ssim == pytest.approx(exact.ssim, abs=0.01)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage import draw
 
-from napari_fus_ulm.grey.prepare import reference_grey
+from napari_fus_ulm.grey.reference import reference_grey
 from napari_fus_ulm.metrics.overlay import (
     CLASS_NAMES,
     HIT,

@@ -16,7 +16,7 @@ from scipy import ndimage
 from skimage import draw
 from skimage.registration import phase_cross_correlation
 
-from napari_fus_ulm.grey.prepare import reference_grey
+from napari_fus_ulm.grey.reference import reference_grey
 from napari_fus_ulm.metrics.centrelines import apparent_width_um, skeleton, skeleton_mm
 from napari_fus_ulm.metrics.vessels import (
     DEFAULT_RULE,

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 
-from napari_fus_ulm.grey.grid import area_mean
+from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.phantom import PhantomParams, simulate_animal, simulate_pair
 from napari_fus_ulm.phantom.pair import PLANE_SPACING_UM
 from napari_fus_ulm.scan import check_image, check_scan, extent_of, spacing_of

@@ -10,7 +10,7 @@ import torch
 
 from napari_fus_ulm.cohort.table import read_cohort, write_pairs_table
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
-from napari_fus_ulm.grey.prepare import PreparedPair
+from napari_fus_ulm.grey.pair import PreparedPair
 from napari_fus_ulm.training import loop
 from napari_fus_ulm.training.loop import Saved, train_events
 from napari_fus_ulm.training.run import WEIGHTS

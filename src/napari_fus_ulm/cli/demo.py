@@ -26,6 +26,7 @@ def command(
         from napari_fus_ulm.evaluation.generated import MODES
         from napari_fus_ulm.grey.intensity import fus_to_grey
         from napari_fus_ulm.grey.reference import reference_on_grid
+        from napari_fus_ulm.grid import Grid
         from napari_fus_ulm.inference.enhance import enhance, input_on_grid
         from napari_fus_ulm.inference.settings import EnhanceSettings
         from napari_fus_ulm.io import write
@@ -37,7 +38,7 @@ def command(
         say("Simulating a fUS/ULM pair…")
         pair = simulate_pair(DEMO_SEED)
         base = input_on_grid(pair.fus, EnhanceSettings())
-        truth = reference_on_grid(pair.ulm, base)
+        truth = reference_on_grid(pair.ulm, Grid.of(base))
         rows = {INPUT_TITLE: fidelity(base.values, truth)}
         results = {}
         for mode in MODES:

@@ -188,7 +188,7 @@ def _read(path: Path, spacing: list[float] | None, image: int) -> xr.DataArray:
 
 def _with_gain(settings: EnhanceSettings, scan: xr.DataArray, gain: float) -> EnhanceSettings:
     from napari_fus_ulm.generators.checkpoint import bundled_weights, read_card
-    from napari_fus_ulm.grey.prepare import native_pixel_um
+    from napari_fus_ulm.grey.native import native_pixel_um
 
     weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
     finest, pixel = read_card(weights).pixel_um, native_pixel_um(scan) / gain

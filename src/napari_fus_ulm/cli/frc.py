@@ -64,12 +64,12 @@ def _pictures(
     first: xr.DataArray, second: xr.DataArray, one: str, other: str
 ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
     """Counts of two maps of one grid; grey levels where the first is a result."""
-    from napari_fus_ulm.grey.prepare import check_same_extent
     from napari_fus_ulm.grey.reference import reference_on_grid
+    from napari_fus_ulm.grid import Grid, check_same_extent
 
-    check_same_extent(first, second)
+    check_same_extent(Grid.of(first), Grid.of(second), f"image {one}", f"image {other}")
     if first.attrs.get("values") == "grey":
-        return first.values, reference_on_grid(second, first)
+        return first.values, reference_on_grid(second, Grid.of(first))
     if first.shape != second.shape:
         raise ValueError(
             f"{one} has {first.shape[0]} × {first.shape[1]} pixels and {other} "

@@ -67,10 +67,11 @@ def _plane(path: Path, modality: str, slice_: int) -> xr.DataArray:
 
 
 def _check_extents(one: Path, drawn: xr.DataArray, other: Path, power: xr.DataArray) -> None:
-    from napari_fus_ulm.scan import extent_of
+    from napari_fus_ulm.grid import Grid
 
-    first, second = extent_of(drawn), extent_of(power)
-    if any(abs(a - b) > 0.02 * b for a, b in zip(first, second, strict=True)):
+    field, drawn_on = Grid.of(power), Grid.of(drawn)
+    if not field.same_extent(drawn_on):
+        first, second = drawn_on.extent_mm, field.extent_mm
         raise ValueError(
             f"{one.name} is {first[0]:.1f} × {first[1]:.1f} mm and {other.name} "
             f"{second[0]:.1f} × {second[1]:.1f} mm; a result lies exactly on its input."

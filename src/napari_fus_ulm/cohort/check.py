@@ -13,9 +13,9 @@ import xarray as xr
 from napari_fus_ulm.cohort.description import read_tree
 from napari_fus_ulm.cohort.splits import animal_key, same_images
 from napari_fus_ulm.cohort.table import SIDES, PairFiles, survey
-from napari_fus_ulm.grey.prepare import check_same_extent, same_extent
+from napari_fus_ulm.grid import Grid, check_same_extent
 from napari_fus_ulm.registration.orientation import RELATED, orientation, register
-from napari_fus_ulm.scan import SMALLEST_SIDE, ScanError, extent_of, spacing_of
+from napari_fus_ulm.scan import SMALLEST_SIDE, ScanError
 
 Level = Literal["error", "warning", "note"]
 
@@ -271,7 +271,8 @@ def _about_fields(pair: PairFiles, fus: xr.DataArray, ulm: xr.DataArray) -> Find
             f"{pixels['fus']:.4g} µm, but ULM is the finer one: the two files are exchanged, or a "
             "pixel size is wrong.",
         )
-    same = same_extent(fus, ulm)
+    fields = Grid.of(fus), Grid.of(ulm)
+    same = fields[0].same_extent(fields[1])
     for path, kind, limits in (
         (pair.fus, "fus", FUS_PIXEL_UM),
         (pair.ulm, "ulm", ULM_PIXEL_UM),
@@ -285,7 +286,7 @@ def _about_fields(pair: PairFiles, fus: xr.DataArray, ulm: xr.DataArray) -> Find
             )
     if same:
         return None
-    if _sides_exchanged(fus, ulm):
+    if fields[0].same_extent(fields[1].transposed()):
         return _finding(
             pair,
             "error",
@@ -293,23 +294,19 @@ def _about_fields(pair: PairFiles, fus: xr.DataArray, ulm: xr.DataArray) -> Find
             "is stored with its two axes exchanged; transpose it.",
         )
     try:
-        check_same_extent(fus, ulm)
+        check_same_extent(*fields)
     except ValueError as error:
         return _finding(pair, "error", f"{pair.fus} and {pair.ulm}: {error}")
     return None
 
 
 def _pixel_um(scan: xr.DataArray) -> float:
-    return 1000.0 * float(np.sqrt(np.prod(spacing_of(scan))))
+    return 1000.0 * Grid.of(scan).pixel_mm
 
 
 def _size(scan: xr.DataArray) -> str:
-    height, width = extent_of(scan)
+    height, width = Grid.of(scan).extent_mm
     return f"{width:.3f} × {height:.3f} mm"
-
-
-def _sides_exchanged(fus: xr.DataArray, ulm: xr.DataArray) -> bool:
-    return same_extent(fus, ulm.transpose().rename(i="j", j="i", x="y", y="x"))
 
 
 def _about_registration(pair: PairFiles, fus: xr.DataArray, ulm: xr.DataArray) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.enhance import evaluations, noise_source, to_grey
 from napari_fus_ulm.inference.enhancement import Enhancement
 from napari_fus_ulm.inference.events import Notice, Progress
@@ -30,7 +31,6 @@ from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.tiles import Tile
 from napari_fus_ulm.inference.translate import Tick, sample_patches
 from napari_fus_ulm.metrics.seams import LEFT_RIGHT, UPPER_LOWER, Seam, seam, worst_first
-from napari_fus_ulm.scan import extent_of, spacing_of
 
 PATCH = 128
 """Patch side of training; coherence is about patches of that size."""
@@ -123,7 +123,7 @@ def coherence_events(
         raise ValueError("Patch coherence works on one plane; choose a slice or a time first.")
     ready = prepare(fus, replace(settings, patch=PATCH, overlap=PATCH // 2, window="hann"))
     applied, frame = ready.applied, ready.frame(0)
-    keep = _reaching_into(region, fus, frame.shape)
+    keep = _reaching_into(region, ready.target)
     count = sum(map(keep, applied.tiling(frame.shape).tiles))
     if count < 2:
         raise ValueError(_one_patch(frame.shape))
@@ -164,16 +164,12 @@ def coherence_of(result: Enhancement) -> Coherence:
     return _compared(result.patches, plane, result.settings, "run")
 
 
-def _reaching_into(
-    region: Region | None, fus: xr.DataArray, shape: tuple[int, int]
-) -> Callable[[Tile], bool]:
+def _reaching_into(region: Region | None, grid: Grid) -> Callable[[Tile], bool]:
     """Whether a tile has pixels in a region."""
     if region is None:
         return lambda tile: True
-    step = np.array(extent_of(fus)) / shape
-    corner = np.array([float(fus.y[0]), float(fus.x[0])]) - np.array(spacing_of(fus)) / 2
-    top, left = (np.array(region[:2]) - corner) / step
-    bottom, right = (np.array(region[2:]) - corner) / step
+    top, left = np.subtract(region[:2], grid.corner_mm) / grid.spacing_mm
+    bottom, right = np.subtract(region[2:], grid.corner_mm) / grid.spacing_mm
     return lambda tile: bool(
         tile.rows.start < bottom
         and tile.rows.stop > top
@@ -213,17 +209,15 @@ def _compared(
     """Compare patches in grey levels; ``like`` is a plane on the result's grid."""
     left, right = _sides(patches, lambda tile: tile.column, like)
     upper, lower = _sides(patches, lambda tile: tile.row, like)
-    extent, frame = np.array(extent_of(like)), patches.tiling.shape
-    seams = worst_first(_seams(patches, float(np.sqrt(np.prod(extent / frame)))))
-    half = np.array(spacing_of(like)) / 2
-    origin = np.array([float(like.y[0]), float(like.x[0])]) - half
+    grid = Grid.of(like).with_shape(patches.tiling.shape)
+    seams = worst_first(_seams(patches, grid.pixel_mm))
 
     def mm(boxes: list[tuple[int, int, int, int]]) -> npt.NDArray[np.float64]:
         found = [
             [(top, left), (top, right), (bottom, right), (bottom, left)]
             for top, left, bottom, right in boxes
         ]
-        return np.array(found, np.float64).reshape(-1, 4, 2) * (extent / frame) + origin
+        return np.array(found, np.float64).reshape(-1, 4, 2) * grid.spacing_mm + grid.corner_mm
 
     whole = [patches.overlap(n, n) for n in range(len(patches.images))]
     corners, seam_corners = mm(whole), mm([one.box for one in seams])

@@ -11,12 +11,11 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import ndimage
 
-from napari_fus_ulm.grey.grid import area_mean
-from napari_fus_ulm.grey.intensity import log_power
-from napari_fus_ulm.grey.prepare import native_shape
-from napari_fus_ulm.io.guesses import guess_values
+from napari_fus_ulm.grey.intensity import log_power, values_kind
+from napari_fus_ulm.grey.native import native_shape
+from napari_fus_ulm.grey.resampling import area_mean
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.metrics.profiles import COUNTS
-from napari_fus_ulm.scan import extent_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -57,11 +56,11 @@ def consistency(grey: npt.NDArray[np.floating], fus: xr.DataArray) -> float:
     """
     from scipy.stats import spearmanr
 
-    values = str(fus.attrs.get("values", "unknown"))
-    logged = log_power(fus.values, guess_values(fus.values) if values == "unknown" else values)
+    logged = log_power(fus.values, values_kind(fus))
     power = area_mean(logged, native_shape(fus))
-    steps = [1000.0 * side / n for side, n in zip(extent_of(fus), grey.shape, strict=True)]
-    seen = area_mean(blurred(grey, (steps[0], steps[1])), power.shape)
+    (height, width), (rows, columns) = Grid.of(fus).extent_mm, grey.shape
+    steps = 1000.0 * height / rows, 1000.0 * width / columns
+    seen = area_mean(blurred(grey, steps), power.shape)
     return float(spearmanr(power.ravel(), seen.ravel()).statistic)
 
 

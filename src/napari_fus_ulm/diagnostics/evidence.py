@@ -18,14 +18,15 @@ from scipy import ndimage, special
 
 from napari_fus_ulm.diagnostics.consistency import local_agreement
 from napari_fus_ulm.diagnostics.likelihood import likelihood
+from napari_fus_ulm.grey.condition import condition_grey
 from napari_fus_ulm.grey.intensity import log_power
-from napari_fus_ulm.grey.prepare import condition_grey, native_shape
+from napari_fus_ulm.grey.native import native_shape
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io.guesses import guess_values
 from napari_fus_ulm.metrics.centrelines import EIGHT, skeleton
 from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule, vessel_mask
-from napari_fus_ulm.scan import extent_of
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -149,7 +150,7 @@ def evidence_events(
     if result.ndim != 2 or fus.ndim != 2:
         raise ValueError("Evidence is gathered on one plane; choose a slice or a time first.")
     shape = (result.shape[0], result.shape[1])
-    pixel_mm = float(np.sqrt(np.prod(np.array(extent_of(result)) / shape)))
+    pixel_mm = Grid.of(result).with_shape(shape).pixel_mm
     base = replace(
         enhance_settings or EnhanceSettings(),
         generator="diffusion",
@@ -247,7 +248,7 @@ def ridge(grey: Floats, pixel_mm: float, sigma_um: float = RIDGE_UM) -> Floats:
 
 def on_shape(image: Floats, shape: tuple[int, int]) -> Floats:
     """An image of the same extent on another grid."""
-    from napari_fus_ulm.grey.grid import resample
+    from napari_fus_ulm.grey.resampling import resample
 
     return np.clip(resample(image, shape), 0.0, 1.0) if image.shape != shape else image
 

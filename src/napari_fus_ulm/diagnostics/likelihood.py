@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_fus_ulm.generators.checkpoint import BUNDLED, CheckpointError, card_path, read_tensors
-from napari_fus_ulm.grey.patches import position_channels
+from napari_fus_ulm.grey.position import position_channels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,7 +79,7 @@ def likelihood(grey: Floats, pixel_mm: float) -> Likelihood:
     CheckpointError
         If its weights are missing or damaged.
     """
-    from napari_fus_ulm.grey.grid import resample
+    from napari_fus_ulm.grey.resampling import resample
 
     sides = [max(16, round(n * pixel_mm * 1000.0 / PIXEL_UM)) for n in grey.shape]
     shape = (sides[0], sides[1])

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.grey.reference import reference_on_grid
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.metrics.fidelity import Fidelity, fidelity
 from napari_fus_ulm.metrics.local import error_map, ssim_map
 from napari_fus_ulm.metrics.overlay import VesselOverlay, matched_overlay
@@ -28,7 +29,6 @@ from napari_fus_ulm.metrics.vessels import (
     matched_scores,
 )
 from napari_fus_ulm.registration.affine import (
-    Grid,
     Registered,
     corner_of,
     register_affine,
@@ -216,18 +216,18 @@ def _laid_on(
         registration = register_affine(result, truth)
         moved = registration.applied(truth)
         box = _enough(largest_rectangle(moved.known), result.shape)
-        return box, moved.reference.values[box], registration
+        return box, moved.grey[box], registration
     if aligned == "shift":
         common = align(result, truth)
         registration = register_shift(result, truth, common)
         box = _box_of(common.image, result)
         return (
             _enough(box, result.shape),
-            reference_on_grid(common.reference, common.image),
+            reference_on_grid(common.reference, Grid.of(common.image)),
             registration,
         )
     box, part = _overlap(result, truth)
-    return box, reference_on_grid(part, result[box]), None
+    return box, reference_on_grid(part, Grid.of(result[box])), None
 
 
 def _overlap(result: xr.DataArray, truth: xr.DataArray) -> tuple[Box, xr.DataArray]:

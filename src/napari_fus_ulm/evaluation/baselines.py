@@ -19,8 +19,8 @@ from napari_fus_ulm.evaluation.methods import (
     fit_mapped,
 )
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
-from napari_fus_ulm.grey.grid import resample
 from napari_fus_ulm.grey.intensity_map import apply_monotone_map
+from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.registration.orientation import register
 
 DECONVOLVED, ATLAS, OTHER = "rl", "atlas", "other"
@@ -94,7 +94,7 @@ def where_fus_has_it(pair: EvaluationPair) -> Grey:
     # What fUS has at (y, x) lies at (y + down, x + right) in the ULM, so the ULM moves back.
     back = [
         -um / (1000.0 * step)
-        for um, step in zip((found.down_um, found.right_um), pair.spacing_mm, strict=True)
+        for um, step in zip((found.down_um, found.right_um), pair.grid.spacing_mm, strict=True)
     ]
     moved = ndimage.shift(pair.truth, back, order=1, mode="nearest")
     return np.asarray(np.clip(moved, 0.0, 1.0), np.float32)

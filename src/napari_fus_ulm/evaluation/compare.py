@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from napari_fus_ulm.evaluation.harness import (
@@ -16,12 +15,12 @@ from napari_fus_ulm.evaluation.harness import (
     ImageScored,
     Row,
 )
-from napari_fus_ulm.evaluation.pairs import Grey
 from napari_fus_ulm.evaluation.scores import score
+from napari_fus_ulm.grey.image import measured_image
 from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.inference.events import Progress
-from napari_fus_ulm.registration.shift import align, grey_on
-from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
+from napari_fus_ulm.registration.shift import align
+from napari_fus_ulm.scan import spacing_of
 
 IMAGES = "images"
 
@@ -95,11 +94,9 @@ def compare_events(
             notes.append(
                 f"{image_path.name} was moved by {down:+.3f} mm down and {right:+.3f} mm right"
             )
-        picture = on_own_grid(image, chosen.pixel_um)
-        step = [side / n for side, n in zip(extent_of(image), picture.shape, strict=True)]
-        truth = reference_on_grid(reference, make_scan(picture, spacing=step))
-        pixel_mm = float(np.sqrt(np.prod(step)))
-        scores = score(picture, truth, pixel_mm, rule=chosen.rule)
+        picture = measured_image(image, chosen.pixel_um)
+        truth = reference_on_grid(reference, picture.grid, "image")
+        scores = score(picture.grey, truth, picture.grid.pixel_mm, rule=chosen.rule)
         one = ImageScored(1, IMAGES, image_path.name, image_path.name, scores, 0.0)
         found.append(one)
         yield one
@@ -107,15 +104,6 @@ def compare_events(
     note = f"Beside their ULM{how}."
     rows = (Row(IMAGES, "images", note, tuple(notes)),)
     yield Finished(Evaluation(chosen, rows, tuple(found)))
-
-
-def on_own_grid(image: xr.DataArray, pixel_um: float) -> Grey:
-    """Grey levels of an image: a generated one as it is, any other on a grid of ``pixel_um``."""
-    if image.attrs.get("values") == "grey":
-        return np.asarray(np.clip(image.values, 0.0, 1.0), np.float32)
-    if image.attrs.get("modality") == "fus":  # interpolated, as every input row is
-        return grey_on(image, pixel_um)
-    return grey_on(image, max(pixel_um, 1000.0 * float(np.sqrt(np.prod(spacing_of(image))))))
 
 
 def _read(

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from napari_fus_ulm.evaluation.methods import Fitted, fit_mapped
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
-from napari_fus_ulm.grey.grid import Shape, resample
 from napari_fus_ulm.grey.intensity import fus_to_grey, log_power
 from napari_fus_ulm.grey.intensity_map import apply_monotone_map
-from napari_fus_ulm.grey.prepare import native_shape
+from napari_fus_ulm.grey.native import native_shape
+from napari_fus_ulm.grey.resampling import resample
+from napari_fus_ulm.grid import Shape
 
 PSF_UM = (110.0, 140.0)
 """Axial and lateral FWHM of fUS at 15 MHz from which the tuning starts."""
@@ -86,9 +87,8 @@ def sharpened(pair: EvaluationPair, scale: float, iterations: int) -> Grey:
     logged = EXPONENTS.get(pair.values, 1.0) * log_power(pair.fus.values, pair.values)
     power = np.exp(logged - logged.max())
     fine = np.maximum(_on_grid(power, native_shape(pair.fus), pair.truth.shape), power.min())
-    psf = gaussian_psf(
-        [scale * fwhm / (1000.0 * step) for fwhm, step in zip(PSF_UM, pair.spacing_mm, strict=True)]
-    )
+    sides = zip(PSF_UM, pair.grid.spacing_mm, strict=True)
+    psf = gaussian_psf([scale * fwhm / (1000.0 * step) for fwhm, step in sides])
     margin = [2 * side for side in psf.shape]
     padded = np.pad(fine / fine.mean(), [(m, m) for m in margin], mode="symmetric")
     sharp = richardson_lucy(padded, psf, num_iter=iterations, clip=False)

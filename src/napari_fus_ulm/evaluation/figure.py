@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.evaluation.compare import on_own_grid
 from napari_fus_ulm.evaluation.scores import Scores, score
-from napari_fus_ulm.grey.grid import grid_shape, resample
+from napari_fus_ulm.grey.image import measured_image
 from napari_fus_ulm.grey.intensity import fus_to_grey
-from napari_fus_ulm.grey.prepare import same_extent
-from napari_fus_ulm.grey.reference import reference_on_grid
-from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
+from napari_fus_ulm.grey.reference import binned_reference
+from napari_fus_ulm.grey.resampling import resample
+from napari_fus_ulm.grid import Grid
+from napari_fus_ulm.scan import spacing_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,9 +89,10 @@ def check_one_field(images: Sequence[xr.DataArray]) -> None:
                 "plane by plane: choose one slice and one time."
             )
     coarsest = max(images, key=lambda image: max(spacing_of(image)))
+    field = Grid.of(coarsest)
     for image in images:
-        if not same_extent(coarsest, image):
-            a, b = extent_of(coarsest), extent_of(image)
+        if not field.same_extent(Grid.of(image)):
+            a, b = field.extent_mm, Grid.of(image).extent_mm
             raise ValueError(
                 f"“{coarsest.name}” covers {a[1]:.4g} × {a[0]:.4g} mm and “{image.name}” "
                 f"{b[1]:.4g} × {b[0]:.4g} mm (width × height), so they cannot be compared. Correct "
@@ -99,17 +100,16 @@ def check_one_field(images: Sequence[xr.DataArray]) -> None:
             )
 
 
-def common_grid(images: Sequence[xr.DataArray]) -> tuple[int, int]:
-    """Shape of the grid on which images are compared: that of the finest generated one.
+def common_grid(images: Sequence[xr.DataArray]) -> Grid:
+    """Return the grid on which images are compared: that of the finest generated one.
 
     Without a generated image, pixels of 20 µm: counts of bubbles have more pixels than that, but
     hardly more than one bubble in each.
     """
     generated = [image for image in images if image.attrs.get("values") == "grey"]
     if generated:
-        finest = min(generated, key=lambda image: math.prod(spacing_of(image)))
-        return finest.sizes["j"], finest.sizes["i"]
-    return grid_shape(extent_of(images[0]), PIXEL_UM)
+        return Grid.of(min(generated, key=lambda image: math.prod(spacing_of(image))))
+    return Grid.of(images[0]).with_pixel_um(PIXEL_UM)
 
 
 def grey_on_grid(image: xr.DataArray, shape: tuple[int, int]) -> Grey:
@@ -133,8 +133,7 @@ def grey_on_grid(image: xr.DataArray, shape: tuple[int, int]) -> Grey:
         if values.shape != shape:
             values = resample(np.asarray(values, np.float32), shape)
         return np.asarray(np.clip(values, 0.0, 1.0), np.float32)
-    step = [side / n for side, n in zip(extent_of(image), shape, strict=True)]
-    return reference_on_grid(image, make_scan(np.zeros(shape, np.float32), spacing=step))
+    return binned_reference(image, shape)
 
 
 def greys(images: Sequence[xr.DataArray]) -> list[Grey]:
@@ -146,7 +145,7 @@ def greys(images: Sequence[xr.DataArray]) -> list[Grey]:
         As `check_one_field` does.
     """
     check_one_field(images)
-    shape = common_grid(images)
+    shape = common_grid(images).shape
     return [grey_on_grid(image, shape) for image in images]
 
 
@@ -168,10 +167,8 @@ def measure(image: xr.DataArray, truth: xr.DataArray) -> Scores:
         If they do not cover the same field of view, or are too small.
     """
     check_one_field([image, truth])
-    picture = on_own_grid(image, PIXEL_UM)
-    rows, columns = picture.shape
-    step = [side / n for side, n in zip(extent_of(image), picture.shape, strict=True)]
-    return score(picture, grey_on_grid(truth, (rows, columns)), float(np.sqrt(np.prod(step))))
+    picture = measured_image(image, PIXEL_UM)
+    return score(picture.grey, grey_on_grid(truth, picture.grid.shape), picture.grid.pixel_mm)
 
 
 def metrics_table(images: Sequence[xr.DataArray], scores: Mapping[str, Scores], truth: str) -> str:
@@ -281,7 +278,7 @@ def figure(
             f"The figure is {width_mm:g} mm wide; at least {_NARROWEST_MM:g} mm are needed."
         )
     pictures = greys(images)
-    extent = extent_of(images[0])
+    extent = Grid.of(images[0]).extent_mm
     columns = math.ceil(len(images) / math.ceil(len(images) / _MOST_COLUMNS))
     rows = math.ceil(len(images) / columns)
     wide = (width_mm - 2 * _MARGIN_MM - (columns - 1) * _GAP_MM) / columns

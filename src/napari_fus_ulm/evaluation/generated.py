@@ -13,7 +13,7 @@ from napari_fus_ulm.evaluation.methods import Fitted, Method
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
 from napari_fus_ulm.generators import build
 from napari_fus_ulm.generators.checkpoint import Card, bundled, read_card
-from napari_fus_ulm.grey.grid import resample
+from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.inference.settings import EnhanceSettings, Mode
 
 MODES: tuple[Mode, ...] = ("accurate", "balanced", "detailed")

@@ -20,6 +20,7 @@ from napari_fus_ulm.evaluation.methods import REFERENCES, Method
 from napari_fus_ulm.evaluation.pairs import PIXEL_UM, EvaluationPair, Grey, load_pair
 from napari_fus_ulm.evaluation.scores import Scores, score
 from napari_fus_ulm.evaluation.tree import DEFAULT_TREE_RULE, TreeRule
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule
 
@@ -201,9 +202,9 @@ def evaluate_events(
                 scores = score(
                     picture,
                     pair.truth,
-                    pair.pixel_mm,
+                    pair.grid.pixel_mm,
                     vessels=pair.vessels,
-                    extent_mm=pair.extent_mm,
+                    extent_mm=Grid.of(pair.fus).extent_mm,
                     rule=chosen.rule,
                     tree_rule=chosen.tree_rule,
                 )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
 from napari_fus_ulm.grey.intensity_map import fit_monotone_map
-from napari_fus_ulm.grey.prepare import PreparedPair
+from napari_fus_ulm.grey.pair import PreparedPair
 
 Pairs = Sequence[EvaluationPair]
 Picture = Callable[[EvaluationPair], Grey]

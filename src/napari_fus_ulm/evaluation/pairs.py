@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.grey.grid import grid_shape
-from napari_fus_ulm.grey.intensity import log_power
-from napari_fus_ulm.grey.prepare import check_same_extent, condition_grey, native_shape
-from napari_fus_ulm.grey.reference import check_reference, reference_on_grid
-from napari_fus_ulm.io.guesses import guess_values
-from napari_fus_ulm.scan import check_image, extent_of, make_scan
+from napari_fus_ulm.grey.condition import condition_on_grid
+from napari_fus_ulm.grey.intensity import values_kind
+from napari_fus_ulm.grey.reference import binned_reference, check_reference
+from napari_fus_ulm.grid import Grid, check_same_extent
+from napari_fus_ulm.scan import check_image
 
 if TYPE_CHECKING:
     from napari_fus_ulm.cohort.table import PairFiles
@@ -26,9 +25,12 @@ PIXEL_UM = 20.0
 """Side of a result's pixel: a fifth of fUS's native 100 µm, as of the bundled generator."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvaluationPair:
-    """One pair on the grid it is judged on.
+    """One pair on the grid it is judged on: what methods start from, and what they are judged by.
+
+    A pair to learn from is no more than grey levels: `napari_fus_ulm.grey.pair.PreparedPair`. One
+    that was simulated a moment ago is a `napari_fus_ulm.phantom.PhantomPair`.
 
     Attributes
     ----------
@@ -36,6 +38,8 @@ class EvaluationPair:
         As in the cohort.
     fus, ulm : xarray.DataArray
         2-D scans of one field of view, as recorded.
+    grid : Grid
+        Of the grey levels; it fills the field of ``fus`` exactly.
     condition : (height, width) array
         Grey fUS in [0, 1] on the grid, cubic interpolation: what a generator sees.
     truth : (height, width) array
@@ -45,35 +49,20 @@ class EvaluationPair:
     vessels : Vessels or None
         The simulated tree both were made from; phantoms only.
     pixel_um : float
-        Side of a grid pixel that was asked for; an extent is filled exactly, so that
-        :attr:`pixel_mm` may be a little off.
+        Side of a grid pixel that was asked for; as the field is filled exactly, the grid's own
+        may be a little off.
     """
 
     name: str
     animal: str
     fus: xr.DataArray
     ulm: xr.DataArray
+    grid: Grid
     condition: Grey
     truth: Grey
     values: str
     vessels: Vessels | None = None
     pixel_um: float = PIXEL_UM
-
-    @property
-    def extent_mm(self) -> tuple[float, float]:
-        """Height and width of the field of view."""
-        return extent_of(self.fus)
-
-    @property
-    def spacing_mm(self) -> tuple[float, float]:
-        """Height and width of a pixel of the grid."""
-        rows, columns = self.truth.shape
-        return self.extent_mm[0] / rows, self.extent_mm[1] / columns
-
-    @property
-    def pixel_mm(self) -> float:
-        """Side of the square pixel that a pixel of the grid is taken for."""
-        return float(np.sqrt(np.prod(self.spacing_mm)))
 
 
 def make_pair(
@@ -103,14 +92,21 @@ def make_pair(
     """
     check_image(fus)
     check_reference(ulm)
-    check_same_extent(fus, ulm)
-    values = str(fus.attrs.get("values", "unknown"))
-    values = guess_values(fus.values) if values == "unknown" else values
-    target = grid_shape(extent_of(fus), pixel_um)
-    condition = condition_grey(log_power(fus.values, values), native_shape(fus), target)
-    spacing = [side / n for side, n in zip(extent_of(fus), target, strict=True)]
-    truth = reference_on_grid(ulm, make_scan(condition, spacing=spacing))
-    return EvaluationPair(name, animal, fus, ulm, condition, truth, values, vessels, pixel_um)
+    field = Grid.of(fus)
+    check_same_extent(field, Grid.of(ulm))
+    grid = field.with_pixel_um(pixel_um)
+    return EvaluationPair(
+        name=name,
+        animal=animal,
+        fus=fus,
+        ulm=ulm,
+        grid=grid,
+        condition=condition_on_grid(fus, grid),
+        truth=binned_reference(ulm, grid.shape),
+        values=values_kind(fus),
+        vessels=vessels,
+        pixel_um=pixel_um,
+    )
 
 
 def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:

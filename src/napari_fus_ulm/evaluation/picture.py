@@ -46,7 +46,7 @@ def study_picture(
     ]
     return below(
         [
-            side_by_side(rows[0], pair.extent_mm, width=PANEL),
+            side_by_side(rows[0], pair.grid.extent_mm, width=PANEL),
             side_by_side(rows[1], (box[2], box[3]), bar_mm=INSET_BAR_MM, width=PANEL),
         ]
     )
@@ -57,9 +57,9 @@ def richest_part(pair: EvaluationPair, rule: VesselRule = DEFAULT_RULE) -> Box:
 
     In a field of view that is smaller, its shorter side.
     """
-    side = min(INSET_MM, *pair.extent_mm)
-    size = [max(1, round(side / step)) for step in pair.spacing_mm]
-    length = length_map(skeleton(vessel_mask(pair.truth, pair.pixel_mm, rule=rule)))
+    side = min(INSET_MM, *pair.grid.extent_mm)
+    size = [max(1, round(side / step)) for step in pair.grid.spacing_mm]
+    length = length_map(skeleton(vessel_mask(pair.truth, pair.grid.pixel_mm, rule=rule)))
     # Sum over each window by its last corner: cumulative sums, exact where a filter has borders.
     sums = np.pad(length, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     down, right = (min(n, whole) for n, whole in zip(size, length.shape, strict=True))
@@ -67,13 +67,13 @@ def richest_part(pair: EvaluationPair, rule: VesselRule = DEFAULT_RULE) -> Box:
         sums[down:, right:] - sums[:-down, right:] - sums[down:, :-right] + sums[:-down, :-right]
     )
     top, left = np.unravel_index(int(np.argmax(inside)), inside.shape)
-    step = pair.spacing_mm
+    step = pair.grid.spacing_mm
     return top * step[0], left * step[1], down * step[0], right * step[1]
 
 
 def _cut(image: Grey, box: Box, pair: EvaluationPair) -> Grey:
     """The part of an image in the box, enlarged for the eye."""
-    down, across = pair.spacing_mm
+    down, across = pair.grid.spacing_mm
     top, height = round(box[0] / down), round(box[2] / down)
     left, width = round(box[1] / across), round(box[3] / across)
     part = image[top : top + height, left : left + width]

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
+
+from napari_fus_ulm.io.guesses import guess_values
 
 Array = npt.NDArray[np.float32]
 
@@ -26,6 +29,12 @@ class FusRange:
 
     low: float
     high: float
+
+
+def values_kind(scan: xr.DataArray) -> str:
+    """What a scan's numbers are, guessed where it does not say."""
+    kind = str(scan.attrs.get("values", "unknown"))
+    return guess_values(scan.values) if kind == "unknown" else kind
 
 
 def log_power(image: npt.NDArray[np.floating], values: str) -> Array:

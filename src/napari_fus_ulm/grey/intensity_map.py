@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from napari_fus_ulm.grey.prepare import PreparedPair
+from napari_fus_ulm.grey.pair import PreparedPair
 
 KNOTS = 33
 

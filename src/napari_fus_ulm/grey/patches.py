@@ -1,4 +1,4 @@
-"""Patches of prepared pairs, with their position in the frame."""
+"""Patches drawn from prepared pairs, with their position in the frame."""
 
 from __future__ import annotations
 
@@ -7,21 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from napari_fus_ulm.grey.prepare import PreparedPair
+from napari_fus_ulm.grey.pair import PreparedPair
+from napari_fus_ulm.grey.position import position_window
 
 Array = npt.NDArray[np.float32]
-
-
-def position_channels(shape: tuple[int, int]) -> Array:
-    """(3, height, width): y and x of the pixel centres in [-1, 1], and ones for «known».
-
-    The form of Patch-Diffusion (Wang et al. 2023, section 3.1), with a channel that says whether
-    the position is given at all.
-    """
-    y = (2.0 * np.arange(shape[0]) + 1.0) / shape[0] - 1.0
-    x = (2.0 * np.arange(shape[1]) + 1.0) / shape[1] - 1.0
-    yy, xx = np.meshgrid(y, x, indexing="ij")
-    return np.stack([yy, xx, np.ones(shape)]).astype(np.float32)
 
 
 def draw_patches(
@@ -63,7 +52,7 @@ def draw_patches(
         window = np.s_[top : top + size, left : left + size]
         one_fus = padded(pair.fus[window], size)
         one_ulm = padded(pair.ulm[window], size)
-        where = position_window((height, width), top, left, size)
+        where = position_window((height, width), top, left, (size, size))
         if flip and rng.random() < 0.5:
             one_fus, one_ulm, where = one_fus[:, ::-1], one_ulm[:, ::-1], where[..., ::-1].copy()
             where[1] *= -1.0
@@ -73,14 +62,6 @@ def draw_patches(
         if rng.random() >= without_position:
             position[i] = where
     return fus, ulm, position
-
-
-def position_window(shape: tuple[int, int], top: int, left: int, size: int) -> Array:
-    """Positions of one window; those past the border go on beyond 1."""
-    y = (2.0 * np.arange(top, top + size) + 1.0) / shape[0] - 1.0
-    x = (2.0 * np.arange(left, left + size) + 1.0) / shape[1] - 1.0
-    yy, xx = np.meshgrid(y, x, indexing="ij")
-    return np.stack([yy, xx, np.ones((size, size))]).astype(np.float32)
 
 
 def padded(image: Array, size: int) -> Array:

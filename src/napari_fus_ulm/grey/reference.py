@@ -6,44 +6,67 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.grey.grid import resample
-from napari_fus_ulm.grey.prepare import check_same_extent, reference_grey
+from napari_fus_ulm.grey.intensity import count_unit, ulm_to_grey
+from napari_fus_ulm.grey.resampling import bin_counts, resample
+from napari_fus_ulm.grid import Grid, Shape, check_same_extent
 from napari_fus_ulm.scan import ScanError
 
+Array = npt.NDArray[np.float32]
 
-def reference_on_grid(ulm: xr.DataArray, like: xr.DataArray) -> npt.NDArray[np.float32]:
-    """Grey ULM in [0, 1] on the grid of a result.
+
+def reference_grey(ulm: npt.NDArray[np.floating], shape: Shape) -> Array:
+    """Grey ULM on a grid over the same extent: bin the counts first, then take the logarithm."""
+    counts = bin_counts(ulm, shape) if shape[0] <= ulm.shape[0] else resample(ulm, shape)
+    return ulm_to_grey(counts, count_unit(ulm))
+
+
+def binned_reference(ulm: xr.DataArray, shape: Shape) -> Array:
+    """Grey ULM in [0, 1] of so many pixels over its own field.
 
     Parameters
     ----------
     ulm : xarray.DataArray
         2-D. Counts (``values`` "linear"), or grey levels already (``values`` "grey", "sqrt",
         "cbrt", "db", "display": averaged and scaled to [0, 1], not transformed again).
-    like : xarray.DataArray
-        2-D result over the same extent.
+    shape : tuple of int
+    """
+    values = np.asarray(ulm.values, dtype=np.float32)
+    if str(ulm.attrs.get("values", "linear")) in ("linear", "unknown"):
+        return reference_grey(values, shape)
+    grey = resample(values, shape)
+    low, high = float(values.min()), float(np.percentile(values, 99.9))
+    scaled = np.clip((grey - low) / max(high - low, 1e-9), 0.0, 1.0)
+    return np.asarray(scaled, dtype=np.float32)
+
+
+def reference_on_grid(ulm: xr.DataArray, grid: Grid, name: str = "result") -> Array:
+    """Grey ULM in [0, 1] on the grid of a result. See `binned_reference`.
+
+    Parameters
+    ----------
+    ulm : xarray.DataArray
+        2-D.
+    grid : Grid
+        Of a result over the same extent.
+    name : str
+        What a sentence about different extents calls the image whose grid it is.
 
     Returns
     -------
-    array of the shape of ``like``
+    array of the grid's shape
 
     Raises
     ------
     ValueError
-        If the two do not cover the same field of view, or one is not 2-D.
+        If the two do not cover the same field of view, or the ULM is not 2-D.
     """
-    if ulm.ndim != 2 or like.ndim != 2:
+    if ulm.ndim != 2:
         raise ValueError(
-            f"A ground truth is compared plane by plane; got {ulm.ndim}-D beside {like.ndim}-D."
+            f"A ground truth is compared plane by plane; this one has {ulm.ndim} axes. Choose one "
+            "slice and one time."
         )
-    check_same_extent(like, ulm)
-    rows, columns = like.shape
-    values = np.asarray(ulm.values, dtype=np.float32)
-    if str(ulm.attrs.get("values", "linear")) in ("linear", "unknown"):
-        return reference_grey(values, (rows, columns))
-    grey = resample(values, (rows, columns))
-    low, high = float(values.min()), float(np.percentile(values, 99.9))
-    scaled = np.clip((grey - low) / max(high - low, 1e-9), 0.0, 1.0)
-    return np.asarray(scaled, dtype=np.float32)
+    check_same_extent(grid, Grid.of(ulm), name)
+    return binned_reference(ulm, grid.shape)
 
 
 def check_reference(ulm: xr.DataArray) -> None:

@@ -15,8 +15,8 @@ import torch
 import xarray as xr
 
 from napari_fus_ulm.generators.base import Generator
-from napari_fus_ulm.grey.grid import Shape
 from napari_fus_ulm.grey.intensity_map import apply_monotone_map
+from napari_fus_ulm.grid import Shape
 from napari_fus_ulm.inference.enhancement import Enhancement
 from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import (
@@ -113,7 +113,7 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
     spreads: list[Array] = []
     known: list[Patches] = []
     for number, plane in enumerate(ready.planes):
-        seen = _Moments(ready.target)
+        seen = _Moments(ready.target.shape)
         for sample in range(samples if plane.limits else 0):
             grey, patches = yield from _sample_events(ready, settings, number, sample)
             seen.add(grey)
@@ -126,9 +126,9 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
                     samples * steps,
                     number,
                 )
-        images.append(on_result_pixels(seen.mean(), ready.result))
+        images.append(on_result_pixels(seen.mean(), ready.result.shape))
         if samples > 1:
-            spreads.append(on_result_pixels(seen.deviation(), ready.result))
+            spreads.append(on_result_pixels(seen.deviation(), ready.result.shape))
         yield SliceDone(number, len(ready.planes))
     result = finish(ready, settings, images, spreads, time.monotonic() - begun)
     yield Finished(dataclasses.replace(result, patches=known[0] if known else None))

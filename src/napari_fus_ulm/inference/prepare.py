@@ -13,15 +13,17 @@ import xarray as xr
 
 from napari_fus_ulm.generators.base import Generator
 from napari_fus_ulm.generators.checkpoint import Card, bundled_weights, load_generator
-from napari_fus_ulm.grey.grid import Shape, area_mean, grid_shape
+from napari_fus_ulm.grey.condition import condition_grey
 from napari_fus_ulm.grey.intensity import FusRange, fus_range, log_power
-from napari_fus_ulm.grey.patches import position_channels
-from napari_fus_ulm.grey.prepare import condition_grey, native_shape
+from napari_fus_ulm.grey.native import native_shape
+from napari_fus_ulm.grey.position import position_channels
+from napari_fus_ulm.grey.resampling import area_mean
+from napari_fus_ulm.grid import Grid, Shape
 from napari_fus_ulm.inference.device import choose_device, choose_precision
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import Applied, Frame
 from napari_fus_ulm.io.guesses import guess_values
-from napari_fus_ulm.scan import ScanError, check_image, check_scan, extent_of, planes, spacing_of
+from napari_fus_ulm.scan import ScanError, check_image, check_scan, planes
 
 Array = npt.NDArray[np.float32]
 
@@ -49,7 +51,7 @@ class Plane:
     limits: FusRange | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A scan ready for the generator.
 
@@ -61,8 +63,9 @@ class Prepared:
     weights : Path
     values : str
         What the numbers were taken for.
-    native, target, result : tuple of int
-        Shapes of the planes: at native sampling, on the generator's grid, of the result.
+    grid, native, target, result : Grid
+        Of the planes as they arrived, at native sampling, on the generator's pixels, and of the
+        result; all over one field.
     planes : list of Plane
     position : (3, height, width) array
         Channels of the generator's grid.
@@ -75,9 +78,10 @@ class Prepared:
     card: Card
     weights: Path
     values: str
-    native: Shape
-    target: Shape
-    result: Shape
+    grid: Grid
+    native: Grid
+    target: Grid
+    result: Grid
     planes: list[Plane]
     position: Array
     notices: list[str]
@@ -85,7 +89,7 @@ class Prepared:
     def frame(self, number: int) -> Frame:
         """What one plane is conditioned on, on the generator's grid."""
         plane = self.planes[number]
-        grey = condition_grey(plane.logged, self.native, self.target, plane.limits)
+        grey = condition_grey(plane.logged, self.native.shape, self.target.shape, plane.limits)
         return Frame(grey[None], self.position)
 
 
@@ -124,31 +128,41 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
         settings.sampler,
     )
     values, notices = _values(fus, settings)
-    native = native_shape(fus)
-    if native != fus.shape[-2:]:
+    grid = Grid.of(fus)
+    native = grid.with_shape(native_shape(fus))
+    if native.shape != grid.shape:
         notices.append(
             f"The pixels are finer than fUS can resolve; the image was averaged to "
-            f"{native[1]} × {native[0]} pixels of about 100 µm before it was enhanced."
+            f"{native.shape[1]} × {native.shape[0]} pixels of about 100 µm before it was enhanced."
         )
     if not fus.attrs.get("spacing_known", True):
-        dy, dx = spacing_of(fus)
+        dy, dx = grid.spacing_mm
         notices.append(f"Pixel size not in the file: {dy:g} × {dx:g} mm assumed.")
-    extent = extent_of(fus)
-    target = grid_shape(extent, card.pixel_um)
-    position, said = _position(extent, target, settings, card)
+    target = grid.with_pixel_um(card.pixel_um)
+    position, said = _position(grid.extent_mm, target.shape, settings, card)
     notices += said
     if not fus.attrs.get("leading_axis_known", True):
         notices.append(
             f"The file does not say whether its {fus.shape[0]} images are slices or times; "
             f"{'times' if fus.dims[0] == 'time' else 'slices'} were assumed."
         )
-    found = _planes(fus, values, native, blank)
+    found = _planes(fus, values, native.shape, blank)
     if blank:
         same = ", ".join(found[number].label for number in blank)
         notices.append(f"Nothing to enhance, the same value everywhere: {same}; left black.")
-    result = grid_shape(extent, settings.pixel_um)
     return Prepared(
-        fus, applied, card, weights, values, native, target, result, found, position, notices
+        scan=fus,
+        applied=applied,
+        card=card,
+        weights=weights,
+        values=values,
+        grid=grid,
+        native=native,
+        target=target,
+        result=grid.with_pixel_um(settings.pixel_um),
+        planes=found,
+        position=position,
+        notices=notices,
     )
 
 

@@ -11,11 +11,11 @@ import torch
 import xarray as xr
 
 from napari_fus_ulm.generators.checkpoint import sha256
-from napari_fus_ulm.grey.grid import Shape, area_mean
+from napari_fus_ulm.grey.resampling import area_mean
+from napari_fus_ulm.grid import Grid, Shape
 from napari_fus_ulm.inference.enhancement import Enhancement
 from napari_fus_ulm.inference.prepare import Prepared
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.scan import extent_of, spacing_of
 
 Array = npt.NDArray[np.float32]
 
@@ -28,25 +28,12 @@ def on_result_pixels(image: Array, shape: Shape) -> Array:
     return image if image.shape == shape else area_mean(image, shape)
 
 
-def _coordinates(ready: Prepared, shape: Shape) -> dict[str, Any]:
-    """Pixel centres of a grid that fills the input's extent exactly."""
-    found: dict[str, Any] = {}
-    extent, spacing = extent_of(ready.scan), spacing_of(ready.scan)
-    for axis, (dim, name) in enumerate((("j", "y"), ("i", "x"))):
-        before = float(ready.scan.coords[name].values[0]) - spacing[axis] / 2
-        step = extent[axis] / shape[axis]
-        centres = before + (np.arange(shape[axis]) + 0.5) * step
-        found[name] = (dim, centres, {"units": "mm"})
-    return found
-
-
 def plane_on_result(ready: Prepared, grey: Array) -> xr.DataArray:
     """One plane of grey levels on the result's grid, with its coordinates."""
-    image = on_result_pixels(grey, ready.result)
     return xr.DataArray(
-        image,
+        on_result_pixels(grey, ready.result.shape),
         dims=("j", "i"),
-        coords=_coordinates(ready, image.shape),
+        coords=ready.result.coords(),
         attrs={"modality": "ulm", "generated": True, "values": "grey"},
     )
 
@@ -63,7 +50,7 @@ def finish(
 
     def assemble(stack: list[Array], name: str) -> xr.DataArray:
         leading = ready.scan.dims[:-2]
-        shape = (*ready.scan.shape[:-2], *ready.result)
+        shape = (*ready.scan.shape[:-2], *ready.result.shape)
         coords = {
             key: value
             for key, value in ready.scan.coords.items()
@@ -72,7 +59,7 @@ def finish(
         return xr.DataArray(
             np.stack(stack).reshape(shape),
             dims=(*leading, "j", "i"),
-            coords={**coords, **_coordinates(ready, ready.result)},
+            coords={**coords, **ready.result.coords()},
             name=name,
             attrs={
                 "modality": "ulm",
@@ -101,9 +88,8 @@ def finish(
 def _provenance(ready: Prepared, settings: EnhanceSettings) -> dict[str, Any]:
     from napari_fus_ulm import __version__
 
-    extent = extent_of(ready.scan)
-    native_um = [1000.0 * side / n for side, n in zip(extent, ready.native, strict=True)]
-    result_um = [1000.0 * side / n for side, n in zip(extent, ready.result, strict=True)]
+    native_um = _pixel_um(ready.grid, ready.native.shape)
+    result_um = _pixel_um(ready.grid, ready.result.shape)
     return {
         "software": f"napari-fus-ulm {__version__}",
         "torch": torch.__version__,
@@ -124,3 +110,8 @@ def _provenance(ready: Prepared, settings: EnhanceSettings) -> dict[str, Any]:
         "settings": dataclasses.asdict(settings),
         "notices": ready.notices,
     }
+
+
+def _pixel_um(field: Grid, shape: Shape) -> list[float]:
+    """Pixel size (down, right) of so many pixels over a field."""
+    return [1000.0 * side / n for side, n in zip(field.extent_mm, shape, strict=True)]

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.grey.grid import bin_counts
-from napari_fus_ulm.grey.prepare import check_same_extent
+from napari_fus_ulm.grey.resampling import bin_counts
+from napari_fus_ulm.grid import Grid, check_same_extent
 from napari_fus_ulm.io.guesses import guess_values
 from napari_fus_ulm.metrics.widths import NoWidth, Width, fwhm
 from napari_fus_ulm.scan import extent_of, spacing_of
@@ -176,11 +176,13 @@ class LinePlanes:
                     f"Profiles are compared in one plane; the {_NAMES[name]} has the axes "
                     f"{tuple(map(str, scan.dims))}. Choose one slice and one time."
                 )
-            check_same_extent(fus, scan)
-            values, spacing = _linear(scan), spacing_of(scan)
+            grid = Grid.of(scan)
+            check_same_extent(Grid.of(fus), grid, _NAMES["fus"], _NAMES[name])
+            values, spacing = _linear(scan), grid.spacing_mm
             if name == "ulm" and scan.shape[0] > result.shape[0]:
-                shape = (result.shape[0], result.shape[1])
-                values, spacing = bin_counts(values, shape).astype(np.float64), spacing_of(result)
+                grid = Grid.of(result)
+                values = bin_counts(values, grid.shape).astype(np.float64)
+                spacing = grid.spacing_mm
             if _kind(scan) == "display":
                 notes.append(
                     f"The {_NAMES[name]} is a picture; its grey levels are taken as they are."

@@ -23,9 +23,9 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import ndimage, optimize
 
-from napari_fus_ulm.grey.prepare import same_extent
-from napari_fus_ulm.registration.shift import LEAST_SHARE, Aligned, grey_on
-from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
+from napari_fus_ulm.grey.image import grey_image
+from napari_fus_ulm.grid import Grid
+from napari_fus_ulm.registration.shift import LEAST_SHARE, Aligned
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,54 +63,19 @@ A true displacement of 40 µm gained 0.03 to 0.04.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """Where the pixels of a plane lie.
-
-    Parameters
-    ----------
-    shape : tuple of int
-    spacing_mm, corner_mm : tuple of float
-        Pixel size and outer corner of the first pixel, (down, right).
-    """
-
-    shape: tuple[int, int]
-    spacing_mm: tuple[float, float]
-    corner_mm: tuple[float, float]
-
-    @classmethod
-    def of(cls, scan: xr.DataArray) -> Grid:
-        """The grid of a 2-D scan."""
-        step = spacing_of(scan)
-        first = [float(scan.coords[axis].values[0]) for axis in "yx"]
-        corner = (first[0] - step[0] / 2, first[1] - step[1] / 2)
-        return cls(shape=(scan.shape[0], scan.shape[1]), spacing_mm=step, corner_mm=corner)
-
-    def scan(self, values: npt.NDArray[np.floating]) -> xr.DataArray:
-        """Grey levels of a ULM reference on this grid."""
-        origin = [c + s / 2 for c, s in zip(self.corner_mm, self.spacing_mm, strict=True)]
-        return make_scan(
-            values,
-            spacing=self.spacing_mm,
-            origin=origin,
-            modality="ulm",
-            values_kind="grey",
-        )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Moved:
     """A reference on the grid of the picture it was registered to.
 
     Attributes
     ----------
-    reference : xarray.DataArray
+    grey : array of shape (rows, columns)
         Grey levels in [0, 1], 0 where it is not known.
     known : bool array of shape (rows, columns)
         What the moved reference covers.
     """
 
-    reference: xr.DataArray
+    grey: npt.NDArray[np.float32]
     known: npt.NDArray[np.bool_]
 
 
@@ -192,10 +157,9 @@ class Registered:
         reference : xarray.DataArray
             2-D; the one that was registered, or another one of the same place.
         """
-        pixel_um = 1000.0 * math.sqrt(math.prod(self.grid.spacing_mm))
-        picture = _placed(reference, grey_on(reference, pixel_um), self.grid)
+        picture = _placed(reference, 1000.0 * self.grid.pixel_mm, self.grid)
         moved, known = _sampled(picture, _centres(self.grid), np.array(self.matrix))
-        return Moved(self.grid.scan(np.clip(moved, 0.0, 1.0).astype(np.float32)), known)
+        return Moved(np.clip(moved, 0.0, 1.0).astype(np.float32), known)
 
 
 def register_affine(image: xr.DataArray, reference: xr.DataArray) -> Registered:
@@ -258,8 +222,8 @@ def corner_of(reference: xr.DataArray, grid: Grid) -> tuple[float, float]:
     Images of one extent lie on each other, whatever their origins: files often tell none. Any
     other reference lies where its coordinates say.
     """
-    blank = grid.scan(np.zeros(grid.shape, np.float32))
-    return grid.corner_mm if same_extent(blank, reference) else Grid.of(reference).corner_mm
+    own = Grid.of(reference)
+    return grid.corner_mm if grid.same_extent(own) else own.corner_mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -284,7 +248,7 @@ class _Problem:
         cls, image: xr.DataArray, reference: xr.DataArray, pixel_um: float, smooth_um: float
     ) -> _Problem:
         grid = Grid.of(image)
-        one, two = (_placed(s, grey_on(s, pixel_um), grid) for s in (image, reference))
+        one, two = (_placed(scan, pixel_um, grid) for scan in (image, reference))
         one, two = (_Picture(_details(p, smooth_um), p.corner, p.step) for p in (one, two))
         rows, columns = np.indices(one.grey.shape, dtype=np.float64)
         places = np.stack([rows, columns]) + 0.5
@@ -380,11 +344,12 @@ def _report(problem: _Problem, matrix: Floats, image: xr.DataArray) -> Registere
     )
 
 
-def _placed(scan: xr.DataArray, grey: npt.NDArray[np.floating], grid: Grid) -> _Picture:
-    """A picture about the centre of the field of ``grid``."""
+def _placed(scan: xr.DataArray, pixel_um: float, grid: Grid) -> _Picture:
+    """Grey levels on pixels of about ``pixel_um``, about the centre of the field of ``grid``."""
+    image = grey_image(scan, pixel_um)
     centre = np.add(grid.corner_mm, np.multiply(grid.shape, grid.spacing_mm) / 2)
     corner = np.subtract(corner_of(scan, grid), centre)
-    return _Picture(np.asarray(grey, np.float64), corner, np.divide(extent_of(scan), grey.shape))
+    return _Picture(np.asarray(image.grey, np.float64), corner, np.array(image.grid.spacing_mm))
 
 
 def _centres(grid: Grid) -> Floats:

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import xarray as xr
 from scipy.ndimage import gaussian_filter, maximum_filter
 
-from napari_fus_ulm.grey.grid import Shape, bin_counts, grid_shape, resample
 from napari_fus_ulm.grey.intensity import log_power
-from napari_fus_ulm.scan import extent_of
+from napari_fus_ulm.grey.resampling import bin_counts, resample
+from napari_fus_ulm.grid import Grid, Shape
 
 Array = npt.NDArray[np.float64]
 
@@ -98,9 +98,9 @@ def register(fus: xr.DataArray, ulm: xr.DataArray) -> Registration:
     Registration
         The shift is within ``SEARCH_UM`` per axis, and a quarter of the image's side.
     """
-    shape = grid_shape(extent_of(fus), GRID_UM)
-    step = _steps(fus, shape)
-    found = _correlations(_fus_detail(fus, shape), _ulm_detail(ulm.values, _kind(ulm), shape, step))
+    grid = Grid.of(fus).with_pixel_um(GRID_UM)
+    shape, step = grid.shape, _steps_um(grid)
+    found = _correlations(_fus_detail(fus, grid), _ulm_detail(ulm.values, _kind(ulm), shape, step))
     down, right, height = _peak(found)
     return Registration(
         down * step[0], right * step[1], height, _second(found, step) / max(height, 1e-9)
@@ -122,12 +122,13 @@ def orientation(fus: xr.DataArray, ulm: xr.DataArray) -> tuple[str, dict[str, fl
     dict
         Highest correlation for each orientation that fits the field of view.
     """
-    shape = grid_shape(extent_of(fus), GRID_UM)
-    step = _steps(fus, shape)
-    detail = _fus_detail(fus, shape)
+    field, other = Grid.of(fus), Grid.of(ulm)
+    grid = field.with_pixel_um(GRID_UM)
+    shape, step = grid.shape, _steps_um(grid)
+    detail = _fus_detail(fus, grid)
     found: dict[str, float] = {}
     for name, (exchanged, reversed_axes) in ORIENTATIONS.items():
-        if not _fits(fus, ulm, exchanged):
+        if not field.same_extent(other.transposed() if exchanged else other):
             continue
         # Undone in the opposite order.
         values = ulm.values
@@ -141,28 +142,22 @@ def orientation(fus: xr.DataArray, ulm: xr.DataArray) -> tuple[str, dict[str, fl
     return (best if beaten else plain), found
 
 
-def _fits(fus: xr.DataArray, ulm: xr.DataArray, exchanged: bool) -> bool:
-    """Whether the fields of view agree within 2 % when axes are exchanged or not."""
-    other = extent_of(ulm)[:: -1 if exchanged else 1]
-    return bool(np.allclose(extent_of(fus), other, rtol=0.02))
-
-
-def _steps(fus: xr.DataArray, shape: Shape) -> tuple[float, float]:
-    height, width = extent_of(fus)
-    return 1000.0 * height / shape[0], 1000.0 * width / shape[1]
+def _steps_um(grid: Grid) -> tuple[float, float]:
+    (height, width), (rows, columns) = grid.extent_mm, grid.shape
+    return 1000.0 * height / rows, 1000.0 * width / columns
 
 
 def _kind(scan: xr.DataArray) -> str:
     return str(scan.attrs.get("values", "linear"))
 
 
-def _fus_detail(fus: xr.DataArray, shape: Shape) -> Array:
+def _fus_detail(fus: xr.DataArray, grid: Grid) -> Array:
     values, kind = fus.values, _kind(fus)
     if values.min() == values.max():
-        return np.zeros(shape)
+        return np.zeros(grid.shape)
     if kind != "db" and not (values > 0).any():
         values = values - values.min()  # no power at all, but still an image
-    return _without_shading(resample(log_power(values, kind), shape), _steps(fus, shape))
+    return _without_shading(resample(log_power(values, kind), grid.shape), _steps_um(grid))
 
 
 def _ulm_detail(

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.grey.grid import grid_shape
-from napari_fus_ulm.grey.intensity import fus_to_grey
-from napari_fus_ulm.grey.reference import reference_on_grid
-from napari_fus_ulm.scan import extent_of, make_scan, spacing_of
+from napari_fus_ulm.grey.image import grey_image
+from napari_fus_ulm.grid import Grid
+from napari_fus_ulm.scan import spacing_of
 
 REGISTERED_UM = 20.0
 """Pixel on which the shift is looked for; it is found to a twentieth of it."""
@@ -56,7 +55,7 @@ def align(image: xr.DataArray, reference: xr.DataArray) -> Aligned:
     """
     from skimage.registration import phase_cross_correlation
 
-    greys = [grey_on(scan, REGISTERED_UM) for scan in (reference, image)]
+    greys = [grey_image(scan, REGISTERED_UM).grey for scan in (reference, image)]
     # As large as both together: a circular correlation would take a far shift for a near one.
     shape = [sum(sides) for sides in zip(*(grey.shape for grey in greys), strict=True)]
     padded = []
@@ -64,7 +63,7 @@ def align(image: xr.DataArray, reference: xr.DataArray) -> Aligned:
         missing = [(0, n - side) for n, side in zip(shape, grey.shape, strict=True)]
         padded.append(np.pad(grey - grey.mean(), missing))
     found = phase_cross_correlation(*padded, upsample_factor=FINER, normalization=None)[0]
-    extents = np.array([extent_of(image), extent_of(reference)])
+    extents = np.array([Grid.of(scan).extent_mm for scan in (image, reference)])
     # Pixels of the grid are those of the reference, to the last digit.
     steps = extents[1] / greys[0].shape
     shift = np.asarray(found, np.float64) * steps
@@ -80,16 +79,6 @@ def align(image: xr.DataArray, reference: xr.DataArray) -> Aligned:
         _crop(reference, begin, side),
         (float(shift[0]), float(shift[1])),
     )
-
-
-def grey_on(scan: xr.DataArray, pixel_um: float) -> npt.NDArray[np.float32]:
-    """Grey levels in [0, 1] of any image on a grid of about ``pixel_um``, as it would be shown."""
-    shape = grid_shape(extent_of(scan), pixel_um)
-    values = str(scan.attrs.get("values", "unknown"))
-    if scan.attrs.get("modality") == "fus" and values != "grey":
-        scan = scan.copy(data=fus_to_grey(scan.values, values)).assign_attrs(values="grey")
-    step = [side / n for side, n in zip(extent_of(scan), shape, strict=True)]
-    return reference_on_grid(scan, make_scan(np.zeros(shape, np.float32), spacing=step))
 
 
 def _crop(

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from napari_fus_ulm.grey.grid import resample
-from napari_fus_ulm.grey.prepare import check_same_extent
-from napari_fus_ulm.scan import make_scan
+from napari_fus_ulm.grey.resampling import resample
+from napari_fus_ulm.grid import Grid, check_same_extent
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -85,10 +84,15 @@ class Candidate:
         return self.pixel_mm, self.pixel_mm
 
     @property
+    def grid(self) -> Grid:
+        """The picture's pixels; where the section lies is not told."""
+        rows, columns = self.image.shape
+        return Grid(shape=(rows, columns), spacing_mm=self.step_mm)
+
+    @property
     def extent_mm(self) -> Spacing:
         """Height and width, mm."""
-        (down, across), (rows, columns) = self.step_mm, self.image.shape
-        return down * rows, across * columns
+        return self.grid.extent_mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,14 +116,11 @@ class Case:
         names = [one.name for one in self.candidates]
         if len(set(names)) < len(names):
             raise ValueError(f"{self.name}: two candidates have the same name; rename one.")
-        scans = [make_scan(one.image, spacing=one.step_mm) for one in self.candidates]
-        for candidate, scan in zip(self.candidates[1:], scans[1:], strict=True):
+        for one in self.candidates[1:]:
             try:
-                check_same_extent(scans[0], scan)
+                check_same_extent(self.candidates[0].grid, one.grid, names[0], one.name)
             except ValueError as error:
-                raise ValueError(f"{self.name}, {candidate.name} beside {names[0]}: {error}") from (
-                    error
-                )
+                raise ValueError(f"{self.name}: {error}") from error
 
     @property
     def owner(self) -> str:
@@ -202,8 +203,8 @@ def _candidates(
     files: Sequence[tuple[tuple[str, Kind], Path]], spacing: float | None
 ) -> tuple[Candidate, ...]:
     """Pictures of one section; counts are binned to the generated pictures' pixels, then logged."""
-    from napari_fus_ulm.evaluation.compare import on_own_grid
-    from napari_fus_ulm.scan import extent_of, spacing_of
+    from napari_fus_ulm.grey.image import measured_image
+    from napari_fus_ulm.scan import spacing_of
 
     scans = [_read(path, kind, spacing) for (_, kind), path in files]
     pixels = {
@@ -213,9 +214,9 @@ def _candidates(
     finest_um = pixels.get("generated") or pixels.get("ulm") or pixels["fus"]
     found = []
     for ((name, kind), _), scan in zip(files, scans, strict=True):
-        grey = on_own_grid(scan, finest_um)
-        height, width = (side / n for side, n in zip(extent_of(scan), grey.shape, strict=True))
-        found.append(Candidate(name, np.clip(grey, 0.0, 1.0), kind, (height, width)))
+        picture = measured_image(scan, finest_um)
+        grey = np.clip(picture.grey, 0.0, 1.0)
+        found.append(Candidate(name, grey, kind, picture.grid.spacing_mm))
     return tuple(found)
 
 

@@ -33,7 +33,7 @@ def card_of(settings: EnhanceSettings) -> tuple[Card, Path]:
 
 def native_pixel_um(fus: xr.DataArray) -> float:
     """Return the pixel (µm) at which a power Doppler image was sampled."""
-    from napari_fus_ulm.grey.prepare import native_pixel_um
+    from napari_fus_ulm.grey.native import native_pixel_um
 
     return native_pixel_um(fus)
 

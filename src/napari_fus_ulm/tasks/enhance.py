@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.scan import extent_of, planes, spacing_of
+from napari_fus_ulm.scan import planes, spacing_of
 from napari_fus_ulm.tasks.events import Take, loading
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class _Judge:
         if self._known is None or self._known[0] != number:
             index, _ = self._planes[number]
             plane = ulm_plane(self._ulm, index)
-            self._known = number, reference_on_grid(plane, like)
+            self._known = number, reference_on_grid(plane, Grid.of(like))
         return self._known[1]
 
     def _input_grey(self, number: int) -> npt.NDArray[Any]:
@@ -154,10 +155,10 @@ def mismatch(fus: xr.DataArray, ulm: xr.DataArray) -> str:
 
     The sentence names both layers and says what to do.
     """
-    from napari_fus_ulm.grey.prepare import same_extent
 
-    if not same_extent(fus, ulm):
-        a, b = extent_of(fus), extent_of(ulm)
+    field, other = Grid.of(fus), Grid.of(ulm)
+    if not field.same_extent(other):
+        a, b = field.extent_mm, other.extent_mm
         return (
             f"“{fus.name}” covers {a[1]:.4g} × {a[0]:.4g} mm and “{ulm.name}” {b[1]:.4g} × "
             f"{b[0]:.4g} mm (width × height), so they cannot be compared: there will be no "
@@ -199,9 +200,8 @@ def displacement(fus: xr.DataArray, ulm: xr.DataArray) -> str:
 
 def _corners(scan: xr.DataArray) -> npt.NDArray[np.float64]:
     """Outer corners (first, last) of a scan's plane: y and x in mm."""
-    half = np.asarray(spacing_of(scan)) / 2
-    first, last = ([float(scan[axis][at]) for axis in "yx"] for at in (0, -1))
-    return np.stack([first - half, last + half])
+    grid = Grid.of(scan)
+    return np.stack([grid.corner_mm, np.add(grid.corner_mm, grid.extent_mm)])
 
 
 def _leading(scan: xr.DataArray) -> dict[str, int]:

@@ -94,10 +94,9 @@ def frc_run(
     aligned = settings.aligned
     yield Progress(0, 0, "Measuring…" if aligned == "no" else "Aligning and measuring…")
     from napari_fus_ulm.diagnostics.truth import largest_rectangle
-    from napari_fus_ulm.grey.intensity import log_power
-    from napari_fus_ulm.grey.prepare import condition_grey, native_shape
+    from napari_fus_ulm.grey.condition import condition_on_grid
     from napari_fus_ulm.grey.reference import reference_on_grid
-    from napari_fus_ulm.io.guesses import guess_values
+    from napari_fus_ulm.grid import Grid
     from napari_fus_ulm.metrics.frc import frc_map, ring_correlation
     from napari_fus_ulm.registration.affine import register_affine, register_shift
     from napari_fus_ulm.registration.shift import align
@@ -106,7 +105,7 @@ def frc_run(
     result, truth = plane_of(take_result()), plane_of(take_truth())
     box, moved, note = (slice(None), slice(None)), None, ""
     if aligned == "no":
-        reference = reference_on_grid(truth, result)
+        reference = reference_on_grid(truth, Grid.of(result))
     else:
         found = (
             register_shift(result, truth, align(result, truth))
@@ -114,8 +113,8 @@ def frc_run(
             else register_affine(result, truth)
         )
         applied = found.applied(truth)
-        moved, box = applied.reference, largest_rectangle(applied.known)
-        reference, note = moved.values, f"The ULM was moved by {_how(found, aligned)}."
+        moved, box = result.copy(data=applied.grey), largest_rectangle(applied.known)
+        reference, note = applied.grey, f"The ULM was moved by {_how(found, aligned)}."
     pixel, threshold = spacing_of(result), settings.threshold
     one, truth_part = result.values[box], reference[box]
     local = result.copy(data=np.full(result.shape, np.nan, np.float32))
@@ -123,9 +122,7 @@ def frc_run(
     other = None
     if take_fus is not None:
         fus = plane_of(take_fus())
-        kind = str(fus.attrs["values"])
-        logged = log_power(fus.values, guess_values(fus.values) if kind == "unknown" else kind)
-        grey = condition_grey(logged, native_shape(fus), (result.shape[0], result.shape[1]))
+        grey = condition_on_grid(fus, Grid.of(result))
         other = ring_correlation(grey[box], truth_part, pixel, threshold)
     yield FrcReady(ring_correlation(one, truth_part, pixel, threshold), other, local, moved, note)
 

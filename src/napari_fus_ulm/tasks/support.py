@@ -11,7 +11,6 @@ import xarray as xr
 
 from napari_fus_ulm.inference.events import Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.scan import extent_of
 from napari_fus_ulm.tasks.events import Take, plane_of
 
 if TYPE_CHECKING:
@@ -155,10 +154,11 @@ def check_on_its_input(result: xr.DataArray, fus: xr.DataArray) -> None:
     ValueError
         The sentence names both and gives their extents in mm.
     """
-    from napari_fus_ulm.grey.prepare import same_extent
+    from napari_fus_ulm.grid import Grid
 
-    if not same_extent(fus, result):
-        first, second = extent_of(result), extent_of(fus)
+    field, drawn_on = Grid.of(fus), Grid.of(result)
+    if not field.same_extent(drawn_on):
+        first, second = drawn_on.extent_mm, field.extent_mm
         raise ValueError(
             f"“{result.name}” is {first[0]:.1f} × {first[1]:.1f} mm and “{fus.name}” "
             f"{second[0]:.1f} × {second[1]:.1f} mm; a result lies exactly on its input."

@@ -12,9 +12,9 @@ import numpy as np
 
 from napari_fus_ulm.cohort.splits import training_files
 from napari_fus_ulm.cohort.table import PairFiles
-from napari_fus_ulm.grey.prepare import PreparedPair, prepare_pair
-from napari_fus_ulm.grey.reference import check_reference, reference_on_grid
-from napari_fus_ulm.scan import check_image, extent_of, make_scan
+from napari_fus_ulm.grey.pair import PreparedPair, prepare_pair
+from napari_fus_ulm.grey.reference import check_reference
+from napari_fus_ulm.scan import check_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,6 @@ def _prepare_files(fus_path: Path, ulm_path: Path, pixel_um: float) -> PreparedP
         current = ulm_path
         ulm = read_one(ulm_path, modality="ulm").squeeze()
         check_reference(ulm)
-        ready = prepare_pair(fus, ulm, pixel_um)
+        return prepare_pair(fus, ulm, pixel_um)
     except ValueError as error:
         raise ValueError(f"{current}: {error}") from error
-    # As in evaluation, where grey levels are not taken for counts. The extents are equal.
-    shape = ready.fus.shape
-    pixel = [side / n for side, n in zip(extent_of(ulm), shape, strict=True)]
-    return PreparedPair(ready.fus, reference_on_grid(ulm, make_scan(ready.fus, spacing=pixel)))

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from napari_fus_ulm.generators.base import Generator, PatchBatch
+from napari_fus_ulm.grey.pair import PreparedPair
 from napari_fus_ulm.grey.patches import draw_patches
-from napari_fus_ulm.grey.prepare import PreparedPair
 
 PATCHES = 48
 BATCH = 16

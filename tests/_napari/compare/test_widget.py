@@ -14,6 +14,7 @@ from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.viewer_parts import camera_of, grid_of, text_overlay
 from napari_fus_ulm.evaluation.figure import greys, measure
 from napari_fus_ulm.grey.reference import reference_on_grid
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.scan import extent_of, make_scan
@@ -543,7 +544,7 @@ def test_figure_and_metrics_are_written(open_compare, press, qtbot, tmp_path, mo
         assert float(row["mse"]) == scores.fidelity.mse
         assert float(row["lpips"]) == scores.fidelity.lpips
         assert float(row["recall"]) == scores.vessels.recall
-        truth = reference_on_grid(ulm, one.image)
+        truth = reference_on_grid(ulm, Grid.of(one.image))
         assert float(row["mse"]) == pytest.approx(float(((one.image.values - truth) ** 2).mean()))
     # What was shown has stayed.
     assert dock.view == "off"

@@ -14,6 +14,7 @@ from wrapt import ObjectProxy
 
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm.grey.reference import reference_on_grid
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.metrics.frc import ring_correlation
 from napari_fus_ulm.metrics.profiles import WITHOUT_ULM
 from napari_fus_ulm.scan import make_scan, spacing_of
@@ -279,7 +280,7 @@ def test_frc_with_the_ulm_is_a_curve_words_and_a_map(open_dock, small_pair, clic
     result = next(one for one in viewer.layers if one.name.endswith("(generated)"))
     picture = result.metadata["xarray"]
     ulm = small_pair[1].squeeze(drop=True)
-    truth = reference_on_grid(ulm, picture.squeeze(drop=True))
+    truth = reference_on_grid(ulm, Grid.of(picture.squeeze(drop=True)))
     # As if it had drawn the truth, and noise of its own.
     picture.values[...] = np.clip(truth + 0.2 * np.random.default_rng(0).random(truth.shape), 0, 1)
     panel.threshold.choose("half-bit")

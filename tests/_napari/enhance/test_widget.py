@@ -77,9 +77,10 @@ def test_sample_pair_is_enhanced_and_measured(open_dock, click, qtbot):
     rows = dock.table.rows()
     assert list(rows) == ["input", "result"]
     from napari_fus_ulm.grey.reference import reference_on_grid
+    from napari_fus_ulm.grid import Grid
     from napari_fus_ulm.metrics.fidelity import fidelity
 
-    truth = reference_on_grid(dock.ulm.picked().take(), result.metadata["xarray"])
+    truth = reference_on_grid(dock.ulm.picked().take(), Grid.of(result.metadata["xarray"]))
     assert rows["result"] == fidelity(result.data, truth)
     assert dock.notices.texts() == []
     assert dock.run.state == "ready"

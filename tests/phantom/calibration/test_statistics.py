@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_fus_ulm.grey.grid import area_mean
+from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.phantom.calibration import statistics as st
 from napari_fus_ulm.phantom.vessels import Vessels
 

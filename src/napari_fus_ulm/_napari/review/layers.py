@@ -88,9 +88,9 @@ def lay_out(
 
 def _candidates(chosen: Sequence[Chosen], scans: Sequence[xr.DataArray]) -> tuple[Candidate, ...]:
     """Grey levels of layers, as `napari_fus_ulm.review.cases.read_cases` has those of files."""
-    from napari_fus_ulm.evaluation.compare import on_own_grid
+    from napari_fus_ulm.grey.image import measured_image
     from napari_fus_ulm.review.cases import Candidate
-    from napari_fus_ulm.scan import extent_of, spacing_of
+    from napari_fus_ulm.scan import spacing_of
 
     pixels = {
         one.kind: 1000.0 * max(spacing_of(scan)) for one, scan in zip(chosen, scans, strict=True)
@@ -98,9 +98,9 @@ def _candidates(chosen: Sequence[Chosen], scans: Sequence[xr.DataArray]) -> tupl
     finest_um = pixels.get("generated") or pixels.get("ulm") or pixels["fus"]
     found = []
     for one, scan in zip(chosen, scans, strict=True):
-        grey = np.clip(on_own_grid(scan, finest_um), 0.0, 1.0)
-        height, width = (side / n for side, n in zip(extent_of(scan), grey.shape, strict=True))
-        found.append(Candidate(one.parts.name, grey, one.kind, (height, width)))
+        picture = measured_image(scan, finest_um)
+        grey = np.clip(picture.grey, 0.0, 1.0)
+        found.append(Candidate(one.parts.name, grey, one.kind, picture.grid.spacing_mm))
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_fus_ulm.grey.prepare import prepare_pair
+from napari_fus_ulm.grey.pair import prepare_pair
 from napari_fus_ulm.phantom.anatomy import anatomy_of
 from napari_fus_ulm.phantom.calibration import statistics as st
 from napari_fus_ulm.phantom.pair import PhantomPair

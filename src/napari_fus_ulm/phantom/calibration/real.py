@@ -13,9 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.grey.grid import area_mean, grid_shape
+from napari_fus_ulm.grey.condition import condition_grey
 from napari_fus_ulm.grey.intensity import log_power
-from napari_fus_ulm.grey.prepare import condition_grey, native_shape, reference_grey
+from napari_fus_ulm.grey.native import native_shape
+from napari_fus_ulm.grey.reference import reference_grey
+from napari_fus_ulm.grey.resampling import area_mean
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.phantom.calibration import statistics as st
 from napari_fus_ulm.phantom.calibration.measure import map_numbers
 from napari_fus_ulm.scan import extent_of, spacing_of
@@ -98,12 +101,13 @@ def count_map(path: Path) -> xr.DataArray:
 def grey_picture(scan: xr.DataArray) -> npt.NDArray[np.float32]:
     """What a generator sees of a power Doppler picture, on the texture's grid of 20 µm."""
     logged = log_power(scan.values, "display")
-    return condition_grey(logged, native_shape(scan), grid_shape(extent_of(scan), st.TEXTURE_UM))
+    grid = Grid.of(scan).with_pixel_um(st.TEXTURE_UM)
+    return condition_grey(logged, native_shape(scan), grid.shape)
 
 
 def grey_map(scan: xr.DataArray) -> npt.NDArray[np.float32]:
     """What a generator learns from of a ULM map, on the texture's grid of 20 µm."""
-    return reference_grey(scan.values, grid_shape(extent_of(scan), st.TEXTURE_UM))
+    return reference_grey(scan.values, Grid.of(scan).with_pixel_um(st.TEXTURE_UM).shape)
 
 
 def _of_picture(scan: xr.DataArray) -> dict[str, float]:

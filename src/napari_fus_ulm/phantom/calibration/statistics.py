@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, grey_opening
 
-from napari_fus_ulm.grey.grid import area_mean
+from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.metrics.centrelines import apparent_width_um, skeleton, skeleton_mm
 from napari_fus_ulm.metrics.vessels import VesselRule, vessel_mask
 from napari_fus_ulm.phantom.vessels import Vessels

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_fus_ulm.grey.grid import area_mean, bin_counts, grid_shape, overlap_matrix, resample
+from napari_fus_ulm.grey.resampling import area_mean, bin_counts, overlap_matrix, resample
 
 SIDE = st.integers(1, 60)
 
@@ -80,9 +80,3 @@ def test_resampling_gives_the_shape_asked_for(a: int, b: int, c: int, d: int) ->
     found = resample(image, (c, d))
     assert found.shape == (c, d)
     assert np.allclose(found, 0.25, atol=1e-5)
-
-
-def test_a_grid_fills_the_extent_with_at_least_one_pixel() -> None:
-    assert grid_shape((8.0, 12.0), 20.0) == (400, 600)
-    assert grid_shape((8.01, 11.99), 20.0) == (400, 600)
-    assert grid_shape((0.001, 0.03), 20.0) == (1, 2)

@@ -7,15 +7,9 @@ import numpy.typing as npt
 from scipy.ndimage import zoom
 from scipy.sparse import csr_array
 
+from napari_fus_ulm.grid import Shape
+
 Array = npt.NDArray[np.float32]
-Shape = tuple[int, int]
-Spacing = tuple[float, float]
-
-
-def grid_shape(extent_mm: Spacing, pixel_um: float) -> Shape:
-    """Pixels of about ``pixel_um`` that fill an extent exactly; at least one a side."""
-    rows, columns = (max(1, round(side * 1000.0 / pixel_um)) for side in extent_mm)
-    return rows, columns
 
 
 def overlap_matrix(n_in: int, n_out: int) -> csr_array:
