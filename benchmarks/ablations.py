@@ -30,8 +30,9 @@ from napari_fus_ulm.cohort.table import DESCRIPTION, cohort_name, read_cohort, w
 from napari_fus_ulm.evaluation.generated import generators
 from napari_fus_ulm.evaluation.harness import EvaluationSettings, ImageScored, evaluate_events
 from napari_fus_ulm.evaluation.intervals import Summary, summarise
-from napari_fus_ulm.generators.checkpoint import bundled_weights, sha256, write_text
+from napari_fus_ulm.generators.checkpoint import bundled_weights, sha256
 from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings, Mode
+from napari_fus_ulm.io.atomic import write_text
 from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.loop import Saved, StepDone, train_events
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS

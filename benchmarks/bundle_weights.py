@@ -17,8 +17,9 @@ from napari_fus_ulm.cohort.seeds import SEED_BLOCK, TEST_SEED
 from napari_fus_ulm.evaluation.harness import evaluate
 from napari_fus_ulm.evaluation.methods import INPUT
 from napari_fus_ulm.evaluation.phantoms import held_out, load_phantom, phantom_methods
-from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_card, write_text
+from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_card
 from napari_fus_ulm.grey.intensity_map import fit_monotone_map
+from napari_fus_ulm.io.atomic import write_text
 from napari_fus_ulm.metrics.fidelity import Fidelity, mean_and_sd
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.loop import MAP_PAIRS, field_mm

@@ -23,8 +23,9 @@ from napari_fus_ulm.evaluation.generated import generators
 from napari_fus_ulm.evaluation.harness import evaluate
 from napari_fus_ulm.evaluation.phantoms import held_out, load_phantom
 from napari_fus_ulm.generators import entry
-from napari_fus_ulm.generators.checkpoint import bundled, read_card, sha256, write_text
+from napari_fus_ulm.generators.checkpoint import bundled, read_card, sha256
 from napari_fus_ulm.inference.settings import EnhanceSettings, Mode
+from napari_fus_ulm.io.atomic import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "runs" / "perception-distortion.json"

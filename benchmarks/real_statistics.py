@@ -8,7 +8,8 @@
 import argparse
 from pathlib import Path
 
-import napari_fus_ulm.phantom
+import napari_fus_ulm.phantom.calibration
+from napari_fus_ulm.io.atomic import write_text
 from napari_fus_ulm.phantom.calibration.real import STORED, as_json, measure_real
 
 
@@ -17,8 +18,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    target = Path(napari_fus_ulm.phantom.__path__[0]) / STORED
-    target.write_text(as_json(measure_real(folder)), encoding="utf-8")
+    target = Path(napari_fus_ulm.phantom.calibration.__path__[0]) / STORED
+    write_text(target, as_json(measure_real(folder)))
     print(target)
 
 

@@ -41,12 +41,8 @@ from napari_fus_ulm.evaluation.intervals import Summary, summarise
 from napari_fus_ulm.evaluation.methods import ULM
 from napari_fus_ulm.evaluation.report import markdown
 from napari_fus_ulm.generators import entry, names
-from napari_fus_ulm.generators.checkpoint import (
-    card_path,
-    load_generator,
-    read_tensors,
-    write_text,
-)
+from napari_fus_ulm.generators.checkpoint import card_path, load_generator, read_tensors
+from napari_fus_ulm.io.atomic import write_text
 from napari_fus_ulm.phantom.population import (
     STUDY_SEED,
     PlanesReady,

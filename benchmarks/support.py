@@ -17,7 +17,6 @@ not. Where nothing is drawn, a vessel is missed when the middle of one within th
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,16 +24,24 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from napari_fus_ulm.trust import support as sup
 from scipy import ndimage, optimize, stats
 
 from napari_fus_ulm.cohort.seeds import SEED_BLOCK, TEST_SEED, VALIDATION_SEED
 from napari_fus_ulm.diagnostics import likelihood as like
+from napari_fus_ulm.diagnostics import support as sup
 from napari_fus_ulm.diagnostics.evidence import SEED_SHIFT, Evidence, stretches, weigh
 from napari_fus_ulm.evaluation.tree import DEFAULT_TREE_RULE
+from napari_fus_ulm.generators.checkpoint import read_tensors
 from napari_fus_ulm.grey.position import position_channels
 from napari_fus_ulm.inference.enhance import enhance
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.io.atomic import (
+    arrays_writer,
+    write_file,
+    write_json,
+    write_tensors,
+    write_text,
+)
 from napari_fus_ulm.phantom import simulate_pair
 from napari_fus_ulm.phantom.pair import PhantomPair
 from napari_fus_ulm.phantom.vessels import Vessels
@@ -108,10 +115,10 @@ def lesson(seed: int, folder: Path) -> tuple[Floats, Bools]:
     """Input channels and targets of one phantom, kept in a file."""
     path = folder / "lessons" / f"{seed}.npz"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         pair = simulate_pair(seed)
         fus = data.prepare_pair(pair.fus, pair.ulm, like.PIXEL_UM).fus
-        np.savez(path, fus=fus.astype(np.float16), targets=targets(pair.vessels, fus.shape, 20.0))
+        wanted = targets(pair.vessels, fus.shape, 20.0)
+        write_file(path, arrays_writer({"fus": fus.astype(np.float16), "targets": wanted}))
     with np.load(path) as kept:
         fus, wanted = kept["fus"].astype(np.float32), kept["targets"]
     return np.concatenate([fus[None], position_channels(fus.shape)]), wanted
@@ -137,7 +144,6 @@ def train(folder: Path, phantoms: int, steps: int) -> None:
     """Cross-entropy against the targets; an average of the weights is kept."""
     import torch
     import torch.nn.functional as F
-    from safetensors.torch import save_file
 
     first = TRAIN_BLOCK * SEED_BLOCK
     lessons = [lesson(seed, folder) for seed in range(first, first + phantoms)]
@@ -163,8 +169,7 @@ def train(folder: Path, phantoms: int, steps: int) -> None:
         if step % 100 == 0:
             print(f"step {step} of {steps}: loss {loss.item():.4f}", flush=True)
     net.load_state_dict(average)
-    tensors = {name: value.half() for name, value in average.items()}
-    save_file(tensors, like.WEIGHTS)
+    write_tensors(like.WEIGHTS, {name: value.half() for name, value in average.items()})
     card = {
         "what": "Probability that a vessel lies at a place of a power Doppler image",
         "config": CONFIG,
@@ -178,7 +183,7 @@ def train(folder: Path, phantoms: int, steps: int) -> None:
         },
         "notes": "Has seen no recording. Its phantoms are those of the generators.",
     }
-    like.WEIGHTS.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n")
+    write_json(like.WEIGHTS.with_suffix(".json"), card)
 
 
 def learn_the_usual(folder: Path) -> None:
@@ -186,7 +191,7 @@ def learn_the_usual(folder: Path) -> None:
 
     Of phantoms that the network has not seen: its features of those it has are too tidy.
     """
-    from safetensors.numpy import load_file, save_file
+    import torch
 
     net = like.network(like.WEIGHTS)
     parts = []
@@ -202,10 +207,9 @@ def learn_the_usual(folder: Path) -> None:
     distance = np.linalg.norm(whitening @ (features - mean[:, None]), axis=0)
     whitening /= np.percentile(distance, 95.0)
     usual = {"phantoms.mean": mean, "phantoms.whitening": whitening}
-    tensors = load_file(like.WEIGHTS)
-    tensors |= {name: np.ascontiguousarray(one, np.float32) for name, one in usual.items()}
-    save_file(tensors, like.WEIGHTS)
-    like.WEIGHTS.chmod(0o644)
+    tensors = read_tensors(like.WEIGHTS)
+    tensors |= {name: torch.tensor(one, dtype=torch.float32) for name, one in usual.items()}
+    write_tensors(like.WEIGHTS, tensors)
     like.network.cache_clear()
     like._phantoms.cache_clear()
 
@@ -237,7 +241,6 @@ def drawings(seed: int, pair: PhantomPair, folder: Path) -> dict[str, npt.NDArra
     """Each result, and the samples of the evidence; kept in a file."""
     path = folder / "drawings" / f"{seed}.npz"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         base = EnhanceSettings()
         found = {
             name: enhance(pair.fus, base, generator=generator, mode=mode).image.values
@@ -245,7 +248,7 @@ def drawings(seed: int, pair: PhantomPair, folder: Path) -> dict[str, npt.NDArra
         }
         seeds = range(SEED_SHIFT, SEED_SHIFT + SAMPLES)
         found["samples"] = np.stack([enhance(pair.fus, base, seed=s).image.values for s in seeds])
-        np.savez_compressed(path, **{k: v.astype(np.float16) for k, v in found.items()})
+        write_file(path, arrays_writer({k: v.astype(np.float16) for k, v in found.items()}))
     with np.load(path) as kept:
         return {name: kept[name].astype(np.float32) for name in kept.files}
 
@@ -318,7 +321,7 @@ def fit(folder: Path) -> None:
         features = np.concatenate([columns(case, part, names) for case in found])
         wanted = np.concatenate([labels(case, part) for case in found])
         told[part] = {"names": list(names), **logistic(features, wanted)}
-    sup.WEIGHTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(sup.WEIGHTS, told)
     sup.regressions.cache_clear()
 
 
@@ -370,7 +373,7 @@ def measure(folder: Path) -> None:
             lines += [f"| {' | '.join(cells + [f'{max(v, 1 - v):.3f}' for v in single])} |"]
             curves[part, name] = (score, wanted)
         lines.append("")
-    (folder / "support.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(folder / "support.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
     draw(curves, folder / "reliability.png")
 

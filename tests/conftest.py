@@ -89,7 +89,8 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from napari_fus_ulm.generators import build
-    from napari_fus_ulm.generators.checkpoint import card_path, write_tensors, write_text
+    from napari_fus_ulm.generators.checkpoint import card_path
+    from napari_fus_ulm.io.atomic import write_tensors, write_text
 
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
     config = {"widths": [8, 8, 8], "blocks": [1, 1, 1]}

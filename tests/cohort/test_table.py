@@ -55,7 +55,7 @@ def test_a_table_comes_back_as_it_was_written(cohort: tuple[Path, list[PairFiles
         HEAD,
         "sub-01,sub-01,train,sub-01/angio/sub-01_pwd.nii.gz,sub-01/ulm/sub-01_ulm.nii.gz,",
     ]
-    assert not list(folder.glob("*.part"))
+    assert not list(folder.glob(".part-*"))
 
 
 def test_a_cohort_can_be_moved(cohort: tuple[Path, list[PairFiles]], tmp_path: Path) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 
 from napari_fus_ulm.generators import build, checkpoint, names
 from napari_fus_ulm.generators.checkpoint import (
@@ -21,10 +19,9 @@ from napari_fus_ulm.generators.checkpoint import (
     read_card,
     read_tensors,
     sha256,
-    write_tensors,
-    write_text,
 )
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
+from napari_fus_ulm.io.atomic import write_tensors, write_text
 
 CARD = {
     "generator": "diffusion",
@@ -142,38 +139,6 @@ def test_weights_that_do_not_fit_their_card_are_refused(weights: Path, change: d
     card_path(weights).write_text(json.dumps({**CARD, **change}))
     with pytest.raises(CheckpointError, match=r"mine\.safetensors does not fit its card"):
         load_generator(weights)
-
-
-def test_an_interrupted_write_leaves_the_old_file(weights: Path, monkeypatch) -> None:
-    before = weights.read_bytes()
-
-    def interrupted(tensors: dict, path: Path) -> None:
-        Path(path).write_bytes(b"half of it")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(safetensors.torch, "save_file", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        write_tensors(weights, {"a": torch.zeros(3)})
-    assert weights.read_bytes() == before
-    load_generator(weights)
-
-
-def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(weights: Path, monkeypatch) -> None:
-    before = weights.read_bytes()
-
-    def full(tensors: dict, path: Path) -> None:
-        Path(path).write_bytes(b"half of it")
-        raise SafetensorError("I/O error: No space left on device")
-
-    monkeypatch.setattr(safetensors.torch, "save_file", full)
-    with pytest.raises(CheckpointError, match=r"mine\.safetensors could not be written.*disk full"):
-        write_tensors(weights, {"a": torch.zeros(3)})
-    assert weights.read_bytes() == before
-    assert sorted(p.name for p in weights.parent.iterdir()) == ["mine.json", "mine.safetensors"]
-
-
-def test_others_may_read_what_was_written(weights: Path) -> None:
-    assert weights.stat().st_mode & 0o044 == 0o044
 
 
 def test_tensors_of_any_memory_layout_are_kept(tmp_path: Path) -> None:

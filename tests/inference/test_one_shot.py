@@ -10,8 +10,9 @@ import xarray as xr
 
 from napari_fus_ulm import EnhanceSettings, enhance, enhance_events
 from napari_fus_ulm.generators import build
-from napari_fus_ulm.generators.checkpoint import card_path, write_tensors, write_text
+from napari_fus_ulm.generators.checkpoint import card_path
 from napari_fus_ulm.inference.events import Finished, Progress
+from napari_fus_ulm.io.atomic import write_tensors, write_text
 from napari_fus_ulm.phantom import simulate_pair
 
 SMALL = {

@@ -101,7 +101,7 @@ def test_what_is_complete_is_not_made_again(copied: Path) -> None:
 def test_a_run_goes_on_with_the_planes_that_are_missing(copied: Path, cohort: Path) -> None:
     before = files_of(copied)
     (copied / "sub-02/truth/sub-02_acq-plane2_vessels.npz").unlink()
-    (copied / "sub-02/ulm/.0123abcd-sub-02_acq-plane2_ulm.npy").write_bytes(b"half")
+    (copied / "sub-02/ulm/.part-0123456789ab-sub-02_acq-plane2_ulm.npy").write_bytes(b"half")
     assert made(copied) == [PlanesReady(3, 4), PlanesReady(4, 4)]
     after = files_of(copied)
     assert before.keys() == after.keys()

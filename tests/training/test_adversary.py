@@ -13,7 +13,8 @@ from napari_fus_ulm.generators.adversarial import (
     generator_loss,
 )
 from napari_fus_ulm.generators.base import Adversary
-from napari_fus_ulm.generators.checkpoint import read_tensors, write_tensors
+from napari_fus_ulm.generators.checkpoint import read_tensors
+from napari_fus_ulm.io.atomic import write_tensors
 from napari_fus_ulm.training.adversary import OptimisedCritic
 from napari_fus_ulm.training.errors import TrainingError
 

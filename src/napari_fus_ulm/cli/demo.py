@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +29,7 @@ def command(
         from napari_fus_ulm.inference.enhance import enhance, input_on_grid
         from napari_fus_ulm.inference.settings import EnhanceSettings
         from napari_fus_ulm.io import write
+        from napari_fus_ulm.io.atomic import write_json
         from napari_fus_ulm.metrics.fidelity import fidelity, table
         from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
         from napari_fus_ulm.phantom import simulate_pair
@@ -61,8 +61,7 @@ def command(
             "seconds": {name: round(one.seconds, 2) for name, one in results.items()},
             "provenance": results["detailed"].provenance,
         }
-        text = json_.dumps(found, indent=2, ensure_ascii=False)
-        (out / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        write_json(out / "metrics.json", found)
         if json:
             print_json(found)
         else:

@@ -246,6 +246,7 @@ def save(evaluation: Evaluation, shown: list[ImageScored], out: Path) -> None:
     from napari_fus_ulm.evaluation.methods import REFERENCES
     from napari_fus_ulm.evaluation.picture import study_picture
     from napari_fus_ulm.evaluation.report import markdown
+    from napari_fus_ulm.io.atomic import write_text
     from napari_fus_ulm.output.panels import save_picture
 
     found = json_.dumps(as_json(evaluation), indent=2, ensure_ascii=False)
@@ -255,7 +256,7 @@ def save(evaluation: Evaluation, shown: list[ImageScored], out: Path) -> None:
         "results.json": found + "\n",
     }
     for name, text in made.items():
-        (out / name).write_text(text, encoding="utf-8")
+        write_text(out / name, text)
     titles = {row.key: row.title for row in evaluation.rows}
     pictures = {
         titles[one.method]: one.picture

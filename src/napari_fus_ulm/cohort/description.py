@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.cohort.table import DESCRIPTION, CohortError, PairFiles
+from napari_fus_ulm.io.atomic import json_writer, text_writer, write_files
 
 BIDS_VERSION = "1.10.0"
 TREE = ("points", "radii", "speed", "first")
@@ -185,12 +184,12 @@ def write_cohort_description(
     for pair in known:
         planes.setdefault(pair.animal, []).append(pair)
     rows = [f"{a}\t{len(own)}\t{own[0].split or 'n/a'}" for a, own in planes.items()]
+    participants = "\n".join(["participant_id\tplanes\tsplit", *rows]) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
-    for file, text in (
-        (DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n"),
-        ("README", _README.format(name=name, about=about, truth=truth)),
-        ("participants.tsv", "\n".join(["participant_id\tplanes\tsplit", *rows]) + "\n"),
-    ):
-        partial = folder / f"{file}.part"
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(partial, folder / file)
+    write_files(
+        {
+            folder / DESCRIPTION: json_writer(description),
+            folder / "README": text_writer(_README.format(name=name, about=about, truth=truth)),
+            folder / "participants.tsv": text_writer(participants),
+        }
+    )

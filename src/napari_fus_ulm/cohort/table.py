@@ -12,11 +12,12 @@ import csv
 import hashlib
 import io
 import json
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+
+from napari_fus_ulm.io.atomic import write_text
 
 TABLE = "pairs.csv"
 DESCRIPTION = "dataset_description.json"
@@ -157,12 +158,7 @@ def write_pairs_table(folder: Path, pairs: Iterable[PairFiles]) -> Path:
         files = (pair.fus, pair.ulm, pair.vessels)
         told = (_told_path(folder, base, path) if path else "" for path in files)
         writer.writerow([pair.name, pair.animal, pair.split, *told])
-    path = folder / TABLE
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text.getvalue(), encoding="utf-8", newline="\n")
-    os.replace(partial, path)
-    return path
+    return write_text(folder / TABLE, text.getvalue())
 
 
 def _told_path(folder: Path, base: Path, path: Path) -> str:

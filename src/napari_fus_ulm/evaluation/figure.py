@@ -24,6 +24,7 @@ from napari_fus_ulm.grey.intensity import fus_to_grey
 from napari_fus_ulm.grey.reference import binned_reference
 from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.grid import Grid
+from napari_fus_ulm.io.atomic import write_file
 from napari_fus_ulm.scan import spacing_of
 
 if TYPE_CHECKING:
@@ -335,10 +336,8 @@ def save_figure(path: Path | str, drawn: Figure, *, dpi: float = 300.0) -> Path:
         raise ValueError(
             f"{path.name} is no name for a figure: it must end in {', '.join(FORMATS)}."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}):
-        drawn.savefig(path, dpi=dpi)
-    return path
+        return write_file(path, lambda aside: drawn.savefig(aside, dpi=dpi))
 
 
 def bar_length(width_mm: float) -> float:

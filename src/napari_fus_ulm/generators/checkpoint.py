@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,37 +145,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"{path} is not a complete safetensors file ({error}). Weights are read from "
             ".safetensors only; .pt, .pth and .ckpt files can run code and are never opened."
         ) from error
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors to a temporary name, then rename: an interrupted write leaves the old file.
-
-    Raises
-    ------
-    CheckpointError
-        If the file cannot be written, for instance because the disk is full.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
-    except SafetensorError as error:
-        partial.unlink(missing_ok=True)
-        raise CheckpointError(
-            f"{path} could not be written ({error}). Is the disk full? What was there is kept."
-        ) from error
-    partial.chmod(0o644)  # safetensors keeps its files to their owner; a laboratory shares them
-    os.replace(partial, path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file the same way."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def sha256(path: Path) -> str:

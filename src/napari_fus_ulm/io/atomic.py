@@ -51,7 +51,7 @@ def write_files(files: Mapping[Path, Writer]) -> None:
     current = next(iter(files))
     try:
         for current, writer in files.items():
-            _sweep(current.parent)
+            _sweep_once(current.parent)
             # The temporary name keeps the suffix: writers choose the format by it.
             aside[current] = current.with_name(f".part-{uuid.uuid4().hex[:12]}-{current.name}")
             writer(aside[current])
@@ -151,11 +151,22 @@ def _flush(path: Path) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _sweep(folder: Path) -> None:
-    """Delete what killed runs left in a folder; looked for once in the life of a process."""
-    if not folder.is_dir():
-        return
-    oldest = time.time() - LEFTOVER_S
+def _sweep_once(folder: Path) -> None:
+    # Listing a folder of thousands of files for each that is written would cost more than writing.
+    if folder.is_dir():
+        sweep(folder)
+
+
+def sweep(folder: Path, older_than_s: float = LEFTOVER_S) -> None:
+    """Delete the temporary files that killed runs left in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    older_than_s : float
+        Younger ones stay: another process may be writing them.
+    """
+    oldest = time.time() - older_than_s
     for entry in os.scandir(folder):
         if _TEMPORARY.match(entry.name) and entry.is_file() and entry.stat().st_mtime < oldest:
             Path(entry.path).unlink(missing_ok=True)

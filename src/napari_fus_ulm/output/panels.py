@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.io.atomic import write_file
+
 if TYPE_CHECKING:
     from PIL import ImageFont
 
@@ -135,5 +137,4 @@ def save_picture(path: Path, image: npt.NDArray[np.uint8]) -> None:
     """Write a picture as PNG."""
     from PIL import Image
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)
+    write_file(path, Image.fromarray(image).save)

@@ -18,6 +18,7 @@ from typing import Any
 from napari_fus_ulm.cohort.description import pair_name, write_cohort_description
 from napari_fus_ulm.cohort.table import DESCRIPTION, CohortError, PairFiles, write_pairs_table
 from napari_fus_ulm.io import SUFFIXES_WRITE
+from napari_fus_ulm.io.atomic import sweep
 from napari_fus_ulm.phantom.files import write_phantom
 from napari_fus_ulm.phantom.pair import simulate_animal
 from napari_fus_ulm.phantom.params import PhantomParams
@@ -283,9 +284,8 @@ def _write_animal(folder: Path, settings: PopulationSettings, number: int) -> in
     """Simulate one animal and write its planes that are missing; stop between planes if told."""
     there = _planes_there(folder, settings, number)
     animal = animal_name(number)
-    # What a killed run left: half-written files under their temporary names.
-    for left in [*(folder / animal).glob("*/.*-*"), *(folder / animal).glob("*/*.part.npz")]:
-        left.unlink(missing_ok=True)
+    for written in (folder / animal).glob("*/"):
+        sweep(written, older_than_s=0.0)  # nobody else writes this animal
     if there == set(range(settings.planes)):
         return number
     for pair in simulate_animal(

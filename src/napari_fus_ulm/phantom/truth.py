@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from napari_fus_ulm.cohort.description import read_tree
+from napari_fus_ulm.io.atomic import arrays_writer, write_file
 from napari_fus_ulm.phantom.vessels import Vessels
 
 
 def write_vessels(path: Path, vessels: Vessels) -> Path:
-    """Write a tree as ``.npz`` (float32, compressed), by a temporary name and a rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part.npz")
-    np.savez_compressed(
-        partial,
-        points=vessels.points.astype(np.float32),
-        radii=vessels.radii.astype(np.float32),
-        speed=vessels.speed.astype(np.float32),
-        first=vessels.first.astype(np.int64),
-    )
-    os.replace(partial, path)
-    return path
+    """Write a tree as ``.npz`` (float32, compressed)."""
+    tree = {
+        "points": vessels.points.astype(np.float32),
+        "radii": vessels.radii.astype(np.float32),
+        "speed": vessels.speed.astype(np.float32),
+        "first": vessels.first.astype(np.int64),
+    }
+    return write_file(path, arrays_writer(tree))
 
 
 def read_vessels(path: Path) -> Vessels:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fus_ulm import __version__
-from napari_fus_ulm.io.atomic import json_writer, write_files
+from napari_fus_ulm.io.atomic import array_writer, json_writer, write_file, write_files, write_text
 from napari_fus_ulm.review import answers
 from napari_fus_ulm.review.answers import Answer, Preference
 from napari_fus_ulm.review.cases import Case, one_view, shown
@@ -246,7 +246,7 @@ def create(folder: str | Path, cases: Sequence[Case], settings: ReviewSettings) 
             for token, one in zip(tokens, planned, strict=True)
         ],
     }
-    (folder / "README").write_text(README, encoding="utf-8")
+    write_text(folder / "README", README)
     answers.begin(folder / ANSWERS)
     # Last, because they make the folder a session.
     write_files({folder / KEY: json_writer(key), folder / SESSION: json_writer(session)})
@@ -277,7 +277,8 @@ def _write_pictures(
     moment = datetime.now(UTC).timestamp()
     for token, one in zip(tokens, planned, strict=True):
         path = picture_path(folder, token)
-        np.save(path, np.stack([views[one.case][one.left], views[one.case][one.right]]))
+        sides = np.stack([views[one.case][one.left], views[one.case][one.right]])
+        write_file(path, array_writer(sides))
         os.utime(path, (moment, moment))
         sums.append(sha256_of(path))
     return sums

@@ -131,14 +131,12 @@ def metrics_run(compared: Compared, path: Path) -> Iterator[Progress | Saved]:
         If there is no ground truth.
     """
     from napari_fus_ulm.evaluation.figure import metrics_table
+    from napari_fus_ulm.io.atomic import write_text
 
     if compared.truth is None:
         raise ValueError("There is no ground truth to measure by; choose one above.")
     scores = yield from _scores(compared)
-    path.write_text(
-        metrics_table(compared.images, scores, str(compared.truth.name)), encoding="utf-8"
-    )
-    yield Saved(path)
+    yield Saved(write_text(path, metrics_table(compared.images, scores, str(compared.truth.name))))
 
 
 def _scores(compared: Compared) -> Generator[Progress, None, dict[str, Scores]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.io.atomic import write_file
 from napari_fus_ulm.training import validation
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def curves_picture(folder: Path) -> Path | None:
     """Draw ``curves.png`` of a run's folder from ``losses.csv`` and ``validation.csv``.
 
     One panel for the loss and one for each of its parts: every step faint, medians of blocks of
-    steps as a line, validations as points and the best of them as a star. Written to a temporary
-    name and renamed.
+    steps as a line, validations as points and the best of them as a star.
 
     Parameters
     ----------
@@ -50,11 +49,8 @@ def curves_picture(folder: Path) -> Path | None:
     trained, judged = read_curves(folder / LOSSES), read_curves(folder / validation.FILE)
     if not trained:
         return None
-    path = folder / FILE
-    partial = path.with_name(path.name + ".part")
-    _figure(trained, judged, _batch(folder)).savefig(partial, format="png", dpi=100)
-    os.replace(partial, path)
-    return path
+    figure = _figure(trained, judged, _batch(folder))
+    return write_file(folder / FILE, lambda aside: figure.savefig(aside, dpi=100))
 
 
 def read_curves(path: Path) -> Curves:

@@ -23,10 +23,11 @@ from napari_fus_ulm.cohort.seen import memory
 from napari_fus_ulm.cohort.splits import validation_files
 from napari_fus_ulm.cohort.table import cohort_name
 from napari_fus_ulm.generators.base import PatchBatch
-from napari_fus_ulm.generators.checkpoint import Card, card_path, write_tensors, write_text
+from napari_fus_ulm.generators.checkpoint import Card, card_path
 from napari_fus_ulm.grey.intensity_map import fit_monotone_map
 from napari_fus_ulm.grey.pair import PreparedPair
 from napari_fus_ulm.grey.patches import draw_patches
+from napari_fus_ulm.io.atomic import write_tensors, write_text
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.curves import LOSSES, curves_picture
 from napari_fus_ulm.training.errors import TrainingError

@@ -17,8 +17,8 @@ from napari_fus_ulm.generators.checkpoint import (
     load_generator,
     read_card,
     read_tensors,
-    write_tensors,
 )
+from napari_fus_ulm.io.atomic import write_tensors
 from napari_fus_ulm.training.adversary import OptimisedCritic
 from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.settings import TrainSettings
