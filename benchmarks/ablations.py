@@ -27,13 +27,13 @@ from typing import Any, get_args
 from napari_fus_ulm.cli.console import say
 from napari_fus_ulm.cohort.splits import split_of
 from napari_fus_ulm.cohort.table import DESCRIPTION, cohort_name, read_cohort, write_pairs_table
+from napari_fus_ulm.errors import SettingsError, TrainingError
 from napari_fus_ulm.evaluation.generated import generators
 from napari_fus_ulm.evaluation.harness import EvaluationSettings, ImageScored, evaluate_events
 from napari_fus_ulm.evaluation.intervals import Summary, summarise
 from napari_fus_ulm.generators.checkpoint import bundled_weights, sha256
 from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings, Mode
 from napari_fus_ulm.io.atomic import write_text
-from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.loop import Saved, StepDone, train_events
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
@@ -303,7 +303,7 @@ def some_pairs(cohort: Path, count: int, folder: Path) -> Path:
         split = split_of(read_cohort(cohort))
         chosen = (*split.train[:count], *split.validation, *split.test)
         if len(split.train) < count:
-            raise ValueError(f"{cohort} has {len(split.train)} training pairs, not {count}.")
+            raise SettingsError(f"{cohort} has {len(split.train)} training pairs, not {count}.")
         partial = path.with_suffix(".part")
         write_pairs_table(partial, chosen)
         if (cohort / DESCRIPTION).exists():

@@ -29,6 +29,7 @@ from napari_fus_ulm.cli import evaluate
 from napari_fus_ulm.cli.console import say
 from napari_fus_ulm.cohort.splits import draw_splits
 from napari_fus_ulm.cohort.table import cohort_name, read_cohort, write_pairs_table
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.evaluation.columns import difference_of, images_of
 from napari_fus_ulm.evaluation.harness import (
     Evaluation,
@@ -50,7 +51,6 @@ from napari_fus_ulm.phantom.population import (
     simulate_population,
     study_settings,
 )
-from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.loop import Saved, StepDone, TrainEvent, train_events
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings

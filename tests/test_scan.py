@@ -6,8 +6,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.scan import (
-    ScanError,
     check_image,
     check_scan,
     extent_of,

@@ -14,6 +14,7 @@ import pytest
 
 from napari_fus_ulm.cohort.splits import split_of
 from napari_fus_ulm.cohort.table import read_cohort
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.evaluation.harness import (
     Evaluation,
     EvaluationSettings,
@@ -26,7 +27,6 @@ from napari_fus_ulm.generators.checkpoint import read_card, read_tensors
 from napari_fus_ulm.metrics import Fidelity, mask_scores
 from napari_fus_ulm.phantom import PhantomParams
 from napari_fus_ulm.phantom.population import PlanesReady, PopulationSettings
-from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.loop import StepDone
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.scan import ASSUMED_PIXEL_MM, spacing_of
 
 Shape = tuple[int, int]
@@ -123,7 +124,7 @@ def check_same_extent(
     """
     if not one.same_extent(other):
         (height, width), (tall, wide) = one.extent_mm, other.extent_mm
-        raise ValueError(
+        raise ScanError(
             f"The {name} covers {width:.3f} × {height:.3f} mm and the {other_name} "
             f"{wide:.3f} × {tall:.3f} mm (width × height). Crop or register them to the same field "
             "of view, or correct the pixel size of the one that is wrong."

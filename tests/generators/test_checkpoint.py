@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from napari_fus_ulm.errors import CheckpointError
 from napari_fus_ulm.generators import build, checkpoint, names
 from napari_fus_ulm.generators.checkpoint import (
     Card,
-    CheckpointError,
     bundled_weights,
     card_path,
     load_generator,

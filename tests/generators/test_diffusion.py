@@ -167,7 +167,7 @@ def test_the_registry_says_what_the_class_says(name: str) -> None:
 
 
 def test_an_unknown_generator_is_named_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"no generator called 'gan'; there is: diffusion"):
+    with pytest.raises(ValueError, match=r"no generator called 'gan'; available: diffusion"):
         build("gan")
 
 

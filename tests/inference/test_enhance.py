@@ -12,7 +12,7 @@ import xarray as xr
 
 import napari_fus_ulm
 from napari_fus_ulm import EnhanceSettings, enhance, enhance_events, make_scan
-from napari_fus_ulm.generators.checkpoint import CheckpointError
+from napari_fus_ulm.errors import CheckpointError, ScanError
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.enhance import input_on_grid
@@ -20,7 +20,7 @@ from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress,
 from napari_fus_ulm.inference.prepare import prepare
 from napari_fus_ulm.io import write
 from napari_fus_ulm.phantom import PhantomPair, simulate_pair
-from napari_fus_ulm.scan import ScanError, extent_of, spacing_of
+from napari_fus_ulm.scan import extent_of, spacing_of
 
 
 @pytest.fixture(scope="module")

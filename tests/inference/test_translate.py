@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_fus_ulm.errors import EnhanceError
 from napari_fus_ulm.generators.base import Generator, PatchBatch
 from napari_fus_ulm.inference import translate
-from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import Notice
 from napari_fus_ulm.inference.samplers import Estimate, Noise
 from napari_fus_ulm.inference.tiles import Tiling, make_tiling

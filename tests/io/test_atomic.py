@@ -12,6 +12,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io import atomic
 from napari_fus_ulm.io.atomic import (
     array_writer,
@@ -24,7 +25,6 @@ from napari_fus_ulm.io.atomic import (
     write_tensors,
     write_text,
 )
-from napari_fus_ulm.scan import ScanError
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.confusius import from_confusius
-from napari_fus_ulm.scan import ScanError, make_scan, spacing_of, step_of
+from napari_fus_ulm.scan import make_scan, spacing_of, step_of
 
 
 def noise(*shape: int) -> np.ndarray:

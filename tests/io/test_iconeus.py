@@ -6,8 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io import read_one
-from napari_fus_ulm.scan import ScanError, spacing_of, step_of
+from napari_fus_ulm.scan import spacing_of, step_of
 
 DEPTH, LATERAL = 12, 15
 DX, DY, DZ, NEAR = 110e-6, 400e-6, 100e-6, 2e-3  # metres

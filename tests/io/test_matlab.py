@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io import read, read_one
-from napari_fus_ulm.scan import ScanError, spacing_of, step_of
+from napari_fus_ulm.scan import spacing_of, step_of
 
 MAP = np.random.default_rng(0).poisson(2.0, (40, 50)).astype(float)  # (depth, lateral)
 FILM = np.random.default_rng(1).random((12, 15, 4))

@@ -7,8 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io import read_one, write
-from napari_fus_ulm.scan import ScanError, make_scan, spacing_of, step_of
+from napari_fus_ulm.scan import make_scan, spacing_of, step_of
 
 # (lateral, depth, elevation, time)
 FILM = np.random.default_rng(0).random((15, 12, 3, 4)).astype(np.float32)

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_fus_ulm import io
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io import SUFFIXES_READ, SUFFIXES_WRITE, read, read_one, suffix_of, write
-from napari_fus_ulm.scan import ScanError, make_scan, spacing_of
+from napari_fus_ulm.scan import make_scan, spacing_of
 
 SHAPES = [
     (("j", "i"), (12, 15)),

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io import read_one
 from napari_fus_ulm.io.tracks import density_map, tracks_of_rows
-from napari_fus_ulm.scan import ScanError, spacing_of
+from napari_fus_ulm.scan import spacing_of
 
 
 def test_x_is_lateral_and_a_track_counts_once():

@@ -12,13 +12,8 @@ import pytest
 
 from napari_fus_ulm.cohort.seeds import SEED_BLOCK, TEST_SEED, VALIDATION_SEED
 from napari_fus_ulm.cohort.splits import split_of
-from napari_fus_ulm.cohort.table import (
-    CohortError,
-    PairFiles,
-    cohort_name,
-    read_cohort,
-    write_pairs_table,
-)
+from napari_fus_ulm.cohort.table import PairFiles, cohort_name, read_cohort, write_pairs_table
+from napari_fus_ulm.errors import CohortError
 from napari_fus_ulm.io import read_one
 from napari_fus_ulm.phantom import PhantomParams, population, read_vessels, simulate_animal
 from napari_fus_ulm.phantom.population import (

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_fus_ulm.errors import ReviewError
 from napari_fus_ulm.review import answers
 from napari_fus_ulm.review.cases import one_view
 from napari_fus_ulm.review.folder import read_json
@@ -224,7 +225,7 @@ def test_folders_that_are_no_session_are_told(make_session: Any, make_cases: Any
     with pytest.raises(ValueError, match="another program"):
         Session.open(session.folder)
     table.unlink()
-    with pytest.raises(FileNotFoundError, match="put it back"):
+    with pytest.raises(ReviewError, match="put it back"):
         session.answer(trial, **GIVEN)
     (session.folder / "session.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(ValueError, match="format 1"):

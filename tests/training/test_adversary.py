@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.generators.adversarial import (
     Kind,
     Norm,
@@ -16,7 +17,6 @@ from napari_fus_ulm.generators.base import Adversary
 from napari_fus_ulm.generators.checkpoint import read_tensors
 from napari_fus_ulm.io.atomic import write_tensors
 from napari_fus_ulm.training.adversary import OptimisedCritic
-from napari_fus_ulm.training.errors import TrainingError
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 

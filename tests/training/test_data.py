@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from napari_fus_ulm.cohort.splits import LeakageError
-from napari_fus_ulm.cohort.table import CohortError, read_cohort, write_pairs_table
+from napari_fus_ulm.cohort.table import read_cohort, write_pairs_table
+from napari_fus_ulm.errors import CohortError, LeakageError
 from napari_fus_ulm.grey.pair import prepare_pair
 from napari_fus_ulm.grey.reference import binned_reference
 from napari_fus_ulm.grey.resampling import area_mean

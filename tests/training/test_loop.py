@@ -12,11 +12,11 @@ import torch
 
 from napari_fus_ulm import generators
 from napari_fus_ulm.cohort.seeds import VALIDATION_PHANTOMS, VALIDATION_SEED
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.generators.checkpoint import load_generator, read_card, read_tensors
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.training import run
 from napari_fus_ulm.training.data import PairReady
-from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.loop import WARM_UP, Saved, StepDone, rate, train_events
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings

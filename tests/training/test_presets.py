@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.generators.checkpoint import load_generator, read_card, read_tensors
-from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.loop import Saved, train_events
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, arguments
 from napari_fus_ulm.training.settings import TrainSettings
@@ -49,7 +49,7 @@ def test_arguments_go_over_the_presets() -> None:
     assert arguments(TrainSettings(preset="poster")) == {"edges": "l1"}
     both = TrainSettings(preset="poster", model={"edges": "quadratic", "edge_weight": 0.0})
     assert arguments(both) == {"edges": "quadratic", "edge_weight": 0.0}
-    with pytest.raises(TrainingError, match="diffusion has no preset 'magic'; there is: poster"):
+    with pytest.raises(TrainingError, match="diffusion has no preset 'magic'; available: poster"):
         arguments(TrainSettings(preset="magic"))
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from napari_fus_ulm.cohort import leakage
 from napari_fus_ulm.cohort.seen import memory
-from napari_fus_ulm.cohort.splits import LeakageError, Split, pixel_fingerprint, refuse_seen
+from napari_fus_ulm.cohort.splits import Split, pixel_fingerprint, refuse_seen
 from napari_fus_ulm.cohort.table import PairFiles, cohort_name, read_cohort, write_pairs_table
+from napari_fus_ulm.errors import LeakageError
 from napari_fus_ulm.evaluation.pairs import load_pair
 from napari_fus_ulm.generators.checkpoint import card_path, read_card
 from napari_fus_ulm.io import read_one, write

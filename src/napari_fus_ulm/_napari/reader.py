@@ -46,8 +46,8 @@ def read(path: PathOrPaths) -> list[LayerData]:
     """
     from napari_fus_ulm import io
     from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
+    from napari_fus_ulm.errors import ScanError
     from napari_fus_ulm.io.folder import stack
-    from napari_fus_ulm.scan import ScanError
 
     paths = _paths(path)
     scans = [scan for one in paths for scan in _named(io.read(one), one)]

@@ -10,6 +10,7 @@ from superqt.utils import GeneratorWorker
 
 from napari_fus_ulm._napari.run import CANCELLED, DONE, FAILED
 from napari_fus_ulm._napari.widgets.controls import Signal
+from napari_fus_ulm.errors import UserError
 
 
 class RunError(Exception):
@@ -157,23 +158,22 @@ def run_events(
 def explain(error: BaseException) -> str:
     """Word an exception for the user.
 
-    The package's own errors are sentences already; anything else is a fault, which is named
-    so that it can be reported.
+    A `UserError` is a sentence already; anything else is a fault, which is named so that it can
+    be reported.
     """
     import sys
 
     if isinstance(error, MemoryError):
         return "Memory ran out. Close other programs, or choose a coarser result pixel."
-    own = type(error).__module__.startswith("napari_fus_ulm")
-    text = str(error).strip().splitlines()[0] if str(error).strip() else ""
-    if text and (own or (type(error) is ValueError and text.endswith("."))):
+    if isinstance(error, UserError):
         return str(error).strip()
     if "torch" in sys.modules:
         from napari_fus_ulm.inference.device import is_out_of_memory
 
         if is_out_of_memory(error):
             return explain(MemoryError())
+    text = str(error).strip().splitlines()[0] if str(error).strip() else "no details"
     return (
-        f"The run stopped with an error nobody foresaw ({type(error).__name__}: "
-        f"{text or 'no details'}). Nothing was lost; please report it if it comes again."
+        f"The run stopped with an error nobody foresaw ({type(error).__name__}: {text}). "
+        "Nothing was lost; please report it if it comes again."
     )

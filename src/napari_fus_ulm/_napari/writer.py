@@ -32,7 +32,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """
     from napari_fus_ulm import io
     from napari_fus_ulm._napari.layers.to_scan import LayerParts, scan_of_parts
-    from napari_fus_ulm.scan import ScanError
+    from napari_fus_ulm.errors import ScanError
 
     image = data[0] if meta.get("multiscale") else data
     if image is None:
@@ -57,7 +57,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 def _moved_by(meta: dict[str, Any], ndim: int) -> npt.NDArray[np.float64]:
     """Return the shift that a layer's affine adds; refuse what pixels on a grid cannot show."""
-    from napari_fus_ulm.scan import ScanError
+    from napari_fus_ulm.errors import ScanError
 
     affine = np.eye(ndim + 1) if meta.get("affine") is None else np.asarray(meta["affine"], float)
     turn = meta.get("rotate")

@@ -18,6 +18,7 @@ from napari_fus_ulm.cli.console import (
     progress,
     say,
 )
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.selection import Selection
 
@@ -61,9 +62,9 @@ def command(
                 seed=seed,
             )
             if colours not in COLOURS:
-                raise ValueError(f"--colours is {colours!r}; choose {' or '.join(COLOURS)}.")
+                raise SettingsError(f"--colours is {colours!r}; choose {' or '.join(COLOURS)}.")
             if noise not in ("independent", "shared"):
-                raise ValueError(f"--noise is {noise!r}; choose independent or shared.")
+                raise SettingsError(f"--noise is {noise!r}; choose independent or shared.")
             part = _region(region)
         found = _run(image, settings, noise, slice - 1, part)
         out.mkdir(parents=True, exist_ok=True)
@@ -87,9 +88,9 @@ def _region(text: str) -> Box | None:
     try:
         top, left, height, width = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise ValueError(f"--region is {text!r}; write TOP,LEFT,HEIGHT,WIDTH in mm.") from error
+        raise SettingsError(f"--region is {text!r}; write TOP,LEFT,HEIGHT,WIDTH in mm.") from error
     if height <= 0 or width <= 0:
-        raise ValueError(f"--region is {text!r}; its height and width must be above 0.")
+        raise SettingsError(f"--region is {text!r}; its height and width must be above 0.")
     return top, left, height, width
 
 
@@ -116,7 +117,7 @@ def _run(
                 say(f"{path.name}: {event.message}")
             elif isinstance(event, CoherenceFinished):
                 return event.coherence
-    raise ValueError(f"{path.name}: the run ended without a result.")
+    raise RuntimeError(f"{path.name}: the run ended without a result.")
 
 
 def _in_coordinates(part: Box, plane: xr.DataArray) -> Box:

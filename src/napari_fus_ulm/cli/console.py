@@ -18,18 +18,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from napari_fus_ulm.errors import UserError
+
 stderr = Console(stderr=True)
 
 
 @contextmanager
 def failing_politely(as_json: bool = False) -> Iterator[None]:
     """Turn expected errors into one sentence on stderr and exit code 1; Ctrl-C into 130."""
-    from napari_fus_ulm.inference.errors import EnhanceError
-    from napari_fus_ulm.training.errors import TrainingError
-
     try:
         yield
-    except (ValueError, OSError, MemoryError, EnhanceError, TrainingError) as error:
+    except (UserError, OSError, MemoryError) as error:
         sentence = str(error) or type(error).__name__
         if as_json:
             print_json({"error": sentence})
@@ -46,7 +45,7 @@ def checking_usage() -> Iterator[None]:
     """Turn a value that an option cannot take into a usage error (exit code 2)."""
     try:
         yield
-    except ValueError as error:
+    except UserError as error:
         raise typer.BadParameter(str(error)) from error
 
 

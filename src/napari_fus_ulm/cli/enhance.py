@@ -15,6 +15,7 @@ from napari_fus_ulm.cli.console import (
     progress,
     say,
 )
+from napari_fus_ulm.errors import ScanError, SettingsError
 from napari_fus_ulm.inference.settings import PRESETS, EnhanceSettings
 from napari_fus_ulm.io import SUFFIXES_WRITE
 from napari_fus_ulm.selection import Selection, as_times
@@ -99,16 +100,20 @@ def command(
                 "weights": str(weights) if weights else None,
             }
             if preset not in PRESETS:
-                raise ValueError(f"--preset is {preset!r}; it must be one of {', '.join(PRESETS)}.")
+                raise SettingsError(
+                    f"--preset is {preset!r}; it must be one of {', '.join(PRESETS)}."
+                )
             set_ = {name: value for name, value in given.items() if value is not None}
             settings = EnhanceSettings.from_mapping({**PRESETS[preset], **set_})
             if gain is not None and pixel_um is not None:
-                raise ValueError("Give --gain or --pixel-um, not both: one follows from the other.")
+                raise SettingsError(
+                    "Give --gain or --pixel-um, not both: one follows from the other."
+                )
             if leading not in ("slice", "time"):
-                raise ValueError(f"--leading is {leading!r}; it must be slice or time.")
+                raise SettingsError(f"--leading is {leading!r}; it must be slice or time.")
             part = Selection(slices=None if slice is None else slice - 1, times=_times(time))
             if suffix not in SUFFIXES_WRITE:
-                raise ValueError(
+                raise SettingsError(
                     f"--suffix is {suffix!r}; it must be one of {', '.join(SUFFIXES_WRITE)}."
                 )
         files = _files(inputs)
@@ -148,7 +153,7 @@ def _files(inputs: list[Path]) -> list[Path]:
         if path.is_dir():
             inside = images_in(path)
             if not inside:
-                raise ValueError(f"The folder {path} holds no file of a kind that is read.")
+                raise ScanError(f"The folder {path} holds no file of a kind that is read.")
             found += inside
         else:
             found.append(path)
@@ -161,7 +166,7 @@ def _spacing(text: str | None) -> list[float] | None:
     try:
         step = [float(part) for part in text.split(",")]
     except ValueError as error:
-        raise ValueError(f"--spacing is {text!r}; write 0.1 or 0.1,0.11 (mm).") from error
+        raise SettingsError(f"--spacing is {text!r}; write 0.1 or 0.1,0.11 (mm).") from error
     return step * 2 if len(step) == 1 else step
 
 
@@ -171,7 +176,7 @@ def _times(text: str) -> int | Literal["mean"] | None:
     if text == "all":
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"--time is {text!r}; it must be mean, all, or a number from 1.")
+        raise SettingsError(f"--time is {text!r}; it must be mean, all, or a number from 1.")
     return int(text) - 1
 
 
@@ -182,7 +187,7 @@ def _read(path: Path, spacing: list[float] | None, image: int) -> xr.DataArray:
         return read_one(path, modality="fus", spacing=spacing)
     found = read(path, modality="fus", spacing=spacing)
     if image > len(found):
-        raise ValueError(f"{path} holds {len(found)} images; there is no image {image}.")
+        raise ScanError(f"{path} holds {len(found)} images; there is no image {image}.")
     return found[image - 1]
 
 
@@ -211,7 +216,7 @@ def _run(scan: xr.DataArray, settings: EnhanceSettings, name: str) -> Enhancemen
                 say(f"{name}: {event.message}")
             elif isinstance(event, Finished):
                 return event.enhancement
-    raise ValueError(f"{name}: the run ended without a result.")
+    raise RuntimeError(f"{name}: the run ended without a result.")
 
 
 def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
@@ -225,7 +230,7 @@ def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
     for path, target in zip(files, targets, strict=True):
         other = taken.setdefault(target, path)
         if other is not path:
-            raise ValueError(
+            raise SettingsError(
                 f"The results of {other} and {path} would both be {target}; enhance them apart."
             )
     out.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_fus_ulm.cli.console import failing_politely, print_json, progress, say
+from napari_fus_ulm.errors import SettingsError
 
 if TYPE_CHECKING:
     from napari_fus_ulm.evaluation.harness import (
@@ -137,7 +138,7 @@ def make_writable(folder: Path) -> None:
             pass
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ValueError(
+        raise SettingsError(
             f"Nothing can be written to {folder} ({reason}); choose another folder (-o)."
         ) from error
 
@@ -225,7 +226,7 @@ def watch(events: Iterator[Event], number: int) -> tuple[Evaluation, list[ImageS
                 if number > len(judged):
                     say(f"There are {len(judged)} images; there is no image {number} to draw.")
                 return event.evaluation, kept
-    raise ValueError("The evaluation ended without a result.")
+    raise RuntimeError("The evaluation ended without a result.")
 
 
 def _print(evaluation: Evaluation, csv: bool, json: bool) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from napari_fus_ulm.cli.console import checking_usage, failing_politely, print_json
+from napari_fus_ulm.errors import MeasureError, ScanError, SettingsError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ def command(
     with failing_politely(json):
         with checking_usage():
             if threshold not in get_args(Threshold):
-                raise ValueError(f"choose one of {', '.join(get_args(Threshold))}.")
+                raise SettingsError(f"choose one of {', '.join(get_args(Threshold))}.")
         first, second = (_plane(path, spacing) for path in (one, other))
         pictures = _pictures(first, second, one.name, other.name)
         found = ring_correlation(*pictures, spacing_of(first), threshold)  # type: ignore[arg-type]
@@ -54,9 +55,9 @@ def _plane(path: Path, spacing: float | None) -> xr.DataArray:
 
     scan = read_one(path, modality="ulm", spacing=spacing).squeeze(drop=True)
     if scan.ndim != 2:
-        raise ValueError(f"{path.name} has several planes; give one.")
+        raise ScanError(f"{path.name} has several planes; give one.")
     if not scan.attrs.get("spacing_known", True):
-        raise ValueError(f"{path.name} tells no pixel size; give --spacing, in mm.")
+        raise ScanError(f"{path.name} tells no pixel size; give --spacing, in mm.")
     return scan
 
 
@@ -71,7 +72,7 @@ def _pictures(
     if first.attrs.get("values") == "grey":
         return first.values, reference_on_grid(second, Grid.of(first))
     if first.shape != second.shape:
-        raise ValueError(
+        raise MeasureError(
             f"{one} has {first.shape[0]} × {first.shape[1]} pixels and {other} "
             f"{second.shape[0]} × {second.shape[1]}; maps of half the data share one grid."
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_fus_ulm.cli.console import checking_usage, failing_politely, print_json, say
+from napari_fus_ulm.errors import SettingsError
 
 if TYPE_CHECKING:
     from napari_fus_ulm.review.cases import Kind
@@ -102,7 +103,7 @@ def _sources(
     for told in generated:
         name, equals, path = told.partition("=")
         if not (name.strip() and equals and path) or name in (*found, "ULM", "fUS"):
-            raise ValueError(
+            raise SettingsError(
                 f"--generated {told}: NAME=PATH was expected, every NAME once, not ULM or fUS."
             )
         found[name] = ("generated", Path(path))

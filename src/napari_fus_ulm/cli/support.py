@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_fus_ulm.cli.console import checking_usage, failing_politely, print_json, progress, say
+from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.selection import Selection
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _check_extents(one: Path, drawn: xr.DataArray, other: Path, power: xr.DataAr
     field, drawn_on = Grid.of(power), Grid.of(drawn)
     if not field.same_extent(drawn_on):
         first, second = drawn_on.extent_mm, field.extent_mm
-        raise ValueError(
+        raise MeasureError(
             f"{one.name} is {first[0]:.1f} × {first[1]:.1f} mm and {other.name} "
             f"{second[0]:.1f} × {second[1]:.1f} mm; a result lies exactly on its input."
         )
@@ -93,7 +94,7 @@ def _evidence(
                 say(f"{name}: {event.message}")
             else:
                 return event.evidence
-    raise ValueError(f"{name}: the evidence ended without a result.")
+    raise RuntimeError(f"{name}: the evidence ended without a result.")
 
 
 def _write(found: Support, evidence: Evidence, drawn: xr.DataArray, out: Path) -> tuple[Path, Path]:

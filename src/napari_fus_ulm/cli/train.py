@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_fus_ulm.cli.console import checking_usage, failing_politely, progress, say
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _arguments(words: list[str]) -> dict[str, Any]:
     for word in words:
         name, equals, value = word.partition("=")
         if not (name and equals):
-            raise ValueError(f"--argument is {word!r}; write NAME=VALUE.")
+            raise SettingsError(f"--argument is {word!r}; write NAME=VALUE.")
         try:
             found[name] = json.loads(value)
         except json.JSONDecodeError:

@@ -13,9 +13,10 @@ import xarray as xr
 from napari_fus_ulm.cohort.description import read_tree
 from napari_fus_ulm.cohort.splits import animal_key, same_images
 from napari_fus_ulm.cohort.table import SIDES, PairFiles, survey
+from napari_fus_ulm.errors import ScanError, UserError
 from napari_fus_ulm.grid import Grid, check_same_extent
 from napari_fus_ulm.registration.orientation import RELATED, orientation, register
-from napari_fus_ulm.scan import SMALLEST_SIDE, ScanError
+from napari_fus_ulm.scan import SMALLEST_SIDE
 
 Level = Literal["error", "warning", "note"]
 
@@ -176,7 +177,7 @@ def _about_vessels(pair: PairFiles) -> Iterator[Finding]:
         return
     try:
         read_tree(pair.vessels)
-    except ValueError as error:
+    except UserError as error:
         told = str(error).removesuffix(".")
         yield _finding(
             pair,
@@ -295,7 +296,7 @@ def _about_fields(pair: PairFiles, fus: xr.DataArray, ulm: xr.DataArray) -> Find
         )
     try:
         check_same_extent(*fields)
-    except ValueError as error:
+    except UserError as error:
         return _finding(pair, "error", f"{pair.fus} and {pair.ulm}: {error}")
     return None
 

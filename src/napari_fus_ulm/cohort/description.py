@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.cohort.table import DESCRIPTION, CohortError, PairFiles
+from napari_fus_ulm.cohort.table import DESCRIPTION, PairFiles
+from napari_fus_ulm.errors import CohortError
 from napari_fus_ulm.io.atomic import json_writer, text_writer, write_files
 
 BIDS_VERSION = "1.10.0"
@@ -86,7 +87,7 @@ def read_tree(path: Path) -> dict[str, npt.NDArray[Any]]:
 
     Raises
     ------
-    ValueError
+    CohortError
         If the file is none; the sentence names it.
     """
     wrong = f"{path} is not a vessel tree: "
@@ -96,16 +97,16 @@ def read_tree(path: Path) -> dict[str, npt.NDArray[Any]]:
             lacking = [name for name in TREE if name not in found]
             tree = {name: found[name] for name in TREE if name not in lacking}
     except FileNotFoundError as error:
-        raise ValueError(f"{wrong}there is no such file.") from error
+        raise CohortError(f"{wrong}there is no such file.") from error
     except MemoryError:
         raise
     except Exception as error:
         # NumPy raises anything at all on a damaged file, and recommends to unpickle it.
-        raise ValueError(f"{wrong}it cannot be read{expected}") from error
+        raise CohortError(f"{wrong}it cannot be read{expected}") from error
     if lacking:
-        raise ValueError(f"{wrong}it lacks {', '.join(lacking)}{expected}")
+        raise CohortError(f"{wrong}it lacks {', '.join(lacking)}{expected}")
     if not _fits(**tree):
-        raise ValueError(f"{wrong}its arrays do not fit together{expected}")
+        raise CohortError(f"{wrong}its arrays do not fit together{expected}")
     return tree
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from napari_fus_ulm.cohort import splits
-from napari_fus_ulm.cohort.splits import LeakageError, Split, refuse_seen, seen_before
+from napari_fus_ulm.cohort.splits import Split, refuse_seen, seen_before
+from napari_fus_ulm.errors import LeakageError
 from napari_fus_ulm.generators.checkpoint import read_card
 
 

@@ -21,16 +21,11 @@ from napari_fus_ulm.cohort.table import (
     HASH_DIGITS,
     SIDES,
     TABLE,
-    CohortError,
     PairFiles,
     fingerprint,
     read_cohort,
 )
-from napari_fus_ulm.scan import ScanError
-
-
-class LeakageError(ValueError):
-    """An animal or image would be on two sides of a split; the message names it."""
+from napari_fus_ulm.errors import CohortError, LeakageError, ScanError
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +122,7 @@ def draw_splits(
         If there are fewer than three animals, or too few for ``k`` different test sides.
     """
     if min(k, train, validation, test) < 1:
-        raise ValueError("The number of splits and of animals on each side must be at least 1.")
+        raise CohortError("The number of splits and of animals on each side must be at least 1.")
     planes: dict[str, list[PairFiles]] = {}
     for pair in sorted(pairs, key=lambda pair: pair.name):
         planes.setdefault(animal_key(pair.animal), []).append(pair)

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from napari_fus_ulm.errors import CohortError
 from napari_fus_ulm.io.atomic import write_text
 
 TABLE = "pairs.csv"
@@ -34,10 +35,6 @@ _WORDS = {
     "test": "test",
 }
 HASH_DIGITS = 16
-
-
-class CohortError(ValueError):
-    """A folder of pairs cannot be used; the message says which file and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

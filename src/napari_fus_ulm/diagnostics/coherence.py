@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
+from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.enhance import evaluations, noise_source, to_grey
 from napari_fus_ulm.inference.enhancement import Enhancement
@@ -118,15 +119,15 @@ def coherence_events(
         noise.
     """
     if noise not in get_args(PatchNoise):
-        raise ValueError(f"noise is {noise!r}; it must be independent or shared.")
+        raise SettingsError(f"noise is {noise!r}; it must be independent or shared.")
     if fus.ndim != 2:
-        raise ValueError("Patch coherence works on one plane; choose a slice or a time first.")
+        raise MeasureError("Patch coherence works on one plane; choose a slice or a time first.")
     ready = prepare(fus, replace(settings, patch=PATCH, overlap=PATCH // 2, window="hann"))
     applied, frame = ready.applied, ready.frame(0)
     keep = _reaching_into(region, ready.target)
     count = sum(map(keep, applied.tiling(frame.shape).tiles))
     if count < 2:
-        raise ValueError(_one_patch(frame.shape))
+        raise MeasureError(_one_patch(frame.shape))
     steps, _ = evaluations(settings, applied.model)
     share = 0.0
     source = sample_patches(applied, frame, _noise(ready, settings, noise), steps, keep)
@@ -154,12 +155,12 @@ def coherence_of(result: Enhancement) -> Coherence:
         If the run did not sample patch by patch, or had only one patch.
     """
     if result.patches is None:
-        raise ValueError(
+        raise MeasureError(
             "This run did not sample its patches one by one, or not a single plane and sample, so "
             "there is nothing to compare; sample them anew."
         )
     if len(result.patches.images) == 1:
-        raise ValueError(_one_patch(result.patches.tiling.shape))
+        raise MeasureError(_one_patch(result.patches.tiling.shape))
     plane = result.image.squeeze(drop=True)
     return _compared(result.patches, plane, result.settings, "run")
 

@@ -18,6 +18,7 @@ from scipy import ndimage, special
 
 from napari_fus_ulm.diagnostics.consistency import local_agreement
 from napari_fus_ulm.diagnostics.likelihood import likelihood
+from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.grey.condition import condition_grey
 from napari_fus_ulm.grey.intensity import log_power
 from napari_fus_ulm.grey.native import native_shape
@@ -80,7 +81,7 @@ class EvidenceSettings:
 
     def __post_init__(self) -> None:
         if not 2 <= self.samples <= 64:
-            raise ValueError(f"samples is {self.samples}; it must lie between 2 and 64.")
+            raise SettingsError(f"samples is {self.samples}; it must lie between 2 and 64.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +149,7 @@ def evidence_events(
 
     chosen = settings or EvidenceSettings()
     if result.ndim != 2 or fus.ndim != 2:
-        raise ValueError("Evidence is gathered on one plane; choose a slice or a time first.")
+        raise MeasureError("Evidence is gathered on one plane; choose a slice or a time first.")
     shape = (result.shape[0], result.shape[1])
     pixel_mm = Grid.of(result).with_shape(shape).pixel_mm
     base = replace(

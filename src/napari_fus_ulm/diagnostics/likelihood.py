@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_fus_ulm.generators.checkpoint import BUNDLED, CheckpointError, card_path, read_tensors
+from napari_fus_ulm.errors import CheckpointError
+from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_tensors
 from napari_fus_ulm.grey.position import position_channels
 
 if TYPE_CHECKING:

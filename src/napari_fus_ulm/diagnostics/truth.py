@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.metrics.fidelity import Fidelity, fidelity
@@ -257,7 +258,7 @@ def _box_of(part: xr.DataArray, whole: xr.DataArray) -> Box:
 def _enough(box: Box, shape: tuple[int, ...]) -> Box:
     sides = [max(0, part.stop - part.start) for part in box]
     if math.prod(sides) < LEAST_SHARE * math.prod(shape):
-        raise ValueError(
+        raise MeasureError(
             f"The ground truth covers {sides[0]} × {sides[1]} of the result's {shape[0]} × "
             f"{shape[1]} pixels, too little to judge it by. Correct the pixel size or the origin "
             "of the one that is wrong, or let the ground truth be aligned."
@@ -303,14 +304,14 @@ def _notes(
 
 def _check(result: xr.DataArray, truth: xr.DataArray, aligned: str) -> None:
     if aligned not in get_args(Alignment):
-        raise ValueError(f"The alignment is {aligned!r}; it must be 'no', 'shift' or 'affine'.")
+        raise SettingsError(f"The alignment is {aligned!r}; it must be 'no', 'shift' or 'affine'.")
     if result.ndim != 2 or truth.ndim != 2:
-        raise ValueError(
+        raise MeasureError(
             f"A ground truth is compared plane by plane; got {result.ndim}-D beside "
             f"{truth.ndim}-D. Choose one slice and one time of each."
         )
     if result.attrs.get("values") != "grey":
-        raise ValueError(
+        raise MeasureError(
             f"The picture holds {result.attrs.get('values', 'unknown')} values; grey levels in "
             "[0, 1] were expected, as a generator gives them (values 'grey')."
         )

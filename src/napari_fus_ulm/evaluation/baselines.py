@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_fus_ulm.cohort.splits import animal_key
+from napari_fus_ulm.errors import EvaluationError
 from napari_fus_ulm.evaluation.deconvolution import fit_deconvolution
 from napari_fus_ulm.evaluation.methods import (
     INPUT,
@@ -123,7 +124,7 @@ def _fit_input(train: Pairs, validation: Pairs) -> Fitted:
 def _fit_atlas(train: Pairs, validation: Pairs) -> Fitted:
     """The mean of the training images, and its map fitted with each image left out of its mean."""
     if len({animal_key(pair.animal) for pair in train}) < 2:
-        raise ValueError("The mean training image needs two training animals or more.")
+        raise EvaluationError("The mean training image needs two training animals or more.")
     first = train[0].truth.shape
     total = np.sum([resample(pair.truth, first) for pair in train], axis=0, dtype=np.float64)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.evaluation.harness import (
     Evaluation,
     EvaluationSettings,
@@ -30,18 +31,18 @@ def matched(images: Path, references: Path) -> list[tuple[Path, Path]]:
 
     Raises
     ------
-    ValueError
+    MeasureError
         If something is missing or has no partner; the sentence names it.
     """
     for path in (images, references):
         if not path.exists():
-            raise ValueError(f"There is no file or folder {path}.")
+            raise MeasureError(f"There is no file or folder {path}.")
     if images.is_file():
         return [(images, references)]
     left, right = _by_stem(images), _by_stem(references)
     alone = sorted((set(left) ^ set(right)) - {stem for stem in left if stem.endswith("_spread")})
     if alone or not left:
-        raise ValueError(
+        raise MeasureError(
             f"Files in {images} and {references} are matched by name (NAME or NAME_enhanced); "
             + (f"without a partner: {', '.join(alone)}." if alone else "there are none.")
         )
@@ -128,5 +129,5 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     from napari_fus_ulm.io.formats import stem_of
 
     if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder; give two images or two folders.")
+        raise MeasureError(f"{folder} is not a folder; give two images or two folders.")
     return {stem_of(p).removesuffix("_enhanced"): p for p in images_in(folder)}

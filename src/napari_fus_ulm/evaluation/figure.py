@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.evaluation.scores import Scores, score
 from napari_fus_ulm.grey.image import measured_image
 from napari_fus_ulm.grey.intensity import fus_to_grey
@@ -85,7 +86,7 @@ def check_one_field(images: Sequence[xr.DataArray]) -> None:
         return
     for image in images:
         if image.ndim != 2:
-            raise ValueError(
+            raise MeasureError(
                 f"“{image.name}” has the axes {tuple(map(str, image.dims))}; images are compared "
                 "plane by plane: choose one slice and one time."
             )
@@ -94,7 +95,7 @@ def check_one_field(images: Sequence[xr.DataArray]) -> None:
     for image in images:
         if not field.same_extent(Grid.of(image)):
             a, b = field.extent_mm, Grid.of(image).extent_mm
-            raise ValueError(
+            raise MeasureError(
                 f"“{coarsest.name}” covers {a[1]:.4g} × {a[0]:.4g} mm and “{image.name}” "
                 f"{b[1]:.4g} × {b[0]:.4g} mm (width × height), so they cannot be compared. Correct "
                 "the pixel size that is wrong, or crop one of them to the field of the other."
@@ -273,9 +274,9 @@ def figure(
     from matplotlib.figure import Figure
 
     if not images:
-        raise ValueError("There is no image to draw; choose at least one.")
+        raise MeasureError("There is no image to draw; choose at least one.")
     if width_mm < _NARROWEST_MM:
-        raise ValueError(
+        raise MeasureError(
             f"The figure is {width_mm:g} mm wide; at least {_NARROWEST_MM:g} mm are needed."
         )
     pictures = greys(images)
@@ -333,7 +334,7 @@ def save_figure(path: Path | str, drawn: Figure, *, dpi: float = 300.0) -> Path:
 
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise ValueError(
+        raise MeasureError(
             f"{path.name} is no name for a figure: it must end in {', '.join(FORMATS)}."
         )
     with mpl.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}):
@@ -377,7 +378,7 @@ def _colormap(colours: Colours) -> Colormap:
     from napari_fus_ulm.output.panels import hot
 
     if colours not in get_args(Colours):
-        raise ValueError(f"The colours are {colours!r}; they must be 'grey' or 'hot'.")
+        raise SettingsError(f"The colours are {colours!r}; they must be 'grey' or 'hot'.")
     if colours == "hot":
         return ListedColormap(hot(np.linspace(0.0, 1.0, 256)) / 255.0, name="vessels")
     return colormaps["gray"]

@@ -16,6 +16,7 @@ from typing import Literal
 from napari_fus_ulm.cohort.leakage import refuse_copies, refuse_phantoms, refuse_weights
 from napari_fus_ulm.cohort.splits import Split, animal_key
 from napari_fus_ulm.cohort.table import PairFiles
+from napari_fus_ulm.errors import EvaluationError
 from napari_fus_ulm.evaluation.methods import REFERENCES, Method
 from napari_fus_ulm.evaluation.pairs import PIXEL_UM, EvaluationPair, Grey, load_pair
 from napari_fus_ulm.evaluation.scores import Scores, score
@@ -56,9 +57,11 @@ class EvaluationSettings:
 
     def __post_init__(self) -> None:
         if self.side not in ("test", "validation"):
-            raise ValueError(f"The side is {self.side!r}; it must be test or validation.")
+            raise EvaluationError(f"The side is {self.side!r}; it must be test or validation.")
         if not 5.0 <= self.pixel_um <= 200.0:
-            raise ValueError(f"The pixel is {self.pixel_um:g} µm; it must be from 5 to 200 µm.")
+            raise EvaluationError(
+                f"The pixel is {self.pixel_um:g} µm; it must be from 5 to 200 µm."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ def evaluate_events(
     LeakageError
         If weights have seen an animal they would be judged on, or one image is on two sides under
         two names. Nothing of that split is judged then.
-    ValueError
+    EvaluationError
         If a side is empty or a file cannot be used; the sentence names it.
     """
     chosen = settings or EvaluationSettings()
@@ -229,7 +232,7 @@ def evaluate(
     for event in evaluate_events(splits, methods, settings, load=load):
         if isinstance(event, Finished):
             return event.evaluation
-    raise ValueError("The evaluation ended without a result.")
+    raise RuntimeError("The evaluation ended without a result.")
 
 
 def enough_animals(
@@ -239,7 +242,7 @@ def enough_animals(
 
     Raises
     ------
-    ValueError
+    EvaluationError
         If nothing but the ULM itself would be left.
     """
     # A split without a training side has its own sentence.
@@ -256,7 +259,7 @@ def enough_animals(
                 f"animals, and there {'is' if least == 1 else 'are'} {least}."
             )
     if notes and all(method.key in REFERENCES for method in kept):
-        raise ValueError(" ".join(notes))
+        raise EvaluationError(" ".join(notes))
     return tuple(kept), tuple(notes)
 
 
@@ -269,15 +272,15 @@ def _check(
 ) -> None:
     """Refuse what cannot be judged, before any work is done."""
     if not splits or not methods:
-        raise ValueError("There is nothing to evaluate: no split or no method.")
+        raise EvaluationError("There is nothing to evaluate: no split or no method.")
     for split in splits:
         if not _judged(split, settings.side):
-            raise ValueError(
+            raise EvaluationError(
                 f"The {settings.side} side of the split holds no pair; write {settings.side} into "
                 "the column “split” of pairs.csv for at least one animal."
             )
         if not split.train and any(method.learns for method in methods):
-            raise ValueError(
+            raise EvaluationError(
                 "The training side of the split holds no pair, and the baselines are fitted on "
                 "it; name generators only (--methods), or give the split a training side."
             )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_fus_ulm.errors import EvaluationError
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
 from napari_fus_ulm.grey.intensity_map import fit_monotone_map
 from napari_fus_ulm.grey.pair import PreparedPair
@@ -78,7 +79,7 @@ def chosen(methods: Sequence[Method], words: Sequence[str]) -> tuple[Method, ...
 
     Raises
     ------
-    ValueError
+    EvaluationError
         If a word names none; the sentence says which there are.
     """
     if not words:
@@ -86,7 +87,7 @@ def chosen(methods: Sequence[Method], words: Sequence[str]) -> tuple[Method, ...
     names = {method.key: {method.key, *method.key.rsplit("-", 1)} for method in methods}
     for word in words:
         if not any(word in known for known in names.values()):
-            raise ValueError(f"There is no method {word!r}; there is: {', '.join(names)}.")
+            raise EvaluationError(f"There is no method {word!r}; available: {', '.join(names)}.")
     return tuple(method for method in methods if names[method.key] & set(words))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import EvaluationError, UserError
 from napari_fus_ulm.grey.condition import condition_on_grid
 from napari_fus_ulm.grey.intensity import values_kind
 from napari_fus_ulm.grey.reference import binned_reference, check_reference
@@ -132,9 +133,9 @@ def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:
             current = files.vessels
             vessels = read_vessels(files.vessels)
         return make_pair(files.name, files.animal, fus, ulm, pixel_um=pixel_um, vessels=vessels)
-    except ValueError as error:
+    except UserError as error:
         told = str(error)
-        raise ValueError(told if current.name in told else f"{current}: {told}") from error
+        raise EvaluationError(told if current.name in told else f"{current}: {told}") from error
 
 
 def phantom_pair(pair: PhantomPair, name: str, pixel_um: float = PIXEL_UM) -> EvaluationPair:

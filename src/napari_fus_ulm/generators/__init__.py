@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.generators.application import STUDY_PATCHES, WHOLE_FRAME, Application
 
 if TYPE_CHECKING:
@@ -54,11 +55,13 @@ def entry(name: str) -> Entry:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If there is no generator of that name.
     """
     if name not in REGISTRY:
-        raise ValueError(f"There is no generator called {name!r}; there is: {', '.join(names())}.")
+        raise SettingsError(
+            f"There is no generator called {name!r}; available: {', '.join(names())}."
+        )
     return REGISTRY[name]
 
 
@@ -67,7 +70,7 @@ def kind(name: str) -> type[Generator]:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If there is no generator of that name.
     """
     module, _, word = entry(name).path.partition(".")
@@ -80,7 +83,7 @@ def build(name: str, config: dict[str, Any] | None = None) -> Generator:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If there is no generator of that name.
     """
     return kind(name)(**(config or {}))

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_fus_ulm.errors import SettingsError
+
 Kind = Literal["lsgan", "vanilla"]
 Norm = Literal["batch", "instance", "none"]
 SPREAD = 0.02
@@ -76,7 +78,7 @@ class PatchCritic(nn.Module):
     ) -> None:
         super().__init__()
         if norm not in ("batch", "instance", "none"):
-            raise ValueError(f"norm is {norm!r}; choose batch, instance or none.")
+            raise SettingsError(f"norm is {norm!r}; choose batch, instance or none.")
         _check(kind)
         self.kind: Kind = kind
         widths = [c_condition + c_image, width, 2 * width, 4 * width, 8 * width, 1]
@@ -161,4 +163,4 @@ def _distance(logits: Tensor, truth: float, kind: Kind) -> Tensor:
 
 def _check(kind: str) -> None:
     if kind not in ("lsgan", "vanilla"):
-        raise ValueError(f"The adversarial loss is {kind!r}; choose lsgan or vanilla.")
+        raise SettingsError(f"The adversarial loss is {kind!r}; choose lsgan or vanilla.")

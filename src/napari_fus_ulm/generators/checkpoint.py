@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_fus_ulm.errors import CheckpointError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_fus_ulm.generators.base import Generator
 
 BUNDLED = Path(__file__).parent.parent / "weights"
-
-
-class CheckpointError(ValueError):
-    """A weights file that cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

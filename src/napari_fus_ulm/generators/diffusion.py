@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.generators.base import Adversary, Generator, PatchBatch
 from napari_fus_ulm.generators.edges import edge_loss
 from napari_fus_ulm.generators.unet import LocalUNet
@@ -48,7 +49,7 @@ class ConditionalDiffusion(Generator):
 
     Raises
     ------
-    ValueError
+    SettingsError
         If there is no such edge loss.
     """
 
@@ -69,7 +70,7 @@ class ConditionalDiffusion(Generator):
         super().__init__()
         self.widths, self.blocks = tuple(widths), tuple(blocks)
         if edges not in ("quadratic", "l1"):
-            raise ValueError(f"edges is {edges!r}; choose quadratic or l1.")
+            raise SettingsError(f"edges is {edges!r}; choose quadratic or l1.")
         self.edge_weight, self.edges = edge_weight, edges
         self.scale, self.shift = scale, shift
         self.net = LocalUNet(5, 1, widths, blocks)

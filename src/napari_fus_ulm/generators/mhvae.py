@@ -28,6 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.generators.adversarial import PatchCritic
 from napari_fus_ulm.generators.application import STUDY_PATCHES
 from napari_fus_ulm.generators.base import Adversary, Generator, PatchBatch, Recipe
@@ -112,7 +113,7 @@ class MHVAE(Generator):
 
     Raises
     ------
-    ValueError
+    SettingsError
         If there are not as many latent widths as widths, or the reconstruction is another.
     """
 
@@ -149,12 +150,12 @@ class MHVAE(Generator):
     ) -> None:
         super().__init__()
         if len(widths) != len(latents):
-            raise ValueError(
+            raise SettingsError(
                 f"MHVAE has one latent width per scale: {len(widths)} widths were given and "
                 f"{len(latents)} latent widths."
             )
         if reconstruction not in ("smooth-l1", "l1"):
-            raise ValueError(f"reconstruction is {reconstruction!r}; choose smooth-l1 or l1.")
+            raise SettingsError(f"reconstruction is {reconstruction!r}; choose smooth-l1 or l1.")
         self.widths, self.latents = tuple(widths), tuple(latents)
         self.expansion, self.kernel, self.head_blocks = expansion, kernel, head_blocks
         self.temperature, self.reconstruction = temperature, reconstruction

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.generators.adversarial import (
     SLOPE,
     PatchCritic,
@@ -118,7 +119,7 @@ class Pix2Pix(Generator):
 
     Raises
     ------
-    ValueError
+    SettingsError
         If there is no such preset, or there are fewer than two widths.
     """
 
@@ -146,11 +147,11 @@ class Pix2Pix(Generator):
     ) -> None:
         super().__init__()
         if preset not in WIDTHS:
-            raise ValueError(f"preset is {preset!r}; choose compact or faithful.")
+            raise SettingsError(f"preset is {preset!r}; choose compact or faithful.")
         self.preset: Preset = preset
         self.widths = tuple(WIDTHS[preset] if widths is None else widths)
         if len(self.widths) < 2:
-            raise ValueError(f"widths are {self.widths}; there must be at least two.")
+            raise SettingsError(f"widths are {self.widths}; there must be at least two.")
         self.critic_width = CRITIC_WIDTH[preset] if critic_width is None else critic_width
         self.l1_weight = l1_weight
         self.net = Pix2PixUNet(4, 1, self.widths, preset)

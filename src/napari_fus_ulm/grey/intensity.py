@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.guesses import guess_values
 
 Array = npt.NDArray[np.float32]
@@ -50,7 +51,7 @@ def log_power(image: npt.NDArray[np.floating], values: str) -> Array:
 
     Raises
     ------
-    ValueError
+    ScanError
         If no pixel is positive where a logarithm must be taken.
     """
     image = np.asarray(image, dtype=np.float32)
@@ -58,9 +59,9 @@ def log_power(image: npt.NDArray[np.floating], values: str) -> Array:
         return image * np.float32(np.log(10.0) / 10.0)
     positive = image[image > 0]
     if positive.size == 0:
-        raise ValueError(
+        raise ScanError(
             "The image has no positive value, so it cannot be linear power Doppler. "
-            "Choose «log/dB» as its values if it is in decibels."
+            "Choose “log/dB” as its values if it is in decibels."
         )
     floor = np.percentile(positive, 0.5)
     return np.asarray(np.log(np.maximum(image, floor)), dtype=np.float32)

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.grey.intensity import count_unit, ulm_to_grey
 from napari_fus_ulm.grey.resampling import bin_counts, resample
 from napari_fus_ulm.grid import Grid, Shape, check_same_extent
-from napari_fus_ulm.scan import ScanError
 
 Array = npt.NDArray[np.float32]
 
@@ -61,7 +61,7 @@ def reference_on_grid(ulm: xr.DataArray, grid: Grid, name: str = "result") -> Ar
         If the two do not cover the same field of view, or the ULM is not 2-D.
     """
     if ulm.ndim != 2:
-        raise ValueError(
+        raise ScanError(
             f"A ground truth is compared plane by plane; this one has {ulm.ndim} axes. Choose one "
             "slice and one time."
         )

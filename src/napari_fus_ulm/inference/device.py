@@ -7,6 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_fus_ulm.errors import SettingsError
+
 if TYPE_CHECKING:
     import torch
 
@@ -16,7 +18,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If the device asked for does not exist here.
     """
     import torch
@@ -27,9 +29,11 @@ def choose_device(wanted: str = "auto") -> torch.device:
     try:
         device = torch.device(wanted)
     except RuntimeError as error:
-        raise ValueError(f"There is no device called {wanted!r}; try cpu, cuda or mps.") from error
+        raise SettingsError(
+            f"There is no device called {wanted!r}; try cpu, cuda or mps."
+        ) from error
     if (device.type == "cuda" and not cuda) or (device.type == "mps" and not mps):
-        raise ValueError(f"The device {wanted!r} is not available on this machine; choose auto.")
+        raise SettingsError(f"The device {wanted!r} is not available on this machine; choose auto.")
     return device
 
 

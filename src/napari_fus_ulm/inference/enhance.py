@@ -14,11 +14,11 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.generators.base import Generator
 from napari_fus_ulm.grey.intensity_map import apply_monotone_map
 from napari_fus_ulm.grid import Shape
 from napari_fus_ulm.inference.enhancement import Enhancement
-from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import (
     Event,
     Finished,
@@ -84,12 +84,12 @@ def enhance(
     chosen = dataclasses.replace(settings or EnhanceSettings(), **overrides)
     if not isinstance(fus, xr.DataArray):
         if spacing is None:
-            raise ValueError("A plain array needs its pixel size: pass spacing=(dy, dx) in mm.")
+            raise ScanError("A plain array needs its pixel size: pass spacing=(dy, dx) in mm.")
         fus = make_scan(np.asarray(fus), spacing=spacing, modality="fus", source="array")
     for event in enhance_events(fus, chosen):
         if isinstance(event, Finished):
             return event.enhancement
-    raise EnhanceError("The run ended without a result.")
+    raise RuntimeError("The run ended without a result.")
 
 
 def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Event]:

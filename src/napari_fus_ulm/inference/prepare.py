@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
+from napari_fus_ulm.errors import CheckpointError, ScanError, SettingsError
 from napari_fus_ulm.generators.base import Generator
 from napari_fus_ulm.generators.checkpoint import Card, bundled_weights, load_generator
 from napari_fus_ulm.grey.condition import condition_grey
@@ -23,7 +24,7 @@ from napari_fus_ulm.inference.device import choose_device, choose_precision
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import Applied, Frame
 from napari_fus_ulm.io.guesses import guess_values
-from napari_fus_ulm.scan import ScanError, check_image, check_scan, planes
+from napari_fus_ulm.scan import check_image, check_scan, planes
 
 Array = npt.NDArray[np.float32]
 
@@ -106,12 +107,12 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
     model, card = _loaded(weights, weights.stat().st_mtime_ns if weights.exists() else 0)
     if settings.generator != card.generator:
-        raise ValueError(
+        raise CheckpointError(
             f"{weights.name} holds weights of the generator {card.generator!r}, "
             f"not of {settings.generator!r}."
         )
     if settings.pixel_um < card.pixel_um - 1e-6:
-        raise ValueError(
+        raise SettingsError(
             f"The result pixel is {settings.pixel_um:g} µm, finer than the {card.pixel_um:g} µm "
             f"this generator was trained at. Choose {card.pixel_um:g} µm or more."
         )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.generators.application import Application
 
@@ -72,7 +73,7 @@ class EnhanceSettings:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If a value is outside its range; the sentence names the setting.
     """
 
@@ -106,7 +107,7 @@ class EnhanceSettings:
         ):
             allowed, value = get_args(kind), getattr(self, name)
             if value not in allowed and not (value is None and name in ("fusion", "window")):
-                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+                raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
         for name, low, high in (
             ("pixel_um", 5.0, 200.0),
             ("steps", 1, 100),
@@ -117,15 +118,15 @@ class EnhanceSettings:
         ):
             value = getattr(self, name)
             if not (low <= value <= high if value is not None else name == "patch"):
-                raise ValueError(f"{name} is {value}; it must lie between {low} and {high}.")
+                raise SettingsError(f"{name} is {value}; it must lie between {low} and {high}.")
         patch, overlap = self.patch, self.overlap
         if patch is not None and patch % 8:
-            raise ValueError(f"patch is {patch}; it must be a multiple of 8 pixels.")
+            raise SettingsError(f"patch is {patch}; it must be a multiple of 8 pixels.")
         if patch is None and overlap is not None and self.generator in names():
             patch = entry(self.generator).application.patch
         most = 3072 if patch is None else patch * 3 // 4
         if overlap is not None and not 0 <= overlap <= most:
-            raise ValueError(
+            raise SettingsError(
                 f"overlap is {overlap}; it must lie between 0 and three quarters of the patch "
                 f"({most})."
             )
@@ -136,7 +137,7 @@ class EnhanceSettings:
 
         Raises
         ------
-        ValueError
+        SettingsError
             If there is no such generator.
         """
         own = entry(self.generator).application
@@ -162,13 +163,13 @@ class EnhanceSettings:
 
         Raises
         ------
-        ValueError
+        SettingsError
             If the mapping names a setting that does not exist, or holds a value out of range.
         """
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise ValueError(f"Unknown settings: {', '.join(unknown)}.")
+            raise SettingsError(f"Unknown settings: {', '.join(unknown)}.")
         return cls(**values)
 
     def changed(self) -> dict[str, Any]:

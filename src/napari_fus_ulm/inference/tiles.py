@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.errors import SettingsError
+
 Array = npt.NDArray[np.float32]
 
 MULTIPLE = 8
@@ -75,7 +77,9 @@ def starts(size: int, patch: int, overlap: int) -> list[int]:
         multiples of :data:`MULTIPLE`.
     """
     if not 0 <= overlap < patch <= size:
-        raise ValueError(f"A patch of {patch} with overlap {overlap} does not fit {size} pixels.")
+        raise SettingsError(
+            f"A patch of {patch} with overlap {overlap} does not fit {size} pixels."
+        )
     # Networks halve their input three times: a start between their pixels is another image.
     step = max(MULTIPLE, (patch - overlap) // MULTIPLE * MULTIPLE)
     found = list(range(0, size - patch, step))

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from napari_fus_ulm.errors import EnhanceError
 from napari_fus_ulm.generators.base import Generator as Model
 from napari_fus_ulm.inference.device import is_out_of_memory
-from napari_fus_ulm.inference.errors import EnhanceError
 from napari_fus_ulm.inference.events import Notice
 from napari_fus_ulm.inference.patches import Patches
 from napari_fus_ulm.inference.samplers import SAMPLERS, Estimate, Noise, trailing_times

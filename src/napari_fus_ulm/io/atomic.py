@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fus_ulm.scan import ScanError
+from napari_fus_ulm.errors import ScanError
 
 if TYPE_CHECKING:
     from torch import Tensor

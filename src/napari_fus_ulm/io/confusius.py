@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.scan import (
     ASSUMED_PIXEL_MM,
     ASSUMED_SLICE_MM,
@@ -17,7 +18,6 @@ from napari_fus_ulm.scan import (
     MM_PER,
     MODALITIES,
     VALUES,
-    ScanError,
     even_step,
     make_scan,
 )

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.folder import read_folder
 from napari_fus_ulm.io.formats import (
     READERS,
@@ -18,7 +19,7 @@ from napari_fus_ulm.io.formats import (
     suffix_of,
 )
 from napari_fus_ulm.io.request import Request
-from napari_fus_ulm.scan import MODALITIES, ScanError, check_scan
+from napari_fus_ulm.scan import MODALITIES, check_scan
 
 Reader = Callable[[Request], list[xr.DataArray]]
 Writer = Callable[[Path, xr.DataArray], None]

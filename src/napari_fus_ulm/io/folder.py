@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.formats import images_in
-from napari_fus_ulm.scan import ScanError, make_scan, step_of
+from napari_fus_ulm.scan import make_scan, step_of
 
 
 def read_folder(folder: Path, read_one: Callable[[Path], xr.DataArray]) -> xr.DataArray:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.request import Request, image_scan
-from napari_fus_ulm.scan import ScanError
 
 _PROBE_TO_SCAN = np.array([[0, 1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]], float)
 """Probe (lateral, elevation, up) to (elevation, depth, lateral): depth points down."""

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.guesses import length_in_mm
 from napari_fus_ulm.io.request import Request, image_scan
 from napari_fus_ulm.io.tracks import density_map, map_pixel
-from napari_fus_ulm.scan import ScanError
 
 _MAPS = {"MatOut": "counts", "MatOut_zdir": "axial direction", "MatOut_vel": "speed (mm/s)"}
 _PALA_AXES = ("llz", "llx")

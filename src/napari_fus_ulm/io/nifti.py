@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.atomic import json_writer, write_files
 from napari_fus_ulm.io.confusius import scan_from_affine
 from napari_fus_ulm.io.formats import stem_of
@@ -27,7 +28,7 @@ from napari_fus_ulm.io.side_information import (
     sidecar_of,
     words,
 )
-from napari_fus_ulm.scan import AXIS_OF, DIMS, ScanError, step_of
+from napari_fus_ulm.scan import AXIS_OF, DIMS, step_of
 
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 _FREQUENCIES = {

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.request import Request, in_plane
-from napari_fus_ulm.scan import AXIS_OF, MODALITIES, VALUES, ScanError, make_scan, step_of
+from napari_fus_ulm.scan import AXIS_OF, MODALITIES, VALUES, make_scan, step_of
 
 BLOCK = "napari_fus_ulm"
 """Key under which our side information stands in a JSON file."""

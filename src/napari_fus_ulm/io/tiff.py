@@ -12,11 +12,12 @@ import numpy.typing as npt
 import tifffile
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.atomic import write_files
 from napari_fus_ulm.io.images import luminance
 from napari_fus_ulm.io.request import Request, image_scan
 from napari_fus_ulm.io.side_information import BLOCK, describe, rebuild, words
-from napari_fus_ulm.scan import MM_PER, ScanError, step_of
+from napari_fus_ulm.scan import MM_PER, step_of
 
 _PRINTERS = (72, 96, 100, 150, 200, 300, 600, 1200)
 """Dots per inch that programs put into a file when they know nothing of the image."""

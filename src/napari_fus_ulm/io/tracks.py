@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.request import Request
-from napari_fus_ulm.scan import ASSUMED_ULM_PIXEL_MM, MM_PER, ScanError, make_scan
+from napari_fus_ulm.scan import ASSUMED_ULM_PIXEL_MM, MM_PER, make_scan
 
 _TRACK_COLUMNS = ("track", "track_id", "trackid", "id", "particle", "bubble")
 _LARGEST = 20_000

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_fus_ulm.errors import MeasureError
+
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
@@ -25,7 +27,7 @@ def skeleton(mask: npt.ArrayLike) -> Mask:
 
     Raises
     ------
-    ValueError
+    MeasureError
         If the mask is not a two-dimensional array of booleans.
     """
     from skimage.morphology import skeletonize
@@ -50,7 +52,7 @@ def skeleton_mm(lines: npt.ArrayLike, pixel_mm: float) -> float:
 
     Raises
     ------
-    ValueError
+    MeasureError
         If the array is not a two-dimensional mask or the pixel size is not a positive number.
     """
     check_pixel(pixel_mm)
@@ -72,7 +74,7 @@ def apparent_width_um(mask: npt.ArrayLike, pixel_mm: float) -> Floats:
 
     Raises
     ------
-    ValueError
+    MeasureError
         If the array is not a two-dimensional mask or the pixel size is not a positive number.
     """
     check_pixel(pixel_mm)
@@ -165,14 +167,14 @@ def neighbours(lines: Mask, points: npt.NDArray[np.intp]) -> list[list[int]]:
 def check_pixel(pixel_mm: float) -> None:
     """Raise ValueError for a pixel size that is none."""
     if not (math.isfinite(pixel_mm) and pixel_mm > 0):
-        raise ValueError(f"The pixel size is {pixel_mm} mm; it must be a positive number.")
+        raise MeasureError(f"The pixel size is {pixel_mm} mm; it must be a positive number.")
 
 
 def checked_mask(mask: npt.ArrayLike) -> Mask:
-    """Return a 2-D mask of bool, or raise ValueError."""
+    """Return a 2-D mask of bool, or raise MeasureError."""
     values = np.asarray(mask)
     if values.ndim != 2 or values.size == 0 or values.dtype != np.bool_:
-        raise ValueError(
+        raise MeasureError(
             f"A vessel mask is one plane of booleans, but this array has shape {values.shape} and "
             f"type {values.dtype}; make it with vessel_mask or by a comparison."
         )

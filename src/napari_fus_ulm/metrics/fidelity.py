@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.metrics.libraries import load_triton_apart
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def mean_and_sd(rows: Iterable[Fidelity]) -> tuple[Fidelity, Fidelity]:
     """
     values = np.array([[getattr(row, name) for name in _NAMES] for row in rows], dtype=np.float64)
     if values.size == 0:
-        raise ValueError("There is no image to average over; give at least one.")
+        raise MeasureError("There is no image to average over; give at least one.")
     with np.errstate(invalid="ignore"):
         mean = values.mean(axis=0)
         sd = values.std(axis=0, ddof=1) if len(values) > 1 else np.full_like(mean, math.nan)
@@ -199,7 +200,7 @@ def table(rows: Mapping[str, Fidelity], fmt: Literal["markdown", "csv"] = "markd
             cells = [_rounded(getattr(row, measure), _DIGITS[measure]) for measure in _NAMES]
             lines.append(f"| {name.replace('|', chr(92) + '|')} | {' | '.join(cells)} |")
         return "\n".join(lines) + "\n"
-    raise ValueError(f"The table's format is {fmt!r}; it must be 'markdown' or 'csv'.")
+    raise SettingsError(f"The table's format is {fmt!r}; it must be 'markdown' or 'csv'.")
 
 
 _NAMES = tuple(field.name for field in fields(Fidelity))
@@ -222,26 +223,26 @@ def _checked(
     """Return both images in double precision, or say in a sentence what is wrong with them."""
     picture, truth = np.asarray(image, np.float64), np.asarray(reference, np.float64)
     if picture.shape != truth.shape:
-        raise ValueError(
+        raise MeasureError(
             f"The image has shape {picture.shape} and its reference {truth.shape}; bring both to "
             "the same pixel grid first."
         )
     if picture.ndim != 2:
-        raise ValueError(
+        raise MeasureError(
             f"Fidelity is measured on one grey plane, but the images have shape {picture.shape}; "
             "give one two-dimensional plane of each."
         )
     if min(picture.shape) < smallest:
-        raise ValueError(
+        raise MeasureError(
             f"The images are {picture.shape[0]}×{picture.shape[1]} pixels; these measures need at "
             f"least {smallest}×{smallest}."
         )
     for name, values in (("image", picture), ("reference", truth)):
         if not np.isfinite(values).all():
-            raise ValueError(f"The {name} holds NaN or infinite values; replace or crop them.")
+            raise MeasureError(f"The {name} holds NaN or infinite values; replace or crop them.")
         # One part in a million is rounding in float32; more is an image on another scale.
         if values.min() < -1e-6 or values.max() > 1 + 1e-6:
-            raise ValueError(
+            raise MeasureError(
                 f"The {name} spans {values.min():.4g} to {values.max():.4g}; bring its grey levels "
                 "to [0, 1] first."
             )

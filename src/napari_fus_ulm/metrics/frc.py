@@ -17,6 +17,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.errors import MeasureError, SettingsError
+
 Floats = npt.NDArray[np.float64]
 Spacing = float | tuple[float, float]
 Threshold = Literal["1/7", "half-bit", "2-sigma", "3-sigma"]
@@ -183,7 +185,7 @@ def frc_map(
     spacing = _both(pixel_mm)
     sides = [min(n, round(window_mm / s)) for n, s in zip(a.shape, spacing, strict=True)]
     if min(sides) < SMALLEST:
-        raise ValueError(
+        raise MeasureError(
             f"A window of {window_mm:g} mm has {min(sides)} pixels a side; {SMALLEST} are needed."
         )
     rings = _Rings((sides[0], sides[1]), spacing)
@@ -270,7 +272,7 @@ class _Rings:
         if name in ("2-sigma", "3-sigma"):
             return float(name[0]) * math.sqrt(2.0) / root
         known = ", ".join(get_args(Threshold))
-        raise ValueError(f"The FRC threshold is {name!r}; it must be one of {known}.")
+        raise SettingsError(f"The FRC threshold is {name!r}; it must be one of {known}.")
 
     def crossings(self, curves: Floats, threshold: Floats) -> Floats:
         """(n,) frequencies where curves first fall below: inf if not, NaN if never above."""
@@ -326,20 +328,22 @@ def _between(found: Floats, centres: list[Floats], shape: tuple[int, ...]) -> Fl
 def _both(pixel_mm: Spacing) -> tuple[float, float]:
     down, across = (float(side) for side in np.broadcast_to(pixel_mm, (2,)))
     if not (0 < down < math.inf and 0 < across < math.inf):
-        raise ValueError(f"The pixel size {pixel_mm} mm is not a positive number.")
+        raise MeasureError(f"The pixel size {pixel_mm} mm is not a positive number.")
     return down, across
 
 
 def _checked(one: npt.ArrayLike, other: npt.ArrayLike) -> tuple[Floats, Floats]:
     a, b = (np.asarray(image, dtype=np.float64) for image in (one, other))
     if a.ndim != 2 or a.shape != b.shape:
-        raise ValueError(
+        raise MeasureError(
             f"FRC compares two images of one shape; got {a.shape} and {b.shape} pixels."
         )
     if min(a.shape) < SMALLEST:
-        raise ValueError(
+        raise MeasureError(
             f"FRC needs images of {SMALLEST} × {SMALLEST} pixels or more; got {a.shape}."
         )
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("An image holds NaN or infinite values; cut them off or fill them first.")
+        raise MeasureError(
+            "An image holds NaN or infinite values; cut them off or fill them first."
+        )
     return a, b

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.grey.resampling import bin_counts
 from napari_fus_ulm.grid import Grid, check_same_extent
 from napari_fus_ulm.io.guesses import guess_values
@@ -172,7 +173,7 @@ class LinePlanes:
         planes: dict[str, tuple[Floats, Point]] = {}
         for name, scan in given.items():
             if scan.ndim != 2:
-                raise ValueError(
+                raise MeasureError(
                     f"Profiles are compared in one plane; the {_NAMES[name]} has the axes "
                     f"{tuple(map(str, scan.dims))}. Choose one slice and one time."
                 )

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.metrics.centrelines import (
     EIGHT,
     STEPS,
@@ -71,16 +72,16 @@ class VesselRule:
 
     def __post_init__(self) -> None:
         if not 0 < self.low <= self.high <= 1:
-            raise ValueError(
+            raise MeasureError(
                 f"The thresholds are {self.low:g} and {self.high:g}; they must satisfy "
                 "0 < low ≤ high ≤ 1."
             )
         lengths = (self.smooth_um, self.local_um, self.speck_um2, self.tolerance_um)
         if not all(math.isfinite(value) and value >= 0 for value in (*lengths, self.local_share)):
-            raise ValueError("The lengths, the area and the share of a vessel rule must be ≥ 0.")
+            raise MeasureError("The lengths, the area and the share of a vessel rule must be ≥ 0.")
         edges = self.calibre_um
         if not edges or edges != tuple(sorted(set(edges))) or edges[0] <= 0:
-            raise ValueError(
+            raise MeasureError(
                 f"The calibre edges are {edges}; give at least one, above 0, ascending."
             )
 
@@ -263,7 +264,7 @@ def vessel_scores(
 
     Raises
     ------
-    ValueError
+    MeasureError
         If the images differ in shape, are not two-dimensional, are empty, hold NaN or infinite
         values or leave [0, 1], or the pixel size is not a positive number.
     """
@@ -289,7 +290,7 @@ def mask_scores(
 
     Raises
     ------
-    ValueError
+    MeasureError
         If the masks differ in shape or are not two-dimensional masks, or the pixel size is not a
         positive number.
     """
@@ -385,7 +386,7 @@ def vessel_mask(
 
     Raises
     ------
-    ValueError
+    MeasureError
         As `vessel_scores` does.
     """
     from skimage.filters import apply_hysteresis_threshold
@@ -412,7 +413,7 @@ def cl_dice(mask: npt.ArrayLike, reference: npt.ArrayLike) -> float:
 
     Raises
     ------
-    ValueError
+    MeasureError
         If the masks differ in shape or are not two-dimensional masks.
     """
     one, two = checked_mask(mask), checked_mask(reference)
@@ -467,7 +468,7 @@ def _breaks(lines: Mask, shown: Mask) -> int:
 
 def _check_same_shape(image: tuple[int, ...], reference: tuple[int, ...]) -> None:
     if image != reference:
-        raise ValueError(
+        raise MeasureError(
             f"The image has shape {image} and its reference {reference}; bring both to the same "
             "pixel grid first."
         )
@@ -477,15 +478,15 @@ def _checked_grey(image: npt.ArrayLike, name: str) -> Floats:
     """Return the grey levels in double precision, or say in a sentence what is wrong with them."""
     grey = np.asarray(image, np.float64)
     if grey.ndim != 2 or grey.size == 0:
-        raise ValueError(
+        raise MeasureError(
             f"Vessels are measured on one grey plane, but the {name} has shape {grey.shape}; give "
             "one two-dimensional plane."
         )
     if not np.isfinite(grey).all():
-        raise ValueError(f"The {name} holds NaN or infinite values; replace or crop them.")
+        raise MeasureError(f"The {name} holds NaN or infinite values; replace or crop them.")
     # One part in a million is rounding in float32; more is an image on another scale.
     if grey.min() < -1e-6 or grey.max() > 1 + 1e-6:
-        raise ValueError(
+        raise MeasureError(
             f"The {name} spans {grey.min():.4g} to {grey.max():.4g}; bring its grey levels to "
             "[0, 1] first."
         )

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_fus_ulm.cohort.description import pair_name, write_cohort_description
-from napari_fus_ulm.cohort.table import DESCRIPTION, CohortError, PairFiles, write_pairs_table
+from napari_fus_ulm.cohort.table import DESCRIPTION, PairFiles, write_pairs_table
+from napari_fus_ulm.errors import CohortError, SettingsError
 from napari_fus_ulm.io import SUFFIXES_WRITE
 from napari_fus_ulm.io.atomic import sweep
 from napari_fus_ulm.phantom.files import write_phantom
@@ -73,11 +74,11 @@ class PopulationSettings:
     def __post_init__(self) -> None:
         for name, low, high in (("animals", 1, 10**7), ("planes", 1, 16), ("seed", 0, 2**62)):
             if not low <= getattr(self, name) <= high:
-                raise ValueError(
+                raise SettingsError(
                     f"{name} is {getattr(self, name)}; it must lie between {low} and {high}."
                 )
         if self.suffix not in SUFFIXES_WRITE:
-            raise ValueError(
+            raise SettingsError(
                 f"suffix is {self.suffix!r}; choose one of {', '.join(SUFFIXES_WRITE)}."
             )
 

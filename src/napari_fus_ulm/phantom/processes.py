@@ -13,6 +13,8 @@ from multiprocessing import connection, get_context, parent_process
 from multiprocessing.synchronize import Event
 from typing import Any, TypeVar
 
+from napari_fus_ulm.errors import UserError
+
 Result = TypeVar("Result")
 
 THREADS = (
@@ -27,7 +29,7 @@ _stop: list[Event] = []
 """In a working process: set when the run has been interrupted."""
 
 
-class ProcessEndedError(ValueError):
+class ProcessEndedError(UserError):
     """A working process was ended from outside."""
 
 

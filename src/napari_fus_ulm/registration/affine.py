@@ -23,6 +23,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import ndimage, optimize
 
+from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.grey.image import grey_image
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.registration.shift import LEAST_SHARE, Aligned
@@ -315,7 +316,7 @@ def _translation(problem: _Problem, turn: float) -> Floats:
     places = places * image.step[:, None, None] + image.corner[:, None, None]
     moved, known = _sampled(problem.reference, places, _rigid(np.array([0.0, 0.0, turn])))
     if not known.any():
-        raise ValueError(HARDLY)
+        raise MeasureError(HARDLY)
     found = phase_cross_correlation(
         np.pad(image.grey, wide),
         moved,
@@ -332,7 +333,7 @@ def _report(problem: _Problem, matrix: Floats, image: xr.DataArray) -> Registere
     if after <= before:
         matrix, after = identity, before
     if after <= APART:
-        raise ValueError(HARDLY)
+        raise MeasureError(HARDLY)
     away = np.tensordot(matrix[:, :2] - np.eye(2), problem.places, 1) + matrix[:, 2, None, None]
     first, second = (tuple(map(float, row)) for row in matrix)
     return Registered(
@@ -382,7 +383,7 @@ def _sampled(
 
 def _check_planes(image: xr.DataArray, reference: xr.DataArray) -> None:
     if image.ndim != 2 or reference.ndim != 2:
-        raise ValueError(
+        raise MeasureError(
             f"Images are registered plane by plane; got {image.ndim}-D beside {reference.ndim}-D. "
             "Choose one slice and one time of each."
         )

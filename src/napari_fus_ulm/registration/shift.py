@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.grey.image import grey_image
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.scan import spacing_of
@@ -70,7 +71,7 @@ def align(image: xr.DataArray, reference: xr.DataArray) -> Aligned:
     begin = np.maximum(shift, 0.0)
     side = np.minimum(extents[1], shift + extents[0]) - begin
     if (side <= 0).any() or side.prod() < LEAST_SHARE * extents.prod(axis=1).min():
-        raise ValueError(
+        raise MeasureError(
             f"The two images would have to be shifted by {shift[0]:+.2f} mm down and "
             f"{shift[1]:+.2f} mm right, where they hardly overlap; do they show the same section?"
         )

@@ -14,6 +14,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
+from napari_fus_ulm.errors import ReviewError
+
 Preference = Literal["left", "right", "none"]
 SCALE = (1, 2, 3, 4, 5)
 """Vessel continuity, from broken to continuous."""
@@ -39,7 +41,7 @@ class Answer:
 
     Raises
     ------
-    ValueError
+    ReviewError
         If a number or a preference is none of these.
     """
 
@@ -56,17 +58,17 @@ class Answer:
     def __post_init__(self) -> None:
         for side, value in (("left", self.left_continuity), ("right", self.right_continuity)):
             if value not in SCALE:
-                raise ValueError(
+                raise ReviewError(
                     f"The continuity of the {side} picture is {value}; give a whole number from "
                     f"{SCALE[0]} to {SCALE[-1]}."
                 )
         if self.preference not in get_args(Preference):
-            raise ValueError(
+            raise ReviewError(
                 f"The preference is {self.preference!r}; give one of "
                 f"{', '.join(get_args(Preference))}."
             )
         if self.seconds < 0.0:
-            raise ValueError(f"{self.seconds:g} seconds cannot have been spent.")
+            raise ReviewError(f"{self.seconds:g} seconds cannot have been spent.")
 
 
 COLUMNS = tuple(field.name for field in fields(Answer))
@@ -93,7 +95,7 @@ def append(path: Path, answer: Answer) -> None:
     # One line an answer, so that a line that was cut short spoils no other.
     line = _line([*(" ".join(cell.split()) for cell in cells), _YES if after else _NO])
     if not path.is_file():
-        raise FileNotFoundError(f"There is no {path} any more; put it back from a copy.")
+        raise ReviewError(f"There is no {path} any more; put it back from a copy.")
     with path.open("ab+") as file:
         end = file.seek(0, os.SEEK_END)
         if end:
@@ -115,12 +117,12 @@ def read(path: Path) -> tuple[tuple[Answer, ...], int]:
 
     Raises
     ------
-    ValueError
+    ReviewError
         If the file has other columns.
     """
     head, *lines = path.read_bytes().decode("utf-8-sig", errors="replace").split("\n")
     if tuple(_cells(head)) != COLUMNS:
-        raise ValueError(
+        raise ReviewError(
             f"{path} does not begin with the columns {', '.join(COLUMNS)}; it was changed by "
             "another program. Take the file as it was from a copy."
         )

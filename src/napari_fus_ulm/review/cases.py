@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.errors import ReviewError, UserError
 from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.grid import Grid, check_same_extent
 
@@ -62,19 +63,19 @@ class Candidate:
     def __post_init__(self) -> None:
         image = np.asarray(self.image)
         if not self.name.strip():
-            raise ValueError("A candidate without a name cannot be reported; name it.")
+            raise ReviewError("A candidate without a name cannot be reported; name it.")
         if self.kind not in get_args(Kind):
-            raise ValueError(
+            raise ReviewError(
                 f"{self.name} is of the kind {self.kind!r}; one of {', '.join(get_args(Kind))} "
                 "was expected."
             )
         if image.ndim != 2 or not (image.size and image.min() >= 0.0 and image.max() <= 1.0):
-            raise ValueError(
+            raise ReviewError(
                 f"The picture of {self.name} must be 2-D with grey levels from 0 to 1; scale it "
                 "first."
             )
         if not min(self.step_mm) > 0.0:
-            raise ValueError(f"The pixel of {self.name} must be larger than 0 mm.")
+            raise ReviewError(f"The pixel of {self.name} must be larger than 0 mm.")
 
     @property
     def step_mm(self) -> Spacing:
@@ -115,12 +116,12 @@ class Case:
     def __post_init__(self) -> None:
         names = [one.name for one in self.candidates]
         if len(set(names)) < len(names):
-            raise ValueError(f"{self.name}: two candidates have the same name; rename one.")
+            raise ReviewError(f"{self.name}: two candidates have the same name; rename one.")
         for one in self.candidates[1:]:
             try:
                 check_same_extent(self.candidates[0].grid, one.grid, names[0], one.name)
-            except ValueError as error:
-                raise ValueError(f"{self.name}: {error}") from error
+            except UserError as error:
+                raise ReviewError(f"{self.name}: {error}") from error
 
     @property
     def owner(self) -> str:
@@ -186,7 +187,7 @@ def read_cases(
     from napari_fus_ulm.io.formats import stem_of
 
     if len(sources) < 2:
-        raise ValueError("Two candidates at least are compared; give another file or folder.")
+        raise ReviewError("Two candidates at least are compared; give another file or folder.")
     first, *others = (path for _, path in sources.values())
     partners = [matched(first, other) for other in others]
     cases = []
@@ -228,9 +229,9 @@ def _read(path: Path, kind: Kind, spacing: float | None) -> xr.DataArray:
     scan = read_one(path, modality=modality).squeeze(drop=True)
     if not scan.attrs["spacing_known"]:
         if spacing is None:
-            raise ValueError(f"{path.name} does not tell its pixel size; give --spacing in mm.")
+            raise ReviewError(f"{path.name} does not tell its pixel size; give --spacing in mm.")
         scan = read_one(path, modality=modality, spacing=spacing).squeeze(drop=True)
     if kind != "generated" and scan.attrs.get("generated"):
-        raise ValueError(f"{path.name} says that it was generated; it cannot be a real {kind}.")
+        raise ReviewError(f"{path.name} says that it was generated; it cannot be a real {kind}.")
     check_image(scan)
     return scan

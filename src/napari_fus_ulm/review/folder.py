@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from napari_fus_ulm.errors import ReviewError
+
 SESSION, KEY, ANSWERS, UNBLINDED = "session.json", "key.json", "answers.csv", "unblinded.json"
 PICTURES = "pictures"
 FORMAT = 1
@@ -37,18 +39,18 @@ def read_json(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError
+    ReviewError
         If it is missing, damaged, or of another format.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(
+        raise ReviewError(
             f"{path} cannot be read, so {path.parent} is no complete session; “napari-fus-ulm "
             "review new” makes one."
         ) from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ValueError(f"{path} is not of format {FORMAT}; use the version that made it.")
+        raise ReviewError(f"{path} is not of format {FORMAT}; use the version that made it.")
     return found
 
 

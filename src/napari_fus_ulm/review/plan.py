@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from napari_fus_ulm.errors import ReviewError
 from napari_fus_ulm.review.cases import Case, shown
 
 Pair = tuple[str, str]
@@ -40,11 +41,11 @@ class ReviewSettings:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.repeats_share <= 1.0:
-            raise ValueError(
+            raise ReviewError(
                 f"A share of {self.repeats_share:g} of repeats cannot be; give 0 to 1."
             )
         if self.seed < 0:
-            raise ValueError(f"The seed is {self.seed}; give 0 or more.")
+            raise ReviewError(f"The seed is {self.seed}; give 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def plan(cases: Sequence[Case], settings: ReviewSettings) -> tuple[PlannedTrial,
 
     Raises
     ------
-    ValueError
+    ReviewError
         If there is nothing to compare, names are not unique, a name stands for two kinds, or a
         control was asked for that no case has.
     """
@@ -88,7 +89,7 @@ def plan(cases: Sequence[Case], settings: ReviewSettings) -> tuple[PlannedTrial,
         for pair in _pairs(shown(case, control=settings.control), settings)
     ]
     if not wanted:
-        raise ValueError(
+        raise ReviewError(
             "There are no two pictures to compare; give every case two candidates, or look at the "
             "names of the chosen pairs."
         )
@@ -182,24 +183,24 @@ def _pairs(case: Case, settings: ReviewSettings) -> list[Pair]:
 def _check(cases: Sequence[Case], settings: ReviewSettings) -> None:
     names = [case.name for case in cases]
     if len(set(names)) < len(names):
-        raise ValueError("Two cases have the same name; rename one.")
+        raise ReviewError("Two cases have the same name; rename one.")
     kinds: dict[str, str] = {}
     for case in cases:
         for one in case.candidates:
             if kinds.setdefault(one.name, one.kind) != one.kind:
-                raise ValueError(
+                raise ReviewError(
                     f"{one.name} is {kinds[one.name]} in one case and {one.kind} in {case.name}; "
                     "give them different names."
                 )
     if settings.control and "ulm" not in kinds.values():
-        raise ValueError(
+        raise ReviewError(
             "A control was asked for, but no case has the real ULM; give one, or do without "
             "(control=False)."
         )
     chosen = [frozenset(pair) for pair in settings.pairs]
     if any(len(pair) != 2 for pair in chosen) or len(set(chosen)) < len(chosen):
-        raise ValueError("Every chosen pair must be two different names, and be given once.")
+        raise ReviewError("Every chosen pair must be two different names, and be given once.")
     if unknown := {name for pair in settings.pairs for name in pair} - set(kinds):
-        raise ValueError(
+        raise ReviewError(
             f"No candidate is called {', '.join(sorted(unknown))}; there are {', '.join(kinds)}."
         )

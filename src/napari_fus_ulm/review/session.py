@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fus_ulm import __version__
+from napari_fus_ulm.errors import ReviewError
 from napari_fus_ulm.io.atomic import array_writer, json_writer, write_file, write_files, write_text
 from napari_fus_ulm.review import answers
 from napari_fus_ulm.review.answers import Answer, Preference
@@ -130,10 +131,10 @@ class Session:
         """
         tokens = [one for one, _ in self.trials]
         if token not in tokens:
-            raise ValueError(f"The session has no trial {token}.")
+            raise ReviewError(f"The session has no trial {token}.")
         path = picture_path(self.folder, token)
         if not path.is_file():
-            raise ValueError(f"The pictures {path} are missing; put them back from a copy.")
+            raise ReviewError(f"The pictures {path} are missing; put them back from a copy.")
         left, right = np.load(path, allow_pickle=False).astype(np.float32) / np.float32(255.0)
         place = tokens.index(token)
         return Trial(token, place + 1, len(tokens), left, right, self.trials[place][1])
@@ -173,7 +174,7 @@ class Session:
             If it cannot be written.
         """
         if trial.token not in (token for token, _ in self.trials):
-            raise ValueError(f"The session has no trial {trial.token}.")
+            raise ReviewError(f"The session has no trial {trial.token}.")
         given = Answer(
             trial=trial.token,
             time=now(),
@@ -211,7 +212,7 @@ def create(folder: str | Path, cases: Sequence[Case], settings: ReviewSettings) 
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} exists and is not empty; choose a new folder for the session.")
+        raise ReviewError(f"{folder} exists and is not empty; choose a new folder for the session.")
     planned = plan(cases, settings)
     tokens = _tokens(len(planned))
     (folder / PICTURES).mkdir(parents=True)

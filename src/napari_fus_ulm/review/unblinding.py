@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_fus_ulm.errors import ReviewError
 from napari_fus_ulm.io.atomic import json_writer, write_files
 from napari_fus_ulm.review import answers
 from napari_fus_ulm.review.answers import Answer
@@ -108,10 +109,10 @@ def unblind(folder: str | Path, *, reader: str | None = None, partial: bool = Fa
         if one.reader == session.reader and one.trial in known:
             own.setdefault(one.trial, []).append(one)
     if not own:
-        raise ValueError(f"{folder} holds no answer of {_told(session.reader)}.")
+        raise ReviewError(f"{folder} holds no answer of {_told(session.reader)}.")
     missing = len(known) - len(own)
     if missing and not partial:
-        raise ValueError(
+        raise ReviewError(
             f"{missing} of {len(known)} trials are unanswered by {_told(session.reader)}. Finish "
             "the session, or unblind it for good with --partial: later answers are then marked."
         )
@@ -145,7 +146,7 @@ def _one_reader(readers: set[str], wanted: str | None) -> str:
         return wanted
     if len(readers) > 1:
         names = ", ".join(sorted(map(_told, readers)))
-        raise ValueError(f"Several readers answered ({names}); choose one with --reader.")
+        raise ReviewError(f"Several readers answered ({names}); choose one with --reader.")
     return next(iter(readers), "")
 
 
@@ -158,7 +159,7 @@ def _refuse_changed(folder: Path, trials: Sequence[dict[str, str]]) -> None:
     for entry in trials:
         path = picture_path(folder, entry["trial"])
         if path.is_file() and sha256_of(path) != entry["sha256"]:
-            raise ValueError(
+            raise ReviewError(
                 f"{path} is not the file that the session was made with, so nobody knows what was "
                 "judged; put it back from a copy."
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import xarray as xr
 
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.scan import spacing_of
@@ -38,7 +39,7 @@ class CoherenceSettings:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If the noise is none of these, or the region is empty.
     """
 
@@ -48,11 +49,11 @@ class CoherenceSettings:
 
     def __post_init__(self) -> None:
         if self.noise not in get_args(Noise):
-            raise ValueError(
+            raise SettingsError(
                 f"noise is {self.noise!r}; it must be one of {', '.join(get_args(Noise))}."
             )
         if self.region is not None and min(self.region[2:]) <= 0:
-            raise ValueError("The height and width of the region must be above 0.")
+            raise SettingsError("The height and width of the region must be above 0.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +118,7 @@ def _enhanced(
             return event.enhancement
         if isinstance(event, Progress | Notice):
             yield event
-    raise ValueError("The run ended without a result.")
+    raise RuntimeError("The run ended without a result.")
 
 
 def _single(fus: xr.DataArray) -> xr.DataArray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.inference.events import Event, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
@@ -127,14 +128,14 @@ def metrics_run(compared: Compared, path: Path) -> Iterator[Progress | Saved]:
 
     Raises
     ------
-    ValueError
+    MeasureError
         If there is no ground truth.
     """
     from napari_fus_ulm.evaluation.figure import metrics_table
     from napari_fus_ulm.io.atomic import write_text
 
     if compared.truth is None:
-        raise ValueError("There is no ground truth to measure by; choose one above.")
+        raise MeasureError("There is no ground truth to measure by; choose one above.")
     scores = yield from _scores(compared)
     yield Saved(write_text(path, metrics_table(compared.images, scores, str(compared.truth.name))))
 
@@ -173,7 +174,8 @@ def _note(compared: Compared) -> str:
 
 def _usable(settings: EnhanceSettings) -> tuple[EnhanceSettings, Card]:
     """Settings and the card of their weights; the defaults where those have been moved since."""
-    from napari_fus_ulm.generators.checkpoint import CheckpointError, bundled_weights, read_card
+    from napari_fus_ulm.errors import CheckpointError
+    from napari_fus_ulm.generators.checkpoint import bundled_weights, read_card
 
     try:
         path = settings.weights or bundled_weights(settings.generator)

@@ -48,5 +48,5 @@ def last_of(events: Iterable[Any]) -> Any:
     for event in events:
         last = event
     if last is None:
-        raise ValueError("The run ended without a result.")
+        raise RuntimeError("The run ended without a result.")
     return last

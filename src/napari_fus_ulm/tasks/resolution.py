@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeGuard, get_args
 import numpy as np
 import xarray as xr
 
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.tasks.events import Take, plane_of
 from napari_fus_ulm.tasks.truth import Alignment
@@ -35,7 +36,7 @@ class ResolutionSettings:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If one is none of these.
     """
 
@@ -46,7 +47,7 @@ class ResolutionSettings:
         for name, kind in (("aligned", Alignment), ("threshold", Threshold)):
             value, allowed = getattr(self, name), get_args(kind)
             if value not in allowed:
-                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+                raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +151,7 @@ def line_planes(
 
     Raises
     ------
-    ValueError
+    SettingsError
         If one is not a plane, or does not cover the field of ``fus``.
     """
     from napari_fus_ulm.metrics.profiles import LinePlanes

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.inference.events import Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.events import Take, plane_of
@@ -49,7 +50,7 @@ class SupportSettings:
 
     def __post_init__(self) -> None:
         if not 2 <= self.samples <= 64:
-            raise ValueError(f"samples is {self.samples}; it must lie between 2 and 64.")
+            raise SettingsError(f"samples is {self.samples}; it must lie between 2 and 64.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +160,7 @@ def check_on_its_input(result: xr.DataArray, fus: xr.DataArray) -> None:
     field, drawn_on = Grid.of(fus), Grid.of(result)
     if not field.same_extent(drawn_on):
         first, second = drawn_on.extent_mm, field.extent_mm
-        raise ValueError(
+        raise MeasureError(
             f"“{result.name}” is {first[0]:.1f} × {first[1]:.1f} mm and “{fus.name}” "
             f"{second[0]:.1f} × {second[1]:.1f} mm; a result lies exactly on its input."
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.tasks.events import Take, plane_of
 
@@ -26,7 +27,7 @@ class TruthSettings:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If it is none of these.
     """
 
@@ -34,7 +35,7 @@ class TruthSettings:
 
     def __post_init__(self) -> None:
         if self.aligned not in get_args(Alignment):
-            raise ValueError(
+            raise SettingsError(
                 f"aligned is {self.aligned!r}; it must be one of {', '.join(get_args(Alignment))}."
             )
 
@@ -88,7 +89,7 @@ def truth_run(
 
     Raises
     ------
-    ValueError
+    SettingsError
         See `napari_fus_ulm.diagnostics.truth.against_truth`.
     """
     still = settings.aligned == "no"

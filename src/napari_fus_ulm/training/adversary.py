@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.generators.adversarial import PatchCritic, critic_loss, generator_loss
-from napari_fus_ulm.training.errors import TrainingError
 
 LEARNING_RATE = 2e-4
 BETAS = (0.5, 0.999)

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_fus_ulm.cohort.splits import training_files
 from napari_fus_ulm.cohort.table import PairFiles
+from napari_fus_ulm.errors import CohortError, UserError
 from napari_fus_ulm.grey.pair import PreparedPair, prepare_pair
 from napari_fus_ulm.grey.reference import check_reference
 from napari_fus_ulm.scan import check_image
@@ -110,5 +111,5 @@ def _prepare_files(fus_path: Path, ulm_path: Path, pixel_um: float) -> PreparedP
         ulm = read_one(ulm_path, modality="ulm").squeeze()
         check_reference(ulm)
         return prepare_pair(fus, ulm, pixel_um)
-    except ValueError as error:
-        raise ValueError(f"{current}: {error}") from error
+    except UserError as error:
+        raise CohortError(f"{current}: {error}") from error

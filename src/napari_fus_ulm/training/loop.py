@@ -22,6 +22,7 @@ from napari_fus_ulm.cohort.seeds import SEED_BLOCK, VALIDATION_PHANTOMS, VALIDAT
 from napari_fus_ulm.cohort.seen import memory
 from napari_fus_ulm.cohort.splits import validation_files
 from napari_fus_ulm.cohort.table import cohort_name
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.generators.base import PatchBatch
 from napari_fus_ulm.generators.checkpoint import Card, card_path
 from napari_fus_ulm.grey.intensity_map import fit_monotone_map
@@ -30,7 +31,6 @@ from napari_fus_ulm.grey.patches import draw_patches
 from napari_fus_ulm.io.atomic import write_tensors, write_text
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.curves import LOSSES, curves_picture
-from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, Run, peak_rate
 from napari_fus_ulm.training.settings import TrainSettings
 from napari_fus_ulm.training.validation import FILE as VALIDATIONS

@@ -10,17 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from napari_fus_ulm.errors import CheckpointError, TrainingError
 from napari_fus_ulm.generators import build, kind
 from napari_fus_ulm.generators.base import Generator, Recipe
 from napari_fus_ulm.generators.checkpoint import (
-    CheckpointError,
     load_generator,
     read_card,
     read_tensors,
 )
 from napari_fus_ulm.io.atomic import write_tensors
 from napari_fus_ulm.training.adversary import OptimisedCritic
-from napari_fus_ulm.training.errors import TrainingError
 from napari_fus_ulm.training.settings import TrainSettings
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -130,7 +129,7 @@ def arguments(settings: TrainSettings) -> dict[str, Any]:
     if settings.preset and settings.preset not in presets:
         there = ", ".join(presets) or "none"
         raise TrainingError(
-            f"{settings.generator} has no preset {settings.preset!r}; there is: {there}."
+            f"{settings.generator} has no preset {settings.preset!r}; available: {there}."
         )
     return {**presets.get(settings.preset, {}), **settings.model}
 

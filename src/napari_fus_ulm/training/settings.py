@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_fus_ulm.cohort.seeds import SEED_BLOCK, VALIDATION_SEED
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.generators import entry
 
 
@@ -56,7 +57,7 @@ class TrainSettings:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If a value is outside its range; the sentence names the setting.
     """
 
@@ -98,13 +99,13 @@ class TrainSettings:
         ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise ValueError(
+                raise SettingsError(
                     f"{name} is {getattr(self, name)}; it must lie between {low} and {high}."
                 )
         if self.patch % 8:
-            raise ValueError(f"patch is {self.patch}; it must be a multiple of 8 pixels.")
+            raise SettingsError(f"patch is {self.patch}; it must be a multiple of 8 pixels.")
         if self.precision not in ("bfloat16", "float32"):
-            raise ValueError(f"precision is {self.precision!r}; choose bfloat16 or float32.")
+            raise SettingsError(f"precision is {self.precision!r}; choose bfloat16 or float32.")
 
     def to_json(self) -> str:
         """Return the settings as indented JSON."""

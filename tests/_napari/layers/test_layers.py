@@ -16,7 +16,8 @@ from napari_fus_ulm._napari.layers.to_scan import (
     layer_to_scan,
     scan_of_parts,
 )
-from napari_fus_ulm.scan import ScanError, extent_of, make_scan, spacing_of, step_of
+from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.scan import extent_of, make_scan, spacing_of, step_of
 from napari_fus_ulm.selection import Selection
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from napari_fus_ulm._napari.picker.part_form import Corrections, corrected, describe, resolve
-from napari_fus_ulm.scan import ScanError, make_scan, spacing_of, step_of
+from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.scan import make_scan, spacing_of, step_of
 from napari_fus_ulm.selection import Selection
 from napari_fus_ulm.tasks.enhance import mismatch, ulm_plane
 

@@ -28,6 +28,7 @@ from napari_fus_ulm._napari.widgets.controls import CalmSpinBox, Section, Signal
 from napari_fus_ulm._napari.widgets.files import ask_open
 from napari_fus_ulm._napari.widgets.run_panel import RunPanel
 from napari_fus_ulm._napari.worker import EventRunner
+from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import Values
 from napari_fus_ulm.tasks import compare as compare_run
@@ -196,7 +197,7 @@ class Jobs(QWidget):
         self.failed.emit("")
         try:
             compared = self._compared()
-        except ValueError as error:
+        except UserError as error:
             self.failed.emit(str(error))
             return
         text, kind = QFileDialog.getSaveFileName(self, title, name, ";;".join(kinds))

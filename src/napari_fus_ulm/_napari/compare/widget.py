@@ -50,6 +50,7 @@ from napari_fus_ulm._napari.widgets.controls import (
 )
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
+from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.compare import Compared
 from napari_fus_ulm.tasks.enhance import displacement
@@ -170,7 +171,7 @@ class CompareWidget(DockedWidget):
                 self.view = view
                 self.controls.show_view(view)
                 self._view = self._make(view, pictures)
-            except ValueError as error:
+            except UserError as error:
                 self.view = OFF
                 self.controls.show_view(OFF)
                 self.stage.leave()
@@ -190,7 +191,7 @@ class CompareWidget(DockedWidget):
 
         wanted = self._wanted(view)
         if len({layer.unique_id for layer in wanted}) < 2:
-            raise ValueError("The two images are the same one; choose another beside it.")
+            raise UserError("The two images are the same one; choose another beside it.")
         found = seen(self._viewer, wanted, self.truth.layer)
         named = zip(titles(found.layers), greys(found.images), strict=True)
         shown = {layer.unique_id: one for layer, one in zip(found.layers, named, strict=True)}
@@ -229,7 +230,7 @@ class CompareWidget(DockedWidget):
         if self._view is not None:
             try:
                 self._view.update(self._pictures(self.view))
-            except ValueError as error:
+            except UserError as error:
                 self.notices.set_error(str(error))
 
     def _on_share(self, share: float) -> None:

@@ -24,6 +24,7 @@ from napari_fus_ulm._napari.layers.identity import find
 from napari_fus_ulm._napari.layers.results import COLOURS, LEGENDS, coherence_layers
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
+from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.scan import spacing_of
 from napari_fus_ulm.tasks.coherence import (
     CAUTION,
@@ -110,7 +111,7 @@ class CoherencePanel(QWidget):
         """
         noise = self.noise.currentData()
         if noise == "run" and found.enhancement is None:
-            raise ValueError("There is no run yet whose patches could be compared; click Enhance.")
+            raise UserError("There is no run yet whose patches could be compared; click Enhance.")
         part = noise != "run" and self.area.currentData() == "view"
         settings = CoherenceSettings(
             enhance=found.settings, noise=noise, region=seen_region(found) if part else None

@@ -23,6 +23,7 @@ from napari_fus_ulm._napari.diagnostics.truth_panel import ALIGNMENTS, result_pl
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.curve_plot import Curve, CurvePlot
+from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.tasks.resolution import (
     FrcReady,
     ResolutionSettings,
@@ -113,7 +114,7 @@ class ResolutionPanel(QWidget):
             If there is no result of a single plane, or no ground truth.
         """
         if found.truth is None:
-            raise ValueError("Choose the ULM that the result is compared with, above.")
+            raise UserError("Choose the ULM that the result is compared with, above.")
         plane = self._plane(found)
         self._asked = self._key(), self._result
         settings = ResolutionSettings(
@@ -199,7 +200,7 @@ class ResolutionPanel(QWidget):
             ends = self.line.ends(result)
             if ends is not None:
                 self.comparison = self._ready(found, plane).along(*ends)
-        except ValueError as error:
+        except UserError as error:
             self._tell(str(error), "")
             return
         self._tell(NO_LINE if self.comparison is None else self._sentence(), grid)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
+from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.tasks.truth import TruthReady, TruthSettings, truth_run
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class TruthPanel(QWidget):
             If there is no result of a single plane, or no ground truth.
         """
         if found.truth is None:
-            raise ValueError("Choose the ULM that the result is compared with, above.")
+            raise UserError("Choose the ULM that the result is compared with, above.")
         plane, settings = result_plane(found), TruthSettings(aligned=self.aligned.currentData())
         return partial(truth_run, lambda: plane, found.truth.take, settings)
 
@@ -186,11 +187,11 @@ def result_plane(found: Diagnosed) -> xr.DataArray:
         If there is no result, or it has several planes.
     """
     if found.result is None:
-        raise ValueError("There is no result yet; click Enhance.")
+        raise UserError("There is no result yet; click Enhance.")
     image: xr.DataArray = found.result.metadata["xarray"]
     plane = image.squeeze([dim for dim in image.dims[:-2] if image.sizes[dim] == 1], drop=True)
     if plane.ndim != 2:
-        raise ValueError(
+        raise UserError(
             f"“{found.result.name}” has several planes; choose one slice and one time of the "
             "input (✎) and enhance it."
         )

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.controls import Signal, menu_on
 from napari_fus_ulm._napari.widgets.files import ask_and_save
+from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.settings import EnhanceSettings, Values
 from napari_fus_ulm.tasks.record import Source, copy_as_command, copy_as_python
 
@@ -95,7 +96,7 @@ class ResultActions(QWidget):
             return
         try:
             said = ask_and_save(self, layer)
-        except (ValueError, OSError) as error:
+        except (UserError, OSError) as error:
             self.failed.emit(str(error))
         else:
             if said:

@@ -32,6 +32,7 @@ from napari_fus_ulm._napari.run import (
     Warned,
     changes,
 )
+from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.enhance import Measured, displacement, enhance_run, mismatch
@@ -331,7 +332,7 @@ class EnhanceState:
             return None
         try:
             work = work_of(diagnosed)
-        except ValueError as error:
+        except UserError as error:
             self.fail(str(error))
             return None
         self.examined = diagnosed

@@ -26,6 +26,7 @@ from napari_fus_ulm._napari.widgets.metrics_table import MetricsTable
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm._napari.widgets.run_panel import RunPanel
 from napari_fus_ulm._napari.worker import EventRunner
+from napari_fus_ulm.errors import UserError
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -103,7 +104,7 @@ class EnhanceWidget(DockedWidget):
     def _read_settings(self) -> None:
         try:
             self.state.set_settings(self.settings.settings())
-        except ValueError as error:
+        except UserError as error:
             self.state.refuse_settings(str(error))
 
     def _on_settings(self) -> None:
@@ -185,7 +186,7 @@ class EnhanceWidget(DockedWidget):
     def _show_card(self) -> None:
         try:
             card_dialog(self.settings.settings(), self).open()
-        except ValueError as error:
+        except UserError as error:
             self.state.fail(str(error))
 
     # ------------------------------------------------------------ layout and life

@@ -16,18 +16,11 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm._napari.layers.from_scan import with_slices
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.confusius import from_confusius
 from napari_fus_ulm.io.guesses import assumed_pixel, guess_values, length_in_mm, modality_of
 from napari_fus_ulm.io.images import luminance
-from napari_fus_ulm.scan import (
-    ASSUMED_SLICE_MM,
-    AXIS_OF,
-    DIMS,
-    ScanError,
-    check_scan,
-    make_scan,
-    step_of,
-)
+from napari_fus_ulm.scan import ASSUMED_SLICE_MM, AXIS_OF, DIMS, check_scan, make_scan, step_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from napari_fus_ulm._napari.run import FAILED
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.words import VALUES, WORD_OF
 from napari_fus_ulm._napari.worker import EventRunner
-from napari_fus_ulm.scan import ScanError
+from napari_fus_ulm.errors import ScanError
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -23,7 +23,8 @@ from napari_fus_ulm._napari.picker.picked import (
     pick,
     shown_numbers,
 )
-from napari_fus_ulm.scan import ScanError, step_of
+from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.scan import step_of
 from napari_fus_ulm.selection import Selection
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ class PickerState:
                 self._layer_scan = self._scan_of(layer)
                 # A slice or time out of range shows itself here and not after the click.
                 outline(self._layer_scan.scan, self._selection(self._layer_scan.scan))
-            except (ScanError, ValueError) as error:
+            except UserError as error:
                 self._layer_scan, self._problem = None, str(error)
         self.changed.emit()
 

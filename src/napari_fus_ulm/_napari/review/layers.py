@@ -12,6 +12,7 @@ import numpy as np
 from napari_fus_ulm._napari.layers.to_scan import LayerParts, scan_of_parts
 from napari_fus_ulm._napari.picker.picked import likely_modality
 from napari_fus_ulm._napari.review.session import Opened, open_session
+from napari_fus_ulm.errors import ReviewError
 from napari_fus_ulm.inference.events import Progress
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def lay_out(
 
     Raises
     ------
-    ValueError
+    ReviewError
         If layers are no pictures of one plane and one field of view, a pixel size is not known,
         a generated image is given as a real one, or the folder is not empty or not writable.
     """
@@ -80,7 +81,7 @@ def lay_out(
     try:
         create(folder, (case,), settings)
     except OSError as error:
-        raise ValueError(
+        raise ReviewError(
             f"{folder} cannot be written ({error.strerror or error}); choose another folder."
         ) from error
     yield from open_session(folder, reader)
@@ -112,15 +113,15 @@ def _scan(one: Chosen) -> xr.DataArray:
     scan = found.scan.squeeze(drop=True)
     if scan.ndim != 2:
         planes = " × ".join(str(n) for n in scan.shape[:-2])
-        raise ValueError(
+        raise ReviewError(
             f"“{name}” has {planes} planes; one picture of the section is needed. Split it first: "
             "right-click the layer, Split Stack."
         )
     if unknown := [asked.text for asked in found.questions if asked.kind == "spacing"]:
-        raise ValueError(
+        raise ReviewError(
             f"{unknown[0]} Load its file in the Enhance dock, which asks for the pixel size."
         )
     if one.kind != "generated" and scan.attrs.get("generated"):
-        raise ValueError(f"“{name}” says that it was generated; choose “generated” beside it.")
+        raise ReviewError(f"“{name}” says that it was generated; choose “generated” beside it.")
     check_image(scan)
     return scan

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_fus_ulm.errors import ReviewError
+
 if TYPE_CHECKING:
     from napari_fus_ulm.review.session import Session, Trial
 
@@ -31,7 +33,7 @@ def open_session(folder: Path, reader: str) -> Iterator[Opened]:
 
     Raises
     ------
-    ValueError
+    ReviewError
         If the folder holds no session or pictures are missing; if no name is given, although
         the answers so far have one, which would begin the session anew.
     """
@@ -40,7 +42,7 @@ def open_session(folder: Path, reader: str) -> Iterator[Opened]:
     session = Session.open(folder, reader)
     names = readers(folder)
     if not session.reader and names and "" not in names:
-        raise ValueError(
+        raise ReviewError(
             f"{folder.name} has answers by {', '.join(sorted(names))}. Enter this name as the "
             "reader to go on, or another one to begin as somebody else."
         )

@@ -23,6 +23,7 @@ from napari_fus_ulm._napari.widgets.controls import TallScroll
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm._napari.worker import EventRunner
+from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.events import Progress
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class ReviewWidget(DockedWidget):
         folder = Path(self.start.folder.text().strip()).expanduser().absolute()
         try:
             chosen = self.start.chosen()
-        except ValueError as error:
+        except UserError as error:
             self.start.making.set_error(str(error))
             return
         self._run(partial(lay_out, folder, section, reader, chosen), self.start.making)
@@ -157,7 +158,7 @@ class ReviewWidget(DockedWidget):
                 comment=said.comment.text(),
             )
             following = session.next_trial()
-        except (ValueError, OSError) as error:
+        except (UserError, OSError) as error:
             self.notices.set_error(str(error))
             return
         self.notices.set_error("")
