@@ -8,6 +8,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 XVFB := xvfb-run -a -s "-screen 0 1600x1200x24"
+# Contiguous halves of the tests, so that what a file makes for all of its tests is made once.
+WORKERS ?= -n logical --maxprocesses 4 --dist worksteal
 PYTEST_ARGS ?=
 
 # OpenMP's busy waiting makes small networks several times slower on few cores.
@@ -28,7 +30,7 @@ demo: $(VENV)/.installed
 	$(BIN)/napari-fus-ulm demo -o demo
 
 test: system lint
-	$(XVFB) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(XVFB) $(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 # First, because it may ask a question.
 system:

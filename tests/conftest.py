@@ -3,15 +3,16 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
-# Before torch is imported: idle OpenMP threads must sleep, and two threads are what a small
-# machine has; results then do not depend on how many cores this one has.
+# Before torch is imported: idle OpenMP threads must sleep, and one thread is enough, since the tests
+# run in several processes; results then do not depend on how many cores a machine has.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # napari's viewer fixture then fails a test that leaks Qt widgets.
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
 
@@ -134,3 +135,19 @@ def small_pair() -> tuple[xr.DataArray, xr.DataArray]:
     rows, first, columns = round(30 * dy / 0.01), round(20 * dx / 0.01), round(40 * dx / 0.01)
     ulm = pair.ulm.isel(j=slice(0, rows), i=slice(first, first + columns))
     return from_corner(fus), from_corner(ulm)
+
+
+@pytest.fixture(scope="session")
+def section() -> Any:
+    """A whole simulated section of a rat, made once: a `PhantomPair`; not to be changed."""
+    from napari_fus_ulm.phantom import simulate_pair
+
+    return simulate_pair(910_000_003)
+
+
+@pytest.fixture(scope="session")
+def prepared_section(section: Any) -> Any:
+    """Power Doppler and ULM of it as grey levels on a grid of 20 µm: a `PreparedPair`."""
+    from napari_fus_ulm.grey.pair import prepare_pair
+
+    return prepare_pair(section.fus, section.ulm, 20.0)

@@ -8,8 +8,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from napari_fus_ulm.phantom import simulate_pair
-
 
 def script(repository: Path, name: str) -> ModuleType:
     spec = spec_from_file_location(f"benchmark_{name}", repository / "benchmarks" / f"{name}.py")
@@ -42,10 +40,9 @@ def test_regression_finds_the_feature_that_matters(repository):
     assert found["intercept"] == pytest.approx(0.0, abs=0.15)
 
 
-def test_targets_lie_on_the_vessels_of_the_tree(repository):
+def test_targets_lie_on_the_vessels_of_the_tree(repository, section):
     support = script(repository, "support")
-    pair = simulate_pair(910_000_003)
-    vessels, shape = pair.vessels, (400, 500)
+    vessels, shape = section.vessels, (400, 500)
     backed, here = support.targets(vessels, shape, 20.0)
     depth = np.abs(vessels.points[:, 2])
     rows, columns = np.floor(vessels.points[:, [1, 0]] / 20.0).astype(int).T

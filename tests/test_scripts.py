@@ -107,3 +107,45 @@ def test_ci_runs_the_two_commands_and_nothing_else(repository: Path) -> None:
     lines = [line for line in script.read_text().splitlines() if not line.startswith("#")]
     assert "set -euo pipefail" in lines
     assert [line for line in lines if line.startswith("make")] == ["make demo", "make test"]
+
+
+def released(folder: Path, package: str, citation: str, changes: str) -> Path:
+    """A checkout with three places that name a version."""
+    (folder / "src" / "napari_fus_ulm").mkdir(parents=True)
+    (folder / "src" / "napari_fus_ulm" / "__init__.py").write_text(f'__version__ = "{package}"\n')
+    (folder / "CITATION.cff").write_text(f"title: x\nversion: {citation}\n")
+    (folder / "CHANGELOG.md").write_text(f"# Changelog\n\n## [{changes}] - 2026-01-01\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("package", "citation", "changes", "complaint"),
+    [
+        ("1.2.3", "1.2.3", "1.2.3", ""),
+        ("1.2.4", "1.2.3", "1.2.3", "__init__.py"),
+        ("1.2.3", "1.2", "1.2.3", "CITATION.cff"),
+        ("1.2.3", "1.2.3", "1.2.2", "CHANGELOG.md"),
+    ],
+)
+def test_a_release_needs_one_version_everywhere(
+    repository: Path, tmp_path: Path, package: str, citation: str, changes: str, complaint: str
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", repository / "scripts" / "check-tag.sh", "v1.2.3"],
+        cwd=released(tmp_path, package, citation, changes),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode == 0) == (not complaint)
+    assert complaint in done.stderr
+    assert bool(done.stderr) == bool(complaint)
+
+
+def test_this_checkout_says_its_version_where_a_release_looks(repository: Path) -> None:
+    from napari_fus_ulm import __version__
+
+    package = (repository / "src" / "napari_fus_ulm" / "__init__.py").read_text().splitlines()
+    assert f'__version__ = "{__version__}"' in package
+    assert f"version: {__version__}" in (repository / "CITATION.cff").read_text().splitlines()

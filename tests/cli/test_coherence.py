@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 from napari_fus_ulm.cli import app
 from napari_fus_ulm.io import write
-from napari_fus_ulm.phantom import simulate_pair
+from napari_fus_ulm.phantom import PhantomPair
 
 
 @pytest.fixture(scope="module")
-def power(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def power(tmp_path_factory: pytest.TempPathFactory, section: PhantomPair) -> Path:
     path = tmp_path_factory.mktemp("power") / "rat_pwd.nii.gz"
-    write(path, simulate_pair(910_000_003).fus.isel(j=slice(5, 45), i=slice(20, 70)))
+    write(path, section.fus.isel(j=slice(5, 45), i=slice(20, 70)))
     return path
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from napari_fus_ulm import EnhanceSettings, enhance
 from napari_fus_ulm.cli import app
 from napari_fus_ulm.io import write
-from napari_fus_ulm.phantom import simulate_pair
+from napari_fus_ulm.phantom import PhantomPair
 from napari_fus_ulm.scan import make_scan
 
 PIXEL_MM = 0.01
@@ -44,8 +44,10 @@ def test_halves_of_a_map_agree_down_to_its_blur(tmp_path: Path) -> None:
     assert len(told["frc"]) == len(told["cycles_per_mm"]) > 100
 
 
-def test_a_result_is_held_against_the_ulm_on_its_own_grid(tmp_path: Path) -> None:
-    pair = simulate_pair(910_000_003)
+def test_a_result_is_held_against_the_ulm_on_its_own_grid(
+    tmp_path: Path, section: PhantomPair
+) -> None:
+    pair = section
     result, truth = tmp_path / "result.ome.tif", tmp_path / "ulm.nii.gz"
     write(result, enhance(pair.fus, EnhanceSettings(mode="accurate")).image)
     write(truth, pair.ulm)

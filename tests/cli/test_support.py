@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 from napari_fus_ulm import EnhanceSettings, enhance
 from napari_fus_ulm.cli import app
 from napari_fus_ulm.io import read_one, write
-from napari_fus_ulm.phantom import simulate_pair
+from napari_fus_ulm.phantom import PhantomPair
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def files(tmp_path_factory: pytest.TempPathFactory, section: PhantomPair) -> tuple[Path, Path]:
     """A result of the middle of a phantom, and what it was made from."""
     folder = tmp_path_factory.mktemp("support")
-    fus = simulate_pair(910_000_003).fus.isel(j=slice(20, 60), i=slice(30, 80))
+    fus = section.fus.isel(j=slice(20, 60), i=slice(30, 80))
     result, power = folder / "result.ome.tif", folder / "power.nii.gz"
     write(power, fus)
     write(result, enhance(fus, EnhanceSettings(steps=2)).image)

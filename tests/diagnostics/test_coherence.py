@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from napari_fus_ulm import EnhanceSettings, enhance
 from napari_fus_ulm.diagnostics.coherence import (
@@ -16,27 +17,33 @@ from napari_fus_ulm.diagnostics.coherence import (
 )
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.metrics.seams import LEFT_RIGHT, UPPER_LOWER
-from napari_fus_ulm.phantom import simulate_pair
+from napari_fus_ulm.phantom import PhantomPair
 from napari_fus_ulm.scan import extent_of
 
-PAIR = simulate_pair(910_000_003)
-FUS = PAIR.fus.isel(j=slice(5, 45), i=slice(20, 70))
 AT_END = {"patch": 128, "overlap": 64, "window": "hann", "fusion": "at-end"}
 
 
-def run(**options: str) -> tuple[Coherence, list[Progress]]:
-    events = list(coherence_events(FUS, EnhanceSettings(steps=3), **options))  # type: ignore[arg-type]
+def run(fus: xr.DataArray, **options: str) -> tuple[Coherence, list[Progress]]:
+    events = list(coherence_events(fus, EnhanceSettings(steps=3), **options))  # type: ignore[arg-type]
     assert isinstance(events[-1], CoherenceFinished)
     return events[-1].coherence, [e for e in events if isinstance(e, Progress)]
 
 
 @pytest.fixture(scope="module")
-def independent() -> Coherence:
-    return run()[0]
+def fus(section: PhantomPair) -> xr.DataArray:
+    """A piece of a phantom: 40 × 50 pixels of power Doppler."""
+    return section.fus.isel(j=slice(5, 45), i=slice(20, 70))
 
 
-def test_both_sides_lie_where_patches_overlap_and_mostly_agree_on_what_the_input_shows() -> None:
-    found, progress = run()
+@pytest.fixture(scope="module")
+def independent(fus: xr.DataArray) -> Coherence:
+    return run(fus)[0]
+
+
+def test_both_sides_lie_where_patches_overlap_and_mostly_agree_on_what_the_input_shows(
+    fus: xr.DataArray,
+) -> None:
+    found, progress = run(fus)
     left, right = found.left.values, found.right.values
     # 50 pixels of 0.1 mm are 254 result pixels: columns start at 0, 64 and 128.
     assert not left[:, :64].any()
@@ -48,7 +55,7 @@ def test_both_sides_lie_where_patches_overlap_and_mostly_agree_on_what_the_input
     assert np.corrcoef(left[both], right[both])[0, 1] > 0.2
     assert np.abs(left - right).max() > 0.05
     assert progress[-1].done == progress[-1].total
-    np.testing.assert_allclose(extent_of(found.left), extent_of(FUS))
+    np.testing.assert_allclose(extent_of(found.left), extent_of(fus))
 
 
 def test_rows_of_patches_are_compared_too(independent: Coherence) -> None:
@@ -61,7 +68,9 @@ def test_rows_of_patches_are_compared_too(independent: Coherence) -> None:
     assert independent.sides(LEFT_RIGHT)[0] is independent.left
 
 
-def test_shared_noise_agrees_more_than_independent_noise(independent: Coherence) -> None:
+def test_shared_noise_agrees_more_than_independent_noise(
+    independent: Coherence, fus: xr.DataArray
+) -> None:
     def disagreement(found: Coherence) -> float:
         inner = np.s_[:, 64:-64]
         return float(np.abs(found.left.values - found.right.values)[inner].mean())
@@ -69,7 +78,7 @@ def test_shared_noise_agrees_more_than_independent_noise(independent: Coherence)
     def agreement(found: Coherence) -> float:
         return float(np.nanmean([one.correlation for one in found.seams]))
 
-    shared = run(noise="shared")[0]
+    shared = run(fus, noise="shared")[0]
     assert disagreement(shared) < disagreement(independent)
     assert agreement(shared) > agreement(independent)
 
@@ -87,9 +96,9 @@ def test_every_overlap_of_neighbours_is_a_seam_the_worst_first(independent: Cohe
     assert independent.seams[0].name in text
 
 
-def test_the_grid_and_the_seams_lie_in_the_image(independent: Coherence) -> None:
-    height, width = extent_of(FUS)
-    top, left = float(FUS.y[0]), float(FUS.x[0])
+def test_the_grid_and_the_seams_lie_in_the_image(independent: Coherence, fus: xr.DataArray) -> None:
+    height, width = extent_of(fus)
+    top, left = float(fus.y[0]), float(fus.x[0])
     for corners in (independent.corners, independent.seam_corners):
         assert corners.shape[1:] == (4, 2)
         assert corners[..., 0].max() == pytest.approx(top - 0.05 + height, abs=0.05)
@@ -103,8 +112,8 @@ def test_the_grid_and_the_seams_lie_in_the_image(independent: Coherence) -> None
     np.testing.assert_allclose(sides, box, rtol=0.02)
 
 
-def test_the_patches_of_a_run_are_compared_without_running_again() -> None:
-    result = enhance(FUS, EnhanceSettings(steps=3, **AT_END))  # type: ignore[arg-type]
+def test_the_patches_of_a_run_are_compared_without_running_again(fus: xr.DataArray) -> None:
+    result = enhance(fus, EnhanceSettings(steps=3, **AT_END))  # type: ignore[arg-type]
     found = coherence_of(result)
     assert found.noise == "run"
     assert len(found.seams) == 12
@@ -116,8 +125,8 @@ def test_the_patches_of_a_run_are_compared_without_running_again() -> None:
     assert np.median(apart) < 0.05
 
 
-def test_a_seam_made_on_purpose_is_the_worst() -> None:
-    result = enhance(FUS, EnhanceSettings(steps=3, **AT_END))  # type: ignore[arg-type]
+def test_a_seam_made_on_purpose_is_the_worst(fus: xr.DataArray) -> None:
+    result = enhance(fus, EnhanceSettings(steps=3, **AT_END))  # type: ignore[arg-type]
     assert result.patches is not None
     images = np.tile(_vessels(), (len(result.patches.images), 1, 1))
     spoiled = next(
@@ -143,24 +152,24 @@ def _touches(one: object, row: int, column: int) -> bool:
     return (row, column) in patches
 
 
-def test_a_run_on_the_whole_frame_kept_no_patches() -> None:
-    result = enhance(FUS, EnhanceSettings(mode="accurate"))
+def test_a_run_on_the_whole_frame_kept_no_patches(fus: xr.DataArray) -> None:
+    result = enhance(fus, EnhanceSettings(mode="accurate"))
     assert result.patches is None
     with pytest.raises(ValueError, match="sample them anew"):
         coherence_of(result)
 
 
-def test_an_image_of_one_patch_has_no_neighbours() -> None:
-    small = FUS.isel(j=slice(0, 20), i=slice(0, 20))
+def test_an_image_of_one_patch_has_no_neighbours(fus: xr.DataArray) -> None:
+    small = fus.isel(j=slice(0, 20), i=slice(0, 20))
     with pytest.raises(ValueError, match="no neighbouring patches"):
         list(coherence_events(small, EnhanceSettings()))
 
 
-def test_a_stack_is_asked_for_one_plane() -> None:
+def test_a_stack_is_asked_for_one_plane(fus: xr.DataArray) -> None:
     with pytest.raises(ValueError, match="one plane"):
-        list(coherence_events(FUS.expand_dims("k"), EnhanceSettings()))
+        list(coherence_events(fus.expand_dims("k"), EnhanceSettings()))
 
 
-def test_other_noise_is_refused() -> None:
+def test_other_noise_is_refused(fus: xr.DataArray) -> None:
     with pytest.raises(ValueError, match="independent or shared"):
-        list(coherence_events(FUS, EnhanceSettings(), noise="white"))  # type: ignore[arg-type]
+        list(coherence_events(fus, EnhanceSettings(), noise="white"))  # type: ignore[arg-type]

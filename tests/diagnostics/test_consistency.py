@@ -11,11 +11,6 @@ from napari_fus_ulm.diagnostics.consistency import (
     consistency,
     local_agreement,
 )
-from napari_fus_ulm.grey.pair import prepare_pair
-from napari_fus_ulm.phantom import simulate_pair
-
-PAIR = simulate_pair(910_000_003)
-READY = prepare_pair(PAIR.fus, PAIR.ulm, 20.0)
 
 
 def test_a_point_becomes_as_wide_as_what_fus_resolves():
@@ -28,14 +23,14 @@ def test_a_point_becomes_as_wide_as_what_fus_resolves():
         assert (above[-1] - above[0] + 1) * 10.0 == pytest.approx(width, abs=15.0)
 
 
-def test_true_ulm_reaches_what_the_result_is_read_beside():
+def test_true_ulm_reaches_what_the_result_is_read_beside(section, prepared_section):
     mean, sd = TRUE_ULM
-    assert abs(consistency(READY.ulm, PAIR.fus) - mean) < 3.0 * sd
+    assert abs(consistency(prepared_section.ulm, section.fus) - mean) < 3.0 * sd
 
 
-def test_vessels_in_other_places_agree_less():
-    moved = np.roll(READY.ulm, (60, 90), axis=(0, 1))
-    assert consistency(moved, PAIR.fus) < consistency(READY.ulm, PAIR.fus) - 0.2
+def test_vessels_in_other_places_agree_less(section, prepared_section):
+    moved = np.roll(prepared_section.ulm, (60, 90), axis=(0, 1))
+    assert consistency(moved, section.fus) < consistency(prepared_section.ulm, section.fus) - 0.2
 
 
 def test_the_words_say_on_which_side_of_true_ulm_a_result_lies():

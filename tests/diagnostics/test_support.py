@@ -1,6 +1,7 @@
 """Evidence for drawn vessels, and the support map that is made of it."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,13 +25,9 @@ from napari_fus_ulm.diagnostics.support import (
     classified,
     support,
 )
-from napari_fus_ulm.grey.pair import prepare_pair
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.metrics.centrelines import length_map
-from napari_fus_ulm.phantom import simulate_pair
 
-PAIR = simulate_pair(910_000_003)
-READY = prepare_pair(PAIR.fus, PAIR.ulm, 20.0)
 PIXEL_MM = 0.02
 
 
@@ -66,27 +63,29 @@ def test_a_ridge_stands_out_and_an_edge_does_not():
 # ---------------------------------------------------------------- what the network knows
 
 
-def test_places_with_vessels_are_likelier_than_places_without():
-    found = likelihood(READY.fus, PIXEL_MM)
+def test_places_with_vessels_are_likelier_than_places_without(prepared_section):
+    found = likelihood(prepared_section.fus, PIXEL_MM)
     for one in (found.backed, found.visible):
-        assert one.shape == READY.fus.shape
+        assert one.shape == prepared_section.fus.shape
         assert 0.0 <= one.min() < one.max() <= 1.0
-    bright = READY.ulm > 0.5
+    bright = prepared_section.ulm > 0.5
     assert found.backed[bright].mean() > found.backed[~bright].mean() + 0.1
 
 
-def test_what_is_no_brain_is_strange_and_a_phantom_is_not():
-    usual = likelihood(READY.fus, PIXEL_MM).strangeness
+def test_what_is_no_brain_is_strange_and_a_phantom_is_not(prepared_section):
+    usual = likelihood(prepared_section.fus, PIXEL_MM).strangeness
     random = np.random.default_rng(0)
-    noise = random.random(READY.fus.shape, np.float32)
+    noise = random.random(prepared_section.fus.shape, np.float32)
     assert np.median(usual) < 1.0
     assert np.mean(usual > STRANGE) < 0.05
     assert np.mean(likelihood(noise, PIXEL_MM).strangeness > STRANGE) > 0.2
 
 
-def test_another_grid_gives_nearly_the_same():
-    whole = likelihood(READY.fus, PIXEL_MM).backed
-    finer = likelihood(np.kron(READY.fus, np.ones((2, 2), np.float32)), PIXEL_MM / 2.0).backed
+def test_another_grid_gives_nearly_the_same(prepared_section):
+    whole = likelihood(prepared_section.fus, PIXEL_MM).backed
+    finer = likelihood(
+        np.kron(prepared_section.fus, np.ones((2, 2), np.float32)), PIXEL_MM / 2.0
+    ).backed
     assert np.abs(finer[::2, ::2] - whole).mean() < 0.05
 
 
@@ -94,11 +93,11 @@ def test_another_grid_gives_nearly_the_same():
 
 
 @pytest.fixture(scope="module")
-def invented() -> tuple[np.ndarray, Support]:
+def invented(section: Any) -> tuple[np.ndarray, Support]:
     """A drawn picture with one vessel added where no witness sees any."""
-    accurate = enhance(PAIR.fus, EnhanceSettings(mode="accurate")).image.values
+    accurate = enhance(section.fus, EnhanceSettings(mode="accurate")).image.values
     samples = [
-        enhance(PAIR.fus, EnhanceSettings(steps=4, seed=seed)).image.values for seed in (5, 6, 7)
+        enhance(section.fus, EnhanceSettings(steps=4, seed=seed)).image.values for seed in (5, 6, 7)
     ]
     drawn = samples[0].copy()
     # Below the brain, where power Doppler is dark.
@@ -106,7 +105,7 @@ def invented() -> tuple[np.ndarray, Support]:
     row = drawn.shape[0] - 12
     dark[row : row + 3, 20:-20] = True
     drawn[dark] = 0.9
-    return dark, support(weigh(drawn, PAIR.fus, accurate, samples, PIXEL_MM))
+    return dark, support(weigh(drawn, section.fus, accurate, samples, PIXEL_MM))
 
 
 def test_an_invented_vessel_is_unlikely_and_most_others_are_not(invented):
@@ -129,9 +128,15 @@ def test_maps_say_nothing_where_they_have_nothing_to_say(invented):
     assert f"{sum(found.length_mm):.0f} mm" in found.sentence
 
 
-def test_nothing_is_supported_where_the_input_is_unlike_the_phantoms():
-    black = np.zeros_like(READY.ulm)
-    evidence = weigh(READY.ulm, PAIR.fus, READY.ulm, [READY.ulm, READY.ulm], PIXEL_MM)
+def test_nothing_is_supported_where_the_input_is_unlike_the_phantoms(section, prepared_section):
+    black = np.zeros_like(prepared_section.ulm)
+    evidence = weigh(
+        prepared_section.ulm,
+        section.fus,
+        prepared_section.ulm,
+        [prepared_section.ulm, prepared_section.ulm],
+        PIXEL_MM,
+    )
     assert (support(evidence).classes == SUPPORTED_LABEL).any()
     evidence.maps["strangeness"] = black + 2.0 * STRANGE
     found = support(evidence)
@@ -140,16 +145,18 @@ def test_nothing_is_supported_where_the_input_is_unlike_the_phantoms():
     assert "100 % of the image is unlike" in found.sentence
 
 
-def test_nothing_drawn_is_said_to_be_nothing():
-    black = np.zeros_like(READY.ulm)
-    found = support(weigh(black, PAIR.fus, black, [black, black], PIXEL_MM))
+def test_nothing_drawn_is_said_to_be_nothing(section, prepared_section):
+    black = np.zeros_like(prepared_section.ulm)
+    found = support(weigh(black, section.fus, black, [black, black], PIXEL_MM))
     assert not found.classes.any()
     assert found.sentence == "The result draws no vessel."
 
 
-def test_lengths_are_those_of_the_centrelines():
-    black = np.zeros_like(READY.ulm)
-    evidence = weigh(READY.ulm, PAIR.fus, black, [black, READY.ulm], PIXEL_MM)
+def test_lengths_are_those_of_the_centrelines(section, prepared_section):
+    black = np.zeros_like(prepared_section.ulm)
+    evidence = weigh(
+        prepared_section.ulm, section.fus, black, [black, prepared_section.ulm], PIXEL_MM
+    )
     assert sum(support(evidence).length_mm) == pytest.approx(
         float(length_map(evidence.lines)[evidence.lines].sum()) * PIXEL_MM, rel=1e-6
     )
@@ -162,8 +169,8 @@ def test_probabilities_are_sorted_into_three_classes():
 # ---------------------------------------------------------------- as events
 
 
-def test_evidence_comes_with_progress_and_from_samples_that_are_not_the_result():
-    fus = PAIR.fus.isel(j=slice(20, 44), i=slice(30, 54))
+def test_evidence_comes_with_progress_and_from_samples_that_are_not_the_result(section):
+    fus = section.fus.isel(j=slice(20, 44), i=slice(30, 54))
     settings = EnhanceSettings(steps=2)
     result = enhance(fus, settings).image
     events = list(evidence_events(result, fus, EvidenceSettings(samples=2, steps=2)))
@@ -177,8 +184,8 @@ def test_evidence_comes_with_progress_and_from_samples_that_are_not_the_result()
     assert found.maps["spread"].max() > 0.0
 
 
-def test_a_stack_is_refused():
-    stack = PAIR.fus.expand_dims("slice")
+def test_a_stack_is_refused(section):
+    stack = section.fus.expand_dims("slice")
     with pytest.raises(ValueError, match="one plane"):
         next(evidence_events(stack, stack))
 

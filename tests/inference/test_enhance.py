@@ -19,13 +19,13 @@ from napari_fus_ulm.inference.enhance import input_on_grid
 from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress, SliceDone
 from napari_fus_ulm.inference.prepare import prepare
 from napari_fus_ulm.io import write
-from napari_fus_ulm.phantom import PhantomPair, simulate_pair
+from napari_fus_ulm.phantom import PhantomPair
 from napari_fus_ulm.scan import extent_of, spacing_of
 
 
 @pytest.fixture(scope="module")
-def pair() -> PhantomPair:
-    return simulate_pair(910_000_003)
+def pair(section: PhantomPair) -> PhantomPair:
+    return section
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from napari_fus_ulm.generators import build
 from napari_fus_ulm.generators.checkpoint import card_path
 from napari_fus_ulm.inference.events import Finished, Progress
 from napari_fus_ulm.io.atomic import write_tensors, write_text
-from napari_fus_ulm.phantom import simulate_pair
+from napari_fus_ulm.phantom import PhantomPair
 
 SMALL = {
     "pix2pix": {"widths": [8, 8]},
@@ -22,8 +22,8 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def fus() -> xr.DataArray:
-    return simulate_pair(910_000_003).fus.isel(j=slice(10, 50), i=slice(20, 56))
+def fus(section: PhantomPair) -> xr.DataArray:
+    return section.fus.isel(j=slice(10, 50), i=slice(20, 56))
 
 
 @pytest.fixture(scope="module")
