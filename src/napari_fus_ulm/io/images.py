@@ -46,9 +46,13 @@ def luminance(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 def read_picture(request: Request) -> list[xr.DataArray]:
     """Read a PNG or JPEG: grey, or a colour screenshot by its luminance; values "display"."""
-    from skimage.io import imread
+    from PIL import Image
 
-    picture = np.asarray(imread(request.path))
+    # By these two decoders alone: sniffing would hand a file that only calls itself a picture to
+    # whatever program claims it.
+    with Image.open(request.path, formats=("PNG", "JPEG")) as opened:
+        coloured = opened.convert(opened.palette.mode) if opened.palette else opened
+        picture = np.asarray(coloured)
     if picture.ndim == 3:
         picture = luminance(picture)
     # A resolution in a picture is that of a screen or a printer, so none is believed.
