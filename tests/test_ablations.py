@@ -17,6 +17,8 @@ from napari_fus_ulm.phantom import PhantomParams
 from napari_fus_ulm.phantom.population import PopulationSettings, simulate_population
 from napari_fus_ulm.training.run import WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 SMALL = PhantomParams(width_mm=2.4, depth_mm=2.4, fus_pixel_um=(100.0, 100.0))
 
 

@@ -3,7 +3,6 @@
 import ast
 import importlib
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -66,12 +65,14 @@ def test_the_commands_and_options_exist(readme: str) -> None:
         "support",
         "train",
     }
-    command = str(Path(sys.executable).with_name("napari-fus-ulm"))
+    from typer.testing import CliRunner
+
+    from napari_fus_ulm.cli import app
+
+    assert Path(sys.executable).with_name("napari-fus-ulm").is_file()
     for name, arguments in lines:
         called = [name, arguments.split()[0]] if name in ("pairs", "review") else [name]
-        done = subprocess.run(
-            [command, *called, "--help"], capture_output=True, text=True, check=False, timeout=120
-        )
-        assert done.returncode == 0, done.stderr
+        done = CliRunner().invoke(app, [*called, "--help"], env={"COLUMNS": "100"})
+        assert done.exit_code == 0, done.output
         for option in re.findall(r"(?<!\S)--?[a-z]+", arguments):
-            assert option in done.stdout, f"{name} has no {option}"
+            assert option in done.output, f"{name} has no {option}"

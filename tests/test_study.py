@@ -30,6 +30,8 @@ from napari_fus_ulm.phantom.population import PlanesReady, PopulationSettings
 from napari_fus_ulm.training.loop import StepDone
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("diffusion", "pix2pix", "mhvae")
 MODELS = {
     "diffusion": {"widths": [8, 8, 8], "blocks": [1, 1, 1]},

@@ -36,6 +36,7 @@ def run(*arguments: object, code: int = 0) -> Any:
 # ---------------------------------------------------------------- cohorts
 
 
+@pytest.mark.slow
 def test_a_simulated_cohort_is_what_the_seed_says(tmp_path: Path) -> None:
     out = tmp_path / "rats"
     options = ["-o", out, "--seed", 7, "--suffix", ".npy", "--workers", 1]
@@ -99,6 +100,7 @@ def test_options_that_do_not_go_together_are_refused(options: tuple[str, ...], w
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to a group of processes")
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_readable_cohort_and_says_how_to_go_on(tmp_path: Path) -> None:
     out = tmp_path / "rats"
     code = "from napari_fus_ulm.cli import main; main()"

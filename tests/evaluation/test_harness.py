@@ -50,6 +50,7 @@ def taught(weights: Path, **training: object) -> None:
     weights.with_suffix(".json").write_text(json.dumps(card))
 
 
+@pytest.mark.slow
 def test_every_method_is_judged_on_every_test_image(split: Split) -> None:
     quick = EnhanceSettings(steps=2, samples=2)
     methods = (*baselines(), *generators(settings=quick), the_shifted_ulm(), the_ulm())

@@ -179,6 +179,7 @@ def test_the_registry_does_not_import_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_one_patch_can_be_learnt_by_heart(tiny) -> None:
     model = tiny(widths=(24, 24, 24))
     rows = torch.zeros(32, 32)

@@ -380,6 +380,7 @@ def test_the_loss_follows_from_its_generator(tiny: Make) -> None:
     assert one != other
 
 
+@pytest.mark.slow
 def test_one_patch_can_be_learnt_by_heart(tiny: Make) -> None:
     model = tiny(awake=False, kl_warm_up=0.0)
     rows = torch.zeros(32, 32)

@@ -34,6 +34,7 @@ def fus(pair: PhantomPair) -> xr.DataArray:
     return pair.fus.isel(j=slice(10, 50), i=slice(20, 56))
 
 
+@pytest.mark.slow
 def test_tiles_with_a_halo_give_what_the_whole_frame_gives(pair: PhantomPair) -> None:
     settings = EnhanceSettings(steps=3, precision="float32")
     whole = enhance(pair.fus, settings).image.values
@@ -64,6 +65,7 @@ def test_accurate_hardly_depends_on_the_seed(fus: xr.DataArray) -> None:
 
 
 @pytest.mark.parametrize("mode", ["accurate", "detailed", "balanced"])
+@pytest.mark.slow
 def test_bfloat16_keeps_the_metrics(pair: PhantomPair, mode: str) -> None:
     from napari_fus_ulm.grey.reference import reference_on_grid
     from napari_fus_ulm.metrics.fidelity import fidelity

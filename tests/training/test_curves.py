@@ -138,6 +138,7 @@ def test_a_picture_that_fails_is_told_and_ends_no_run(
     assert events[-1] == Saved(1, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_killed_run_loses_one_checkpoint_interval_and_ends_as_if_it_had_not_been(
     settings: TrainSettings, tmp_path: Path
 ) -> None:

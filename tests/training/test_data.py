@@ -26,6 +26,7 @@ from napari_fus_ulm.training.data import (
 )
 
 
+@pytest.mark.slow
 def test_missing_phantoms_are_simulated_in_processes_of_their_own(tmp_path: Path) -> None:
     seeds = range(3, 5)
     there = phantom_file(tmp_path, 3, 100.0)
@@ -47,6 +48,7 @@ def test_missing_phantoms_are_simulated_in_processes_of_their_own(tmp_path: Path
     ]
 
 
+@pytest.mark.slow
 def test_another_pixel_size_is_simulated_anew(tmp_path: Path) -> None:
     for pixel_um in (100.0, 200.0):
         list(prepare_phantoms(range(3, 4), pixel_um, tmp_path, workers=1))

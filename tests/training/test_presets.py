@@ -28,6 +28,7 @@ def stop_after(events: object, step: int) -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.slow
 def test_every_generator_trains_and_resumes_to_the_last_bit(
     name: str, settings: TrainSettings, tmp_path: Path
 ) -> None:

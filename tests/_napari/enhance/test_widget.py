@@ -12,6 +12,7 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
 from napari_fus_ulm.io import write
 from napari_fus_ulm.scan import make_scan
 
@@ -49,8 +50,8 @@ def test_sample_pair_is_enhanced_and_measured(open_dock, click, qtbot):
     assert dock.fus.layer is fus
     assert dock.ulm.layer is viewer.layers["phantom ULM"]
     before = fus.data.copy()
-    viewer.camera.center, viewer.camera.zoom = (0.0, 3.0, 4.0), 50.0
-    camera = viewer.camera.model_dump()
+    camera_of(viewer).center, camera_of(viewer).zoom = (0.0, 3.0, 4.0), 50.0
+    camera = camera_of(viewer).model_dump()
 
     click(dock)
 
@@ -63,7 +64,7 @@ def test_sample_pair_is_enhanced_and_measured(open_dock, click, qtbot):
     assert np.isfinite(result.data).all()
     assert 0 <= result.data.min() <= result.data.max() <= 1
     assert result.contrast_limits == pytest.approx([0, np.percentile(result.data, 99.9)], abs=1e-5)
-    assert viewer.camera.model_dump() == camera
+    assert camera_of(viewer).model_dump() == camera
     np.testing.assert_array_equal(fus.data, before)
     assert fus.visible
     assert [layer for layer in viewer.layers if "preview" in layer.name] == []

@@ -75,6 +75,7 @@ def test_texture_tells_the_share_of_patches_inside_the_real_ones() -> None:
     assert not next(r for r in table_rows([one], REAL) if r.statistic == row.statistic).inside
 
 
+@pytest.mark.slow
 def test_simulated_animals_are_measured_alike_whatever_the_number_of_processes() -> None:
     found = []
     for workers in (1, 2):
