@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-# Before torch is imported: idle OpenMP threads must sleep, and one thread is enough, since tests run
+# Before torch is imported: idle OpenMP threads must sleep, and one thread is enough where tests run
 # in several processes; results then do not depend on how many cores a machine has.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
