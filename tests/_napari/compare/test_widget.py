@@ -1,14 +1,16 @@
-"""The Compare dock as a user meets it: a real viewer, the real buttons."""
+"""The Compare dock as a user meets it: the real buttons; a window where that is the point."""
 
 import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_fus_ulm._napari.compare.layers import comparable_layers, seen
+from napari_fus_ulm._napari.compare.widget import CompareWidget
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.viewer_parts import camera_of, grid_of, text_overlay
@@ -35,11 +37,11 @@ def results(small_pair, small_weights):
 
 
 @pytest.fixture
-def open_compare(make_napari_viewer, small_pair, results):
-    """Open a viewer with power Doppler, ULM, two results and the dock."""
+def open_compare(request, qtbot, small_pair, results):
+    """Open a viewer's model with power Doppler, ULM, two results, and the dock."""
 
-    def open_(*, layers=True):
-        viewer = make_napari_viewer()
+    def open_(*, layers=True, window=False):
+        viewer = request.getfixturevalue("make_napari_viewer")() if window else ViewerModel()
         if layers:
             add(viewer, small_pair[1], name="rat ULM")
             add(viewer, small_pair[0], name="rat power Doppler")
@@ -47,11 +49,21 @@ def open_compare(make_napari_viewer, small_pair, results):
                 record = {"settings": {}, "provenance": one.provenance, "source": {}}
                 kept = {OURS: record, "xarray": one.image}
                 add(viewer, one.image, name=one.title, metadata=kept)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
+        if window:
+            _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
+        else:
+            dock = alone(viewer, qtbot)
         dock.controls.rate.setValue(1)
         return viewer, dock
 
     return open_
+
+
+def alone(viewer, qtbot):
+    """The dock without a window."""
+    dock = CompareWidget(viewer)
+    qtbot.addWidget(dock, before_close_func=CompareWidget.leave)
+    return dock
 
 
 @pytest.fixture
@@ -62,6 +74,11 @@ def press(qtbot):
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     return press_
+
+
+def truth_of(dock):
+    """The layer that is the ground truth."""
+    return dock.state.layer(dock.truth.value())
 
 
 def state_of(viewer):
@@ -84,7 +101,7 @@ def shown(viewer):
 
 def expected(viewer, dock, *names):
     layers = [viewer.layers[name] for name in names]
-    found = seen(viewer, layers, dock.truth.layer)
+    found = seen(viewer, layers, truth_of(dock))
     return dict(zip([image.name for image in found.images], greys(found.images), strict=True))
 
 
@@ -100,7 +117,7 @@ def choose(combo, text):
 
 
 def test_an_empty_viewer_says_what_to_do_first(open_compare, press):
-    viewer, dock = open_compare(layers=False)
+    viewer, dock = open_compare(layers=False, window=True)
     assert "Open a power Doppler image" in dock._welcome.text()
     assert not dock._welcome.isHidden()
     assert dock._about.isHidden()
@@ -108,8 +125,8 @@ def test_an_empty_viewer_says_what_to_do_first(open_compare, press):
     assert not dock.jobs.run.button.isEnabled()
     press(dock.sample)
     assert dock._welcome.isHidden()
-    assert dock.truth.layer is viewer.layers["phantom ULM"]
-    assert [layer.name for layer in dock.images.checked()] == [
+    assert truth_of(dock) is viewer.layers["phantom ULM"]
+    assert [layer.name for layer in dock.state.checked()] == [
         "phantom ULM",
         "phantom power Doppler",
     ]
@@ -136,7 +153,7 @@ def test_the_list_follows_the_layers_and_keeps_what_is_checked(open_compare, res
     dock.images.item(3).setCheckState(Qt.CheckState.Unchecked)
     add(viewer, results[0].image, name="another")
     assert dock.images.item(0).text() == "another"
-    assert "rat ULM" not in [layer.name for layer in dock.images.checked()]
+    assert "rat ULM" not in [layer.name for layer in dock.state.checked()]
     viewer.layers["another"].name = "renamed"
     assert dock.images.item(0).text() == "renamed"
     viewer.layers.remove(viewer.layers["renamed"])
@@ -145,16 +162,16 @@ def test_the_list_follows_the_layers_and_keeps_what_is_checked(open_compare, res
 
 def test_the_newest_ulm_is_the_truth_until_the_user_says_otherwise(open_compare, small_pair):
     viewer, dock = open_compare()
-    assert dock.truth.layer is viewer.layers["rat ULM"]
+    assert truth_of(dock) is viewer.layers["rat ULM"]
     add(viewer, small_pair[1], name="second ULM")
-    assert dock.truth.layer is viewer.layers["second ULM"]
+    assert truth_of(dock) is viewer.layers["second ULM"]
     choose(dock.truth, "none (no ground truth)")
     add(viewer, small_pair[1], name="third ULM")
-    assert dock.truth.layer is None
+    assert truth_of(dock) is None
     assert not dock.jobs.save_metrics.isEnabled()
     choose(dock.truth, "second ULM")
     viewer.layers.remove(viewer.layers["second ULM"])
-    assert dock.truth.layer is viewer.layers["third ULM"]
+    assert truth_of(dock) is viewer.layers["third ULM"]
 
 
 # ---------------------------------------------------------------- views
@@ -163,7 +180,7 @@ def test_the_newest_ulm_is_the_truth_until_the_user_says_otherwise(open_compare,
 def test_the_grid_shows_the_checked_images_alone_and_goes_without_a_trace(
     open_compare, press, results
 ):
-    viewer, dock = open_compare()
+    viewer, dock = open_compare(window=True)
     viewer.layers["rat ULM"].visible = False
     dock.images.item(1).setCheckState(Qt.CheckState.Unchecked)  # the first result
     camera_of(viewer).center, camera_of(viewer).zoom = (0.0, 1.0, 2.0), 77.0
@@ -214,7 +231,7 @@ def test_views_follow_one_another_and_the_first_state_comes_back(open_compare, p
     before = state_of(viewer)
     for view in ("grid", "curtain", "blink", "difference", "grid", "off"):
         press(dock.views.buttons[view])
-        assert dock.view == view
+        assert dock.state.shown.view == view
         assert dock.notices.error == ""
     assert state_of(viewer) == before
 
@@ -246,14 +263,14 @@ def test_the_curtain_has_the_left_image_left_and_the_right_one_right(open_compar
     assert "rat power Doppler | rat ULM" in viewer.layers
     choose(dock.controls.second, "rat power Doppler")
     assert "choose another" in dock.notices.error
-    assert dock.view == "off"
+    assert dock.state.shown.view == "off"
     assert "line" not in viewer.layers
 
 
 def test_the_curtain_is_dragged_and_the_camera_stays(open_compare, press):
-    viewer, dock = open_compare()
+    viewer, dock = open_compare(window=True)
     press(dock.views.buttons["curtain"])
-    view, layer = dock._view, dock._view.layer
+    view, layer = dock.state._view, dock.state._view.layer
 
     class Event:
         type, position = "mouse_press", (0.0, 0.0)
@@ -271,10 +288,10 @@ def test_the_curtain_is_dragged_and_the_camera_stays(open_compare, press):
     Event.type = "mouse_move"
     at(0.75)
     next(drag)
-    assert dock.controls.share == pytest.approx(0.75, abs=0.01)
+    assert dock.state.shown.share == pytest.approx(0.75, abs=0.01)
     at(7.0)
     next(drag)
-    assert dock.controls.share == 1.0
+    assert dock.state.shown.share == 1.0
     Event.type = "mouse_release"
     assert next(drag, None) is None
     Event.type = "mouse_press"
@@ -331,14 +348,14 @@ def test_colours_are_those_of_all(open_compare, press):
     assert len(shown(viewer)) == 4
 
 
-def test_the_views_follow_the_slices(make_napari_viewer, press, qtbot):
+def test_the_views_follow_the_slices(press, qtbot):
     rng = np.random.default_rng(1)
     stacks = [rng.random((3, 40, 50), np.float32) for _ in range(2)]
-    viewer = make_napari_viewer()
+    viewer = ViewerModel()
     for name, stack in zip(("one ULM", "two ULM"), stacks, strict=True):
         scan = make_scan(stack, spacing=(0.5, 0.02, 0.02), modality="ulm", values_kind="grey")
         add(viewer, scan, name=name)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
+    dock = alone(viewer, qtbot)
     viewer.dims.set_current_step(0, 0)
     press(dock.views.buttons["difference"])
     layer = shown(viewer)[0]
@@ -359,11 +376,11 @@ def test_an_image_that_is_deleted_leaves_the_view(open_compare, press, view, res
     viewer, dock = open_compare()
     press(dock.views.buttons[view])
     viewer.layers.remove(viewer.layers[results[1].title])
-    assert dock.view == view
+    assert dock.state.shown.view == view
     assert not any("Detailed" in layer.name for layer in shown(viewer))
     viewer.layers.remove(viewer.layers[results[0].title])
     viewer.layers.remove(viewer.layers["rat ULM"])
-    assert dock.view == "off"
+    assert dock.state.shown.view == "off"
     assert [layer.name for layer in viewer.layers] == ["rat power Doppler"]
     assert viewer.layers[0].visible
 
@@ -374,7 +391,7 @@ def test_deleting_a_layer_of_the_view_ends_it(open_compare, press, view):
     before = state_of(viewer)
     press(dock.views.buttons[view])
     viewer.layers.remove(shown(viewer)[0])
-    assert dock.view == "off"
+    assert dock.state.shown.view == "off"
     assert dock.views.buttons["off"].isChecked()
     assert state_of(viewer) == before
 
@@ -383,7 +400,7 @@ def test_a_new_layer_ends_the_view_and_is_seen(open_compare, press):
     viewer, dock = open_compare()
     press(dock.views.buttons["grid"])
     viewer.add_image(np.zeros((30, 40)), name="new")
-    assert dock.view == "off"
+    assert dock.state.shown.view == "off"
     assert all(layer.visible for layer in viewer.layers)
     assert len(viewer.layers) == 5
 
@@ -395,7 +412,7 @@ def test_another_field_of_view_is_refused_by_name_and_mm(open_compare, press, sm
     before = state_of(viewer)
     for button in (dock.views.buttons["grid"], dock.jobs.save_figure, dock.jobs.save_metrics):
         press(button)
-        assert dock.view == "off"
+        assert dock.state.shown.view == "off"
         assert "“narrow ULM” 2 × " in dock.notices.error
         assert "“rat power Doppler” covers 3.9" in dock.notices.error
         assert state_of(viewer) == before
@@ -403,12 +420,12 @@ def test_another_field_of_view_is_refused_by_name_and_mm(open_compare, press, sm
     choose(dock.truth, "rat ULM")
     press(dock.views.buttons["grid"])
     assert dock.notices.error == ""
-    assert dock.view == "grid"
+    assert dock.state.shown.view == "grid"
     qtbot.wait(10)  # Qt deletes the lines of the errors in its loop
 
 
 def test_closing_the_dock_ends_the_view(open_compare, press):
-    viewer, dock = open_compare()
+    viewer, dock = open_compare(window=True)
     before = state_of(viewer)
     press(dock.views.buttons["blink"])
     viewer.window.remove_dock_widget(dock)
@@ -431,13 +448,11 @@ def small_runs(monkeypatch, small_weights):
     monkeypatch.setattr(compare_run, "all_settings", runs)
 
 
-def test_all_generators_run_at_a_click_and_stand_in_the_grid(
-    make_napari_viewer, small_pair, small_runs, press, qtbot
-):
-    viewer = make_napari_viewer()
+def test_all_generators_run_at_a_click_and_stand_in_the_grid(small_pair, small_runs, press, qtbot):
+    viewer = ViewerModel()
     for scan, name in zip(small_pair, ("rat power Doppler", "rat ULM"), strict=True):
         add(viewer, scan, name=name)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
+    dock = alone(viewer, qtbot)
     dones = []
     dock.jobs.runner.event.connect(lambda event: dones.append(getattr(event, "done", 0)))
     with qtbot.waitSignal(dock.jobs.runner.ended, timeout=60_000):
@@ -449,7 +464,7 @@ def test_all_generators_run_at_a_click_and_stand_in_the_grid(
     assert [layer.metadata[OURS]["settings"]["mode"] for layer in made] == ["accurate", "detailed"]
     assert all(layer.name.endswith("(generated)") for layer in made)
     assert max(dones) > 1000
-    assert dock.view == "grid"
+    assert dock.state.shown.view == "grid"
     assert len(shown(viewer)) == 4
     assert shown(viewer)[0].name == "1  rat power Doppler"
     assert shown(viewer)[-1].name == "4  rat ULM"
@@ -469,7 +484,7 @@ def test_one_click_in_the_enhance_dock_runs_all_as_it_is_corrected_there(
     press(enhance_dock.compare)
     _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
     qtbot.waitUntil(lambda: "2 results made." in dock.jobs.run.status.text(), timeout=60_000)
-    assert dock.view == "grid"
+    assert dock.state.shown.view == "grid"
     made = [one for one in viewer.layers if "provenance" in one.metadata.get(OURS, {})]
     assert extent_of(made[0].metadata["xarray"]) == pytest.approx(extent_of(corrected), rel=0.01)
     assert made[0].metadata[OURS]["settings"]["values"] == "sqrt"
@@ -494,7 +509,7 @@ def test_cancelling_keeps_what_has_been_made(
     with qtbot.waitSignal(dock.jobs.runner.ended, timeout=60_000):
         press(dock.jobs.run.button)
     assert len(viewer.layers) == before + 1
-    assert dock.view == "off"
+    assert dock.state.shown.view == "off"
     assert "Cancelled" in dock.jobs.run.status.text()
 
 
@@ -547,7 +562,7 @@ def test_figure_and_metrics_are_written(open_compare, press, qtbot, tmp_path, mo
         truth = reference_on_grid(ulm, Grid.of(one.image))
         assert float(row["mse"]) == pytest.approx(float(((one.image.values - truth) ** 2).mean()))
     # What was shown has stayed.
-    assert dock.view == "off"
+    assert dock.state.shown.view == "off"
     assert len(viewer.layers) == 4
 
 

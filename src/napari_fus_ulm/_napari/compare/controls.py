@@ -1,26 +1,20 @@
-"""What the Compare dock is made of: the list of images, the views' controls, the long run."""
+"""The buttons that turn a view on, and what can be set of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
-
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer
 from qtpy.QtWidgets import (
-    QAbstractItemView,
+    QAbstractButton,
     QButtonGroup,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
     QSlider,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_fus_ulm._napari.compare.layers import titles
-from napari_fus_ulm._napari.compare.views import DIFFERENCE_LIMIT
+from napari_fus_ulm._napari.compare.image_list import ImageCombo
+from napari_fus_ulm._napari.compare.pictures import BLINK, CURTAIN, DIFFERENCE, GRID, OFF, PAIRED
 from napari_fus_ulm._napari.widgets.controls import (
-    CalmComboBox,
     CalmSpinBox,
     Signal,
     add_row,
@@ -29,10 +23,6 @@ from napari_fus_ulm._napari.widgets.controls import (
     wrapped,
 )
 
-if TYPE_CHECKING:
-    from napari.layers import Image
-
-OFF, GRID, CURTAIN, BLINK, DIFFERENCE = "off", "grid", "curtain", "blink", "difference"
 TITLES = {
     OFF: ("Off", "Ends the view; everything is as it was before."),
     GRID: ("Grid", "Shows the checked images beside each other under one camera."),
@@ -40,119 +30,6 @@ TITLES = {
     BLINK: ("Blink", "Shows the checked images one after another in the same place."),
     DIFFERENCE: ("Difference", "Shows one image minus another."),
 }
-_ROWS = 7
-"""Images that the list shows without scrolling."""
-
-
-class ImageList(QListWidget):
-    """Images to check, the newest on top.
-
-    Signals
-    -------
-    changed()
-        Another choice.
-    """
-
-    changed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setTextElideMode(Qt.TextElideMode.ElideLeft)
-        self.setAccessibleName("Images to compare")
-        self.setToolTip("What is compared and drawn in the figure; the newest image is on top.")
-        self._layers: list[Image] = []
-        self.itemChanged.connect(self._on_item)
-
-    def set_layers(self, layers: Sequence[Image]) -> None:
-        """Follow the viewer; images that are new here are checked if they are visible."""
-        known = {layer.unique_id: self._checked(row) for row, layer in enumerate(self._layers)}
-        self._layers = list(layers)
-        with QSignalBlocker(self):
-            self.clear()
-            for layer, title in zip(layers, titles(layers), strict=True):
-                item = QListWidgetItem(title)
-                item.setToolTip(layer.name)
-                item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
-                item.setCheckState(_state(known.get(layer.unique_id, layer.visible)))
-                self.addItem(item)
-        self.updateGeometry()
-
-    def checked(self) -> list[Image]:
-        """The checked images, the oldest first."""
-        found = [layer for row, layer in enumerate(self._layers) if self._checked(row)]
-        return found[::-1]
-
-    def check(self, layers: Iterable[Image], *, only: bool = False) -> None:
-        """Check images; with ``only``, all others are unchecked."""
-        wanted = {layer.unique_id for layer in layers}
-        with QSignalBlocker(self):
-            for number, layer in enumerate(self._layers):
-                if layer.unique_id in wanted or only:
-                    self._item(number).setCheckState(_state(layer.unique_id in wanted))
-        self.changed.emit()
-
-    def sizeHint(self) -> QSize:
-        rows = min(max(self.count(), 1), _ROWS)
-        height = self.sizeHintForRow(0) if self.count() else 20
-        return QSize(200, rows * height + 2 * self.frameWidth() + 2)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(100, self.sizeHint().height())
-
-    def _checked(self, number: int) -> bool:
-        return self._item(number).checkState() == Qt.CheckState.Checked
-
-    def _item(self, number: int) -> QListWidgetItem:
-        item = self.item(number)
-        assert item is not None
-        return item
-
-    def _on_item(self, _: Any) -> None:
-        self.changed.emit()
-
-
-def _state(checked: bool) -> Qt.CheckState:
-    return Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked
-
-
-class LayerCombo(CalmComboBox):
-    """A choice among layers, which follows a default until the user chooses.
-
-    Parameters
-    ----------
-    none : str
-        Text of the entry for no layer; without it there is no such entry.
-    """
-
-    def __init__(self, none: str = "") -> None:
-        super().__init__()
-        self._none, self._by_hand = none, False
-        self._layers: dict[Any, Image] = {}
-        self.activated.connect(self._on_activated)
-
-    def set_layers(self, layers: Sequence[Image], default: Image | None) -> None:
-        """Offer these layers; ``default`` is taken unless the user has chosen another one."""
-        chosen = self.currentData()
-        self._layers = {layer.unique_id: layer for layer in layers}
-        with QSignalBlocker(self):
-            self.clear()
-            if self._none:
-                self.addItem(self._none, None)
-            for layer, title in zip(layers, titles(layers), strict=True):
-                self.addItem(title, layer.unique_id)
-        self._by_hand = self._by_hand and self.choose(chosen)
-        if not self._by_hand and not self.choose(default and default.unique_id):
-            self.setCurrentIndex(-1)
-
-    def _on_activated(self, _: int) -> None:
-        self._by_hand = True
-
-    @property
-    def layer(self) -> Image | None:
-        """The chosen layer."""
-        return self._layers.get(self.currentData())
 
 
 class ViewButtons(QWidget):
@@ -192,7 +69,7 @@ class ViewButtons(QWidget):
         for name, button in self.buttons.items():
             button.setEnabled(allowed or name == OFF)
 
-    def _on_click(self, button: Any) -> None:
+    def _on_click(self, button: QAbstractButton) -> None:
         self.asked.emit(str(button.property("view")))
 
 
@@ -215,7 +92,7 @@ class ViewControls(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.second = LayerCombo(), LayerCombo()
+        self.first, self.second = ImageCombo(), ImageCombo()
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 1000)
         self.slider.setValue(500)
@@ -243,8 +120,8 @@ class ViewControls(QWidget):
         layout.addLayout(self._form)
         for widget in (self.slider, self._blink, self.text):
             layout.addWidget(widget)
-        self.first.activated.connect(self._on_pair)
-        self.second.activated.connect(self._on_pair)
+        self.first.changed.connect(self.pair_changed)
+        self.second.changed.connect(self.pair_changed)
         self.slider.valueChanged.connect(self._on_slider)
         self.flip.clicked.connect(self.flip_asked)
         self.rate.valueChanged.connect(self._on_rate)
@@ -252,18 +129,14 @@ class ViewControls(QWidget):
         self._timer.timeout.connect(self.flip_asked)
         self.show_view(OFF)
 
-    @property
-    def share(self) -> float:
-        """Where the curtain is, 0 to 1."""
-        return self.slider.value() / self.slider.maximum()
-
     def set_share(self, share: float) -> None:
-        """Move the curtain as the user would."""
-        self.slider.setValue(round(share * self.slider.maximum()))
+        """Show where the curtain is, 0 to 1."""
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(round(share * self.slider.maximum()))
 
     def show_view(self, view: str) -> None:
         """Show what belongs to a view, and let it blink or not."""
-        pair, words = view in (CURTAIN, DIFFERENCE), ("Left", "Right")
+        pair, words = view in PAIRED, ("Left", "Right")
         if view == DIFFERENCE:
             words = ("Image", "minus")
         for label, field, word in zip(
@@ -291,11 +164,8 @@ class ViewControls(QWidget):
         """Stop blinking; the widget is about to go."""
         self._timer.stop()
 
-    def _on_pair(self, _: int) -> None:
-        self.pair_changed.emit()
-
     def _on_slider(self, _: int) -> None:
-        self.share_changed.emit(self.share)
+        self.share_changed.emit(self.slider.value() / self.slider.maximum())
 
     def _on_rate(self, _: int = 0) -> None:
         if not self.play.isChecked():
@@ -307,11 +177,3 @@ class ViewControls(QWidget):
             self._timer.stop()
         else:
             self._on_rate()
-
-
-def difference_legend(first: str, second: str) -> str:
-    """Say what the colours of a difference mean."""
-    return (
-        f"Green: brighter in “{first}”. Pink: brighter in “{second}”. White: the same. Full colour "
-        f"at ±{DIFFERENCE_LIMIT:g} grey levels."
-    )

@@ -1,23 +1,23 @@
 """The views of a comparison: temporary layers of grey levels above all others.
 
-All of them lie on one grid and share contrast, gamma and colours. What was shown before is hidden
-meanwhile and comes back as it was.
+All of them lie on one grid and share contrast, gamma and colours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm._napari.compare.stage import Stage
 from napari_fus_ulm._napari.layers.results import OURS
-from napari_fus_ulm._napari.widgets.viewer_parts import camera_of, grid_of, text_overlay
+from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Image
 
 Grey = npt.NDArray[np.float32]
@@ -32,6 +32,13 @@ GRAB_PIXELS = 8
 """How near the pointer must be to the curtain's line to take it, in pixels of the screen."""
 
 
+class MouseEvent(Protocol):
+    """What napari tells of the mouse."""
+
+    type: str
+    position: tuple[float, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
     """Grey levels in [0, 1] of one shape, with their names, and where they lie."""
@@ -40,146 +47,6 @@ class Pictures:
     greys: tuple[Grey, ...]
     where: dict[str, Any]
     colours: str = "grey"
-
-
-class Stage:
-    """Puts layers on stage in the others' stead, and remembers how everything was.
-
-    Parameters
-    ----------
-    viewer : napari viewer
-    """
-
-    def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
-        self._before: _Before | None = None
-        self.layers: list[Image] = []
-        self.busy = False
-        """Whether the changes of the layer list are the stage's own."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether all that was put on stage is still there."""
-        return all(layer in self._viewer.layers for layer in self.layers)
-
-    def show(
-        self,
-        layers: Sequence[Image],
-        *,
-        grid: bool = False,
-        linked: bool = True,
-        caption: str = "",
-    ) -> None:
-        """Show these layers alone; the first is the topmost, and the first of a grid."""
-        with self._own_changes():
-            if self._before is None:
-                self._before = _Before.of(self._viewer)
-            self._clear()
-            for layer in self._viewer.layers:
-                layer.visible = False
-            for layer in reversed(layers):
-                self._viewer.add_layer(layer)
-            self.layers = list(layers)
-            if linked and len(layers) > 1:
-                shared = ("contrast_limits", "gamma", "colormap")
-                self._viewer.layers.link_layers(self.layers, shared)
-        self._set_grid(len(layers) if grid else 0)
-        self.caption(caption)
-
-    def leave(self) -> None:
-        """Take the layers away; whatever is still there of what was before comes back."""
-        if self._before is None:
-            return
-        before, self._before = self._before, None
-        with self._own_changes():
-            self._clear()
-            before.restore(self._viewer)
-
-    def caption(self, text: str) -> None:
-        """Write a line at the top of the canvas."""
-        overlay = text_overlay(self._viewer)
-        overlay.text, overlay.visible, overlay.position = text, bool(text), "top_center"
-
-    def _clear(self) -> None:
-        for layer in self.layers:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-        self.layers = []
-
-    def _set_grid(self, count: int) -> None:
-        """Turn the grid on for so many images; 0 is no grid."""
-        grid, was = grid_of(self._viewer), grid_of(self._viewer).enabled
-        if count:
-            # The topmost layer first, also where napari keeps cells for hidden layers.
-            grid.stride, grid.shape = -1, self._cells(count)
-        grid.enabled = bool(count)
-        if count:
-            self._viewer.reset_view()
-        elif was and self._before is not None:
-            self._before.restore_camera(self._viewer)  # that of the cells shows too small a part
-
-    def _cells(self, count: int) -> tuple[int, int]:
-        """Rows and columns in which images of one shape are largest."""
-        canvas = getattr(getattr(self._viewer, "canvas", None), "size", None) or (3, 4)
-        low, high = np.asarray(self.layers[0].extent.world)
-        tall, wide = np.maximum(high - low, 1e-9)[-2:]
-
-        def scale(columns: int) -> float:
-            return float(min(canvas[0] / (-(-count // columns) * tall), canvas[1] / columns / wide))
-
-        columns = max(range(1, count + 1), key=scale)
-        return -(-count // columns), columns
-
-    @contextmanager
-    def _own_changes(self) -> Iterator[None]:
-        self.busy = True
-        # Every layer that goes makes napari clean the graphics memory, unless they go as one.
-        batched = getattr(self._viewer.layers, "batched_update", nullcontext)
-        try:
-            with batched() if len(self.layers) > 1 else nullcontext():
-                yield
-        finally:
-            self.busy = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Before:
-    """What a view changes, as it was."""
-
-    visible: tuple[tuple[Any, bool], ...]
-    active: Any
-    camera: tuple[Any, ...]
-    grid: tuple[Any, ...]
-    text: tuple[Any, ...]
-
-    @classmethod
-    def of(cls, viewer: Any) -> _Before:
-        camera, grid, text = camera_of(viewer), grid_of(viewer), text_overlay(viewer)
-        return cls(
-            tuple((layer, layer.visible) for layer in viewer.layers),
-            viewer.layers.selection.active,
-            (camera.center, camera.zoom, camera.angles),
-            (grid.enabled, grid.stride, grid.shape),
-            (text.text, text.visible, text.position),
-        )
-
-    def restore(self, viewer: Any) -> None:
-        for layer, visible in self.visible:
-            if layer in viewer.layers:
-                layer.visible = visible
-        if self.active is not None and self.active in viewer.layers:
-            viewer.layers.selection.active = self.active
-        grid, text = grid_of(viewer), text_overlay(viewer)
-        grid.enabled, grid.stride, grid.shape = self.grid
-        text.text, text.visible, text.position = self.text
-        self.restore_camera(viewer)
-
-    def restore_camera(self, viewer: Any) -> None:
-        camera = camera_of(viewer)
-        camera.center, camera.zoom, camera.angles = self.camera
-
-
-# ---------------------------------------------------------------- the views
 
 
 class GridView:
@@ -205,7 +72,7 @@ class GridView:
 class BlinkView:
     """One image at a time, in the same place."""
 
-    def __init__(self, stage: Stage, pictures: Pictures, on_flip: Callable[[int], None]) -> None:
+    def __init__(self, stage: Stage, pictures: Pictures, on_flip: Callable[[str], None]) -> None:
         self._stage, self._on_flip, self._names = stage, on_flip, pictures.names
         self._layers = _layers(pictures)
         self.number = 0
@@ -224,7 +91,7 @@ class BlinkView:
             if other != number:
                 layer.visible = False
         self._stage.caption(self._names[number])
-        self._on_flip(number)
+        self._on_flip(self._names[number])
 
     def update(self, pictures: Pictures) -> None:
         """Show other planes of the same images."""
@@ -271,7 +138,7 @@ class CurtainView:
     def __init__(
         self,
         stage: Stage,
-        viewer: Any,
+        viewer: ViewerModel,
         pictures: Pictures,
         share: float,
         on_drag: Callable[[float], None],
@@ -319,19 +186,19 @@ class CurtainView:
         self._viewer.mouse_move_callbacks.remove(self._on_move)
         self._viewer.mouse_drag_callbacks.remove(self._on_press)
 
-    def _share_at(self, event: Any) -> float:
+    def _share_at(self, event: MouseEvent) -> float:
         return float(self.layer.world_to_data(event.position)[-1] + 0.5) / self.columns
 
-    def _near(self, event: Any) -> bool:
+    def _near(self, event: MouseEvent) -> bool:
         pixel = abs(float(self.layer.scale[-1])) * float(camera_of(self._viewer).zoom)
         far = abs(self._share_at(event) * self.columns - self._column) * pixel
         return far <= GRAB_PIXELS
 
-    def _on_move(self, _: Any, event: Any) -> None:
+    def _on_move(self, _: object, event: MouseEvent) -> None:
         # Before the button is pressed: the camera must not follow the same drag.
         camera_of(self._viewer).mouse_pan = not self._near(event)
 
-    def _on_press(self, _: Any, event: Any) -> Iterator[None]:
+    def _on_press(self, _: object, event: MouseEvent) -> Iterator[None]:
         if not self._near(event):
             return
         yield

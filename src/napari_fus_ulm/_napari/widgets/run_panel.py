@@ -46,8 +46,8 @@ class RunPanel(QWidget):
         self.button.clicked.connect(self._on_click)
         self.set_state(EMPTY)
 
-    def set_state(self, state: str, said: str = "") -> None:
-        """Show a state; ``said`` is the line below when nothing runs."""
+    def set_state(self, state: str, status: str = "") -> None:
+        """Show a state; ``status`` is the line below when nothing runs."""
         if state == RUNNING and self.state != RUNNING:
             self._first = None
             self.bar.setRange(0, 0)
@@ -66,8 +66,8 @@ class RunPanel(QWidget):
         self.button.setEnabled(state in (READY, RUNNING))
         self.bar.setVisible(busy)
         self.left.setVisible(busy)
-        self.status.setText(said)
-        self.status.setVisible(bool(said) and not busy)
+        self.status.setText(status)
+        self.status.setVisible(bool(status) and not busy)
 
     def show_progress(self, progress: Progress, step: str = "") -> None:
         """Show how far a run is, and the step that this is about; a total of 0 is unknown."""

@@ -1,0 +1,310 @@
+"""What the Compare dock knows: which images are compared, in which view, and what was said.
+
+Nothing here needs Qt. `CompareState` keeps what is asked for and drives the views; whoever listens
+is told which fields of the frozen `Shown` have changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_fus_ulm._napari.compare.choice import Wish, default_pair, default_truth
+from napari_fus_ulm._napari.compare.layers import comparable_layers, titles
+from napari_fus_ulm._napari.compare.pictures import (
+    BLINK,
+    CURTAIN,
+    GRID,
+    OFF,
+    PAIRED,
+    compared,
+    pictures_of,
+    words_of,
+)
+from napari_fus_ulm._napari.compare.stage import Stage
+from napari_fus_ulm._napari.compare.views import (
+    BlinkView,
+    CurtainView,
+    DifferenceView,
+    GridView,
+    Pictures,
+    View,
+)
+from napari_fus_ulm._napari.layers.identity import LayerId, find
+from napari_fus_ulm._napari.run import changes
+from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.tasks.compare import Compared
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+    from napari.utils.events import Event, EventEmitter
+
+    from napari_fus_ulm.evaluation.figure import Colours
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An image in the list."""
+
+    layer_id: LayerId
+    title: str
+    name: str
+    checked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the dock shows.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+        The newest first.
+    truth : hashable or None
+        Id of the ground truth.
+    first, second : hashable or None
+        Ids of the images of the views that have two.
+    view : {"off", "grid", "curtain", "blink", "difference"}
+    words : str
+        What is seen in the view.
+    share : float
+        Where the curtain is, 0 to 1.
+    notices : tuple of str
+        About the images of the view; they go with it.
+    error : str
+        Why there is no view of the images that are checked; it goes when others are.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    truth: LayerId | None = None
+    first: LayerId | None = None
+    second: LayerId | None = None
+    view: str = OFF
+    words: str = ""
+    share: float = 0.5
+    notices: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def checked(self) -> tuple[Entry, ...]:
+        """The checked images, the newest first."""
+        return tuple(entry for entry in self.entries if entry.checked)
+
+    @property
+    def can_be_measured(self) -> bool:
+        """Whether there is an image beside the ground truth."""
+        others = [entry for entry in self.checked if entry.layer_id != self.truth]
+        return self.truth is not None and bool(others)
+
+
+class CompareState:
+    """Which images are compared, and how.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+
+    Signals
+    -------
+    changed(frozenset of str)
+        Fields of `shown` that have changed.
+    """
+
+    changed = Signal(frozenset)
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layers: tuple[Image, ...] = ()
+        self._checked: dict[LayerId, bool] = {}
+        self._truth, self._first, self._second = Wish(), Wish(), Wish()
+        self._view: View | None = None
+        self.colours: Colours = "grey"
+        self.stage = Stage(viewer)
+        self.shown = Shown()
+        events = viewer.layers.events
+        self._connections: list[tuple[EventEmitter, Callable[[Event], None]]] = [
+            (events.inserted, self._on_inserted),
+            (events.removed, self._on_layers),
+            (events.reordered, self._on_layers),
+        ]
+        if hasattr(events, "renamed"):  # napari 0.6.2
+            self._connections.append((events.renamed, self._on_layers))
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        self._follow_layers()
+
+    def close(self) -> None:
+        """End the view and stop following the viewer."""
+        self.changed.disconnect()
+        self.show_view(OFF)
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._connections.clear()
+
+    # ------------------------------------------------------------ what there is
+
+    def layer(self, layer_id: LayerId | None) -> Image | None:
+        """The image with an id."""
+        return find(self._layers, layer_id)
+
+    def checked(self) -> list[Image]:
+        """The checked images, the oldest first."""
+        return [one for one in reversed(self._layers) if self._checked[one.unique_id]]
+
+    def check(self, checked: Mapping[LayerId, bool]) -> None:
+        """Check images, or uncheck them; a view follows."""
+        known = {layer.unique_id for layer in self._layers}
+        self._checked |= {one: state for one, state in checked.items() if one in known}
+        self._chosen_anew()
+
+    def check_only(self, layers: Iterable[Image]) -> None:
+        """Check these images and no others."""
+        wanted = {layer.unique_id for layer in layers}
+        self._checked = {one.unique_id: one.unique_id in wanted for one in self._layers}
+        self._chosen_anew()
+
+    def set_truth(self, layer_id: LayerId | None) -> None:
+        """Choose the ground truth, or none; it is checked too."""
+        self._truth = Wish(layer_id, by_hand=True)
+        self.check({} if layer_id is None else {layer_id: True})
+
+    def set_pair(self, *, first: LayerId | None = None, second: LayerId | None = None) -> None:
+        """Choose an image of the views that have two."""
+        self._first = self._first if first is None else Wish(first, by_hand=True)
+        self._second = self._second if second is None else Wish(second, by_hand=True)
+        self._chosen_anew()
+
+    def set_colours(self, colours: Colours) -> None:
+        """Choose the colours of all images."""
+        self.colours = colours
+        self._chosen_anew()
+
+    def _on_inserted(self, _: Event) -> None:
+        if not self.stage.busy:
+            self.show_view(OFF)
+            self._follow_layers()
+
+    def _on_layers(self, _: Event) -> None:
+        if not self.stage.busy:
+            if not self.stage.complete:
+                self.show_view(OFF)
+            self._follow_layers()
+
+    def _follow_layers(self) -> None:
+        """Images that are new are checked if they are seen; a view lives with what is left."""
+        before = sum(self._checked.values())
+        self._layers = tuple(comparable_layers(self._viewer))
+        kept, self._checked = self._checked, {}
+        for layer in self._layers:
+            self._checked[layer.unique_id] = kept.get(layer.unique_id, layer.visible)
+        if sum(self._checked.values()) != before:
+            self._chosen_anew()
+        else:
+            self._show()
+
+    def _chosen_anew(self) -> None:
+        """Other images are compared: what was said of those before no longer holds."""
+        self._show(notices=(), error="")
+        if self.shown.view != OFF:
+            self.show_view(self.shown.view)
+
+    # ------------------------------------------------------------ views
+
+    def show_view(self, view: str) -> None:
+        """Turn a view on, or all off; what is wrong is said."""
+        self._close_view()
+        if view == OFF or len(self.checked()) < 2:
+            self.stage.leave()
+            self._show(view=OFF, words="", notices=(), error="")
+            return
+        try:
+            pictures, notices = self._pictures(view)
+        except UserError as error:
+            self.stage.leave()
+            self._show(view=OFF, words="", notices=(), error=str(error))
+            return
+        self._show(view=view, words=words_of(view, pictures.names), notices=notices, error="")
+        self._view = self._make(view, pictures)
+
+    def follow_sliders(self) -> None:
+        """Show the planes to which the sliders have moved."""
+        if self._view is not None:
+            try:
+                pictures, _ = self._pictures(self.shown.view)
+            except UserError as error:
+                self._show(error=str(error))
+            else:
+                self._view.update(pictures)
+
+    def set_share(self, share: float) -> None:
+        """Move the curtain."""
+        if isinstance(self._view, CurtainView):
+            self._view.set_share(share)
+        self._show(share=share)
+
+    def flip(self) -> None:
+        """Show the next image of a blink."""
+        if isinstance(self._view, BlinkView):
+            self._view.flip()
+
+    def _close_view(self) -> None:
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+
+    def _pictures(self, view: str) -> tuple[Pictures, tuple[str, ...]]:
+        pair = [self.layer(one) for one in (self.shown.first, self.shown.second)]
+        wanted = [one for one in pair if one is not None] if view in PAIRED else self.checked()
+        truth = self.layer(self.shown.truth)
+        return pictures_of(self._viewer, wanted, truth, self.colours, ordered=view not in PAIRED)
+
+    def _make(self, view: str, pictures: Pictures) -> View:
+        if view == GRID:
+            return GridView(self.stage, pictures)
+        if view == BLINK:
+            return BlinkView(self.stage, pictures, self._on_flip)
+        if view == CURTAIN:
+            share = self.shown.share
+            return CurtainView(self.stage, self._viewer, pictures, share, self.set_share)
+        return DifferenceView(self.stage, pictures)
+
+    def _on_flip(self, name: str) -> None:
+        self._show(words=f"Now: {name}")
+
+    def compared(self) -> Compared:
+        """What is checked, for the figure and the table.
+
+        Raises
+        ------
+        ValueError
+            If the images do not cover one field of view.
+        """
+        return compared(self._viewer, self.checked(), self.layer(self.shown.truth))
+
+    # ------------------------------------------------------------ what is shown
+
+    def _show(self, **words: object) -> None:
+        """Resolve what is chosen, with what is to be said now."""
+        before, layers, checked = self.shown, self._layers, self.checked()
+        ids = [layer.unique_id for layer in layers]
+        truth = self._truth.among([None, *ids], default_truth(layers))
+        first, second = default_pair(checked, truth)
+        offered = [layer.unique_id for layer in checked]
+        entries = (
+            Entry(layer.unique_id, title, layer.name, self._checked[layer.unique_id])
+            for layer, title in zip(layers, titles(layers), strict=True)
+        )
+        self.shown = replace(
+            before,
+            entries=tuple(entries),
+            truth=truth,
+            first=self._first.among(offered, first),
+            second=self._second.among(offered, second),
+            **words,  # type: ignore[arg-type]
+        )
+        if names := changes(before, self.shown):
+            self.changed.emit(names)
