@@ -13,7 +13,7 @@ from napari_fus_ulm._napari.compare.layers import comparable_layers, seen
 from napari_fus_ulm._napari.compare.widget import CompareWidget
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.results import OURS
-from napari_fus_ulm._napari.widgets.viewer_parts import camera_of, grid_of, text_overlay
+from napari_fus_ulm._napari.viewer.parts import camera_of, grid_of, text_overlay
 from napari_fus_ulm.evaluation.figure import greys, measure
 from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.grid import Grid

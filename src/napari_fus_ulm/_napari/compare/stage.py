@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fus_ulm._napari.layers.identity import present
-from napari_fus_ulm._napari.layers.kept import KeptViewer
-from napari_fus_ulm._napari.widgets.viewer_parts import grid_of, text_overlay
+from napari_fus_ulm._napari.viewer.kept import KeptViewer
+from napari_fus_ulm._napari.viewer.parts import grid_of, text_overlay
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

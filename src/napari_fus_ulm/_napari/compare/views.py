@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from napari_fus_ulm._napari.compare.stage import Stage
 from napari_fus_ulm._napari.layers.results import OURS
-from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
+from napari_fus_ulm._napari.viewer.parts import camera_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
 from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
 from napari_fus_ulm._napari.layers.identity import find
 from napari_fus_ulm._napari.layers.results import COLOURS, LEGENDS, coherence_layers
+from napari_fus_ulm._napari.viewer.parts import camera_of
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
-from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.scan import spacing_of
 from napari_fus_ulm.tasks.coherence import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.layers.to_scan import mm_in
-from napari_fus_ulm._napari.widgets.viewer_parts import camera_of, grid_of, text_overlay
+from napari_fus_ulm._napari.viewer.parts import camera_of, grid_of, text_overlay
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

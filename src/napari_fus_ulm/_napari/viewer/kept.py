@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
-from napari_fus_ulm._napari.widgets.viewer_parts import camera_of, grid_of, text_overlay
+from napari_fus_ulm._napari.viewer.parts import camera_of, grid_of, text_overlay
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
