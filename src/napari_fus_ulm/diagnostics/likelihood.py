@@ -22,8 +22,6 @@ from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_tensor
 from napari_fus_ulm.grey.position import position_channels
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from napari_fus_ulm.generators.unet import LocalUNet
 
 Floats = npt.NDArray[np.float32]
@@ -99,17 +97,11 @@ def run(net: LocalUNet, grey: Floats) -> tuple[Floats, Floats]:
 
     from napari_fus_ulm.generators.padding import pad_to_multiple
 
-    kept: list[Tensor] = []
-    deepest = net.down[-1][-1]  # type: ignore[index]
-    handle = deepest.register_forward_hook(lambda _net, _in, out: kept.append(out))
     channels = np.concatenate([grey[None], position_channels((grey.shape[0], grey.shape[1]))])
-    try:
-        with torch.inference_mode():
-            x = pad_to_multiple(torch.from_numpy(channels.astype(np.float32))[None], DEEP_PIXELS)
-            logits = net(x, torch.zeros(1))[0, :, : grey.shape[0], : grey.shape[1]]
-    finally:
-        handle.remove()
-    return logits.numpy(), kept[0][0].numpy()
+    with torch.inference_mode():
+        x = pad_to_multiple(torch.from_numpy(channels.astype(np.float32))[None], DEEP_PIXELS)
+        logits, deepest = net.with_deepest(x, torch.zeros(1))
+    return logits[0, :, : grey.shape[0], : grey.shape[1]].numpy(), deepest[0].numpy()
 
 
 def pooled(deep: Floats) -> Floats:

@@ -103,6 +103,10 @@ class LocalUNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """(B, c_in, H, W) with H, W multiples of 8, (B,) -> (B, c_out, H, W)."""
+        return self.with_deepest(x, t)[0]
+
+    def with_deepest(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The image, and the deepest features (B, widths[-1], H / 2**n, W / 2**n) of n levels."""
         time = F.silu(self.embed(time_features(t).to(self.first.weight.dtype)))
         x = self.first(F.pixel_unshuffle(x, 2))
         kept: list[Tensor] = []
@@ -112,8 +116,9 @@ class LocalUNet(nn.Module):
                 x = self.shrink[level - 1](x)
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, time)
+        deepest = x
         for widen, blocks in zip(self.widen, self.up, strict=True):
             x = torch.cat([F.pixel_shuffle(widen(x), 2), kept.pop()], dim=1)
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, time)
-        return F.pixel_shuffle(self.last(F.silu(self.norm(x))), 2)
+        return F.pixel_shuffle(self.last(F.silu(self.norm(x))), 2), deepest

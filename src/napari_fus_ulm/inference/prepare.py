@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 import xarray as xr
 
 from napari_fus_ulm.errors import CheckpointError, ScanError, SettingsError
-from napari_fus_ulm.generators.base import Generator
-from napari_fus_ulm.generators.checkpoint import Card, bundled_weights, load_generator
+from napari_fus_ulm.generators.checkpoint import Card, bundled_weights
+from napari_fus_ulm.generators.loaded import loaded_generator
 from napari_fus_ulm.grey.condition import condition_grey
 from napari_fus_ulm.grey.intensity import FusRange, fus_range, log_power
 from napari_fus_ulm.grey.native import native_shape
@@ -105,7 +103,8 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     fus = check_scan(fus)
     blank = _check_planes(fus)
     weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
-    model, card = _loaded(weights, weights.stat().st_mtime_ns if weights.exists() else 0)
+    device = choose_device(settings.device)
+    model, card = loaded_generator(weights, device)
     if settings.generator != card.generator:
         raise CheckpointError(
             f"{weights.name} holds weights of the generator {card.generator!r}, "
@@ -116,10 +115,9 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
             f"The result pixel is {settings.pixel_um:g} µm, finer than the {card.pixel_um:g} µm "
             f"this generator was trained at. Choose {card.pixel_um:g} µm or more."
         )
-    device = choose_device(settings.device)
     way = settings.application
     applied = Applied(
-        model.to(device),
+        model,
         device,
         choose_precision(settings.precision, device),
         way.patch,
@@ -190,13 +188,6 @@ def _check_planes(fus: xr.DataArray) -> list[int]:
             if len(blank) == len(every):
                 raise
     return blank
-
-
-@lru_cache(maxsize=2)
-def _loaded(weights: Path, modified: int) -> tuple[Generator, Card]:
-    """Keep the last generators in memory; ``modified`` makes a rewritten file a new one."""
-    model, card = load_generator(weights)
-    return model.to(memory_format=torch.channels_last), card
 
 
 def _values(fus: xr.DataArray, settings: EnhanceSettings) -> tuple[str, list[str]]:

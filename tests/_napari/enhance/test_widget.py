@@ -7,12 +7,12 @@ import time
 
 import numpy as np
 import pytest
+from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.results import OURS
-from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
 from napari_fus_ulm.io import write
 from napari_fus_ulm.scan import make_scan
 
