@@ -1,4 +1,4 @@
-"""The Blinded review dock as a reader meets it: a real viewer, real keys, real files."""
+"""The Blinded review dock as a reader meets it: real keys, real files; a window where it counts."""
 
 import csv
 import json
@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QDockWidget, QWidget
 from typer.testing import CliRunner
 
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
+from napari_fus_ulm._napari.review.widget import ReviewWidget
 from napari_fus_ulm.cli import app
 from napari_fus_ulm.review.session import Session
 from napari_fus_ulm.scan import make_scan
@@ -46,17 +48,35 @@ def add(viewer, name, *, depth=None, **attrs):
 
 
 @pytest.fixture
-def open_review(make_napari_viewer: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
-    """A viewer that shows the named pictures, and the dock."""
+def open_review(request: Any, qtbot: Any) -> Callable[..., tuple[Any, Any]]:
+    """The named pictures in a viewer's model, or in a window that may be shown, and the dock."""
 
-    def open_(*names: str, show: bool = False) -> tuple[Any, Any]:
-        viewer = make_napari_viewer(show=show)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", DOCK)
+    def open_(*names: str, show: bool = False, window: bool = False) -> tuple[Any, Any]:
+        if show or window:
+            viewer = request.getfixturevalue("make_napari_viewer")(show=show)
+            _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", DOCK)
+        else:
+            viewer = ViewerModel()
+            dock = alone(viewer, qtbot)
         for name in names:
             add(viewer, name)
         return viewer, dock
 
     return open_
+
+
+def alone(viewer, qtbot):
+    """The dock without a window."""
+    dock = ReviewWidget(viewer)
+    qtbot.addWidget(dock, before_close_func=ReviewWidget.leave)
+    return dock
+
+
+def check(dock, name, checked):
+    """Check or uncheck a picture as the user would."""
+    state = Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked
+    [item] = dock.start.table.findItems(name, Qt.MatchFlag.MatchExactly)
+    item.setCheckState(state)
 
 
 @pytest.fixture
@@ -164,7 +184,7 @@ def _all_that_is_said(viewer, dock):
 def test_pictures_fill_the_canvas_beside_a_film_in_any_unit(open_review, make, qtbot, unit, world):
     viewer, dock = open_review("sharp pix2pix", "soft diffusion", show=True)
     viewer.add_image(np.ones((5, 4, 60, 70)), name="film", units=unit)
-    dock.start.check("film", False)
+    check(dock, "film", False)
     make(dock)
     qtbot.wait(200)
     camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
@@ -219,12 +239,12 @@ def test_keys_alone_answer_a_trial(open_review, make, qtbot):
     assert (row["preference"], row["reader"]) == ("right", "A B")
     assert float(row["seconds"]) > 0
     assert dock.trial.progress.text() == "Trial 2 of 4"
-    assert dock.trial.rating("left") is None
+    assert dock.trial.value().left is None
     # What is typed into the comment rates nothing.
     dock.trial.comment.setFocus()
     qtbot.keyClicks(dock.trial.comment, "5 LR")
     assert dock.trial.comment.text() == "5 LR"
-    assert (dock.trial.rating("left"), dock.trial.preference) == (None, None)
+    assert (dock.trial.value().left, dock.trial.value().preference) == (None, None)
     assert set(shown(viewer)) == {"left", "right"}
 
 
@@ -232,13 +252,13 @@ def test_an_answer_is_on_the_disk_before_the_next_trial_is_shown(open_review, ma
     _, dock = open_review(*PICTURES)
     folder = make(dock)
     written = []
-    show = dock.pictures.show
+    show = dock.state.pictures.show
 
-    def watched(trial, docks=()):
+    def watched(trial):
         written.append((trial.number, len(rows_of(folder))))
-        show(trial, docks)
+        show(trial)
 
-    monkeypatch.setattr(dock.pictures, "show", watched)
+    monkeypatch.setattr(dock.state.pictures, "show", watched)
     answer(dock)
     answer(dock)
     assert written == [(2, 1), (3, 2)]
@@ -250,7 +270,7 @@ def test_an_answer_that_cannot_be_written_is_not_lost(open_review, make, qtbot):
     aside = (folder / "answers.csv").rename(folder / "aside.csv")
     answer(dock, left=5)
     assert "answers.csv" in dock.notices.error
-    assert dock.trial.rating("left") == 5
+    assert dock.trial.value().left == 5
     aside.rename(folder / "answers.csv")
     dock.trial.next.click()
     assert dock.notices.error == ""
@@ -263,7 +283,7 @@ def test_an_answer_that_cannot_be_written_is_not_lost(open_review, make, qtbot):
 
 
 def test_everything_else_is_hidden_and_comes_back(open_review, make):
-    viewer, dock = open_review(*PICTURES)
+    viewer, dock = open_review(*PICTURES, window=True)
     viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Enhance")
     viewer.layers["soft diffusion"].visible = False
     viewer.layers.selection.active = viewer.layers["true ULM"]
@@ -290,7 +310,7 @@ def test_everything_else_is_hidden_and_comes_back(open_review, make):
 
 
 def test_closing_the_dock_in_the_middle_restores(open_review, make):
-    viewer, dock = open_review(*PICTURES)
+    viewer, dock = open_review(*PICTURES, window=True)
     window, docks = dock.window(), open_docks(dock)
     folder = make(dock)
     answer(dock)
@@ -303,7 +323,7 @@ def test_closing_the_dock_in_the_middle_restores(open_review, make):
 
 def test_closing_the_window_in_the_middle_restores_first(open_review, make):
     # napari may keep which docks are open, and would begin without its layer list.
-    viewer, dock = open_review(*PICTURES)
+    viewer, dock = open_review(*PICTURES, window=True)
     docks = open_docks(dock)
     make(dock)
     window = dock.window()
@@ -326,10 +346,10 @@ def test_a_picture_that_was_deleted_is_shown_again(open_review, make, qtbot):
     dock.trial.ratings["left"].button(3).click()
     kept = viewer.layers["right"].data.copy()
     viewer.layers.remove(viewer.layers["right"])
-    qtbot.waitUntil(lambda: dock.pictures.complete)
+    qtbot.waitUntil(lambda: dock.state.pictures.complete)
     assert set(shown(viewer)) == {"left", "right"}
     np.testing.assert_array_equal(viewer.layers["right"].data, kept)
-    assert dock.trial.rating("left") == 3
+    assert dock.trial.value().left == 3
 
 
 # ---------------------------------------------------------------- stop, go on, finish
@@ -340,11 +360,11 @@ def test_stopping_and_reopening_goes_on_at_the_next_trial(open_review, make, ope
     folder = make(dock, reader="AB")
     answer(dock)
     dock.trial.stop.click()
-    assert "1 of 4" in dock.start.said.text()
+    assert "1 of 4" in dock.start.status.text()
     dock.start.reader.clear()
     open_folder(dock, folder)
     assert "answers by AB" in dock.start.opening.error  # or it would begin anew, without a name
-    assert not dock.pictures.on
+    assert not dock.state.pictures.on
     dock.start.reader.setText("AB")
     open_folder(dock, folder)
     assert dock.start.opening.error == ""
@@ -363,12 +383,12 @@ def test_go_on_needs_no_folder(open_review, make, qtbot):
     assert dock.trial.progress.text() == "Trial 1 of 4"
 
 
-def test_an_opened_session_needs_no_layers(open_review, make, open_folder, make_napari_viewer):
+def test_an_opened_session_needs_no_layers(open_review, make, open_folder, qtbot):
     _, dock = open_review(*PICTURES)
     folder = make(dock)
     dock.trial.stop.click()
-    empty = make_napari_viewer()
-    _, other = empty.window.add_plugin_dock_widget("napari-fus-ulm", DOCK)
+    empty = ViewerModel()
+    other = alone(empty, qtbot)
     assert not other.start.no_layers.isHidden()
     open_folder(other, folder)
     assert set(shown(empty)) == {"left", "right"}
@@ -447,7 +467,7 @@ def test_layers_are_listed_for_what_they_are(open_review):
         "soft diffusion": (2, "generated"),
         "sharp pix2pix": (2, "generated"),
     }
-    dock.start.check("true ULM", False)
+    check(dock, "true ULM", False)
     viewer.layers.remove(viewer.layers["power Doppler of a rat"])
     viewer.layers["true ULM"].name = "other name"
     assert table.item(0, 0).text() == "other name"
@@ -456,7 +476,7 @@ def test_layers_are_listed_for_what_they_are(open_review):
 
 def test_without_the_control(open_review, make):
     _, dock = open_review(*PICTURES)
-    dock.start.check("true ULM", False)
+    check(dock, "true ULM", False)
     folder = make(dock)
     [planned] = key_of(folder)
     assert {planned["left"], planned["right"]} == {"sharp pix2pix", "soft diffusion"}
@@ -490,7 +510,8 @@ def test_what_is_wrong_is_said_in_place(open_review, make, tmp_path, wrong, word
     else:
         add(viewer, "soft diffusion", **({"scale": (0.04, 0.04)} if wrong == "view" else {}))
     if wrong == "kind":
-        dock.start.kind(0).choose("ulm")
+        kind = dock.start.kind(0)
+        kind.setCurrentIndex(kind.findData("ulm"))
     folder = tmp_path / "look"
     if wrong == "folder":
         folder.mkdir()
@@ -498,7 +519,7 @@ def test_what_is_wrong_is_said_in_place(open_review, make, tmp_path, wrong, word
     before = shown(viewer).keys()
     make(dock, folder)
     assert words in dock.start.making.error
-    assert not dock.pictures.on
+    assert not dock.state.pictures.on
     assert shown(viewer).keys() == before
     assert dock.start.start.isEnabled()
     assert dock.start.folder.text() == str(folder)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+from psygnal import Signal
+
+from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.layers.to_scan import mm_in
+from napari_fus_ulm._napari.viewer.kept import KeptViewer
 from napari_fus_ulm._napari.viewer.parts import camera_of, grid_of, text_overlay
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
+    from napari.utils.events import Event, EventEmitter
 
     from napari_fus_ulm.review.session import Trial
 
+Picture = npt.NDArray[np.floating[Any]]
 GAP = 0.04
 """Between the pictures, as a share of their width."""
 FILLED = 0.95
@@ -33,49 +40,48 @@ class TrialPictures:
     Parameters
     ----------
     viewer : napari viewer
+
+    Signals
+    -------
+    alone(bool)
+        A session takes the viewer (other docks have to be hidden), or gives it back.
     """
+
+    alone = Signal(bool)
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._pictures: list[Image] = []
-        self._before: _Before | None = None
-        self._visible: dict[Any, tuple[Any, bool]] = {}
-        self._docks: list[Any] = []
-        self._connections: list[tuple[Any, Any]] = []
+        self._kept = KeptViewer(viewer)
+        self._connections: list[tuple[EventEmitter, Callable[[Event], None]]] = []
 
     @property
     def on(self) -> bool:
         """Whether a session has the viewer."""
-        return self._before is not None
+        return self._kept.keeping
 
     @property
     def complete(self) -> bool:
         """Whether both pictures are (still) among the layers."""
-        return len(self._pictures) == 2 and all(p in self._viewer.layers for p in self._pictures)
+        there = [picture for picture in self._pictures if present(self._viewer, picture)]
+        return len(there) == 2
 
-    def show(self, trial: Trial, docks: Sequence[Any] = ()) -> None:
-        """Show a trial in place of the one before.
-
-        Parameters
-        ----------
-        trial : Trial
-        docks : sequence of QDockWidget
-            To be hidden until `restore`; used at the first showing.
-        """
+    def show(self, trial: Trial) -> None:
+        """Show a trial in place of the one before."""
         active = self._viewer.layers.selection.active
         self._remove()
         self._add(trial.left, "left", trial.pixel_mm, 0.0)
         self._add(trial.right, "right", trial.pixel_mm, (1.0 + GAP) * trial.extent_mm[1])
-        if self._before is None:
+        if not self.on:
             # After the pictures came: a dock that shows something of its own until then (the
             # views of Compare) has put everything back by now.
-            self._begin(active, docks)
+            self._begin(active)
         self._hide_others()
         self._viewer.layers.link_layers(self._pictures, LINKED)
         self._viewer.layers.selection.active = None  # no key of napari's hides or deletes one
         self.fit()
 
-    def fit(self, event: Any = None) -> None:
+    def fit(self, _: Event | None = None) -> None:
         """Let both pictures fill the canvas."""
         size = getattr(getattr(self._viewer, "canvas", None), "size", None)
         if not self.complete:
@@ -93,38 +99,37 @@ class TrialPictures:
 
     def restore(self) -> None:
         """Remove the pictures; bring back layers, docks and camera as they were."""
-        if self._before is None:
+        if not self.on:
             return
-        before, self._before = self._before, None
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._connections.clear()
         self._remove()
-        for layer, visible in self._visible.values():
-            layer.visible = visible
-        for dock in self._docks:
-            dock.setVisible(True)
-        self._visible.clear()
-        self._docks.clear()
-        before.restore(self._viewer)
+        self.alone.emit(False)
+        self._kept.give_back()
 
-    def _begin(self, active: Any, docks: Sequence[Any]) -> None:
+    def _begin(self, active: Layer | None) -> None:
         viewer = self._viewer
-        self._before = _Before.of(viewer, active, empty=len(viewer.layers) == len(self._pictures))
+        seen = len(viewer.layers) > len(self._pictures)
+        self._kept.keep(active=active, dims=True, camera=seen)
         grid_of(viewer).enabled = False
         text_overlay(viewer).visible = False
         viewer.dims.ndisplay = 2
         viewer.dims.order = tuple(range(viewer.dims.ndim))
-        self._docks = list(docks)
-        for dock in self._docks:
-            dock.setVisible(False)
+        self.alone.emit(True)
         self._connections = [(viewer.layers.events.inserted, self._hide_others)]
         if hasattr(viewer, "canvas"):  # it grows when docks go
             self._connections.append((viewer.canvas.events.size, self.fit))
         for signal, slot in self._connections:
             signal.connect(slot)
 
-    def _add(self, picture: Any, side: str, pixel: tuple[float, float], left_mm: float) -> None:
+    def _add(
+        self,
+        picture: npt.NDArray[np.floating],
+        side: str,
+        pixel: tuple[float, float],
+        left_mm: float,
+    ) -> None:
         from napari.layers import Image
 
         height, width = pixel
@@ -145,58 +150,16 @@ class TrialPictures:
     def _remove(self) -> None:
         if self.complete:
             self._viewer.layers.unlink_layers(self._pictures)
-        present = [picture for picture in self._pictures if picture in self._viewer.layers]
+        there = [picture for picture in self._pictures if present(self._viewer, picture)]
         self._pictures.clear()
-        for picture in present:
+        for picture in there:
             self._viewer.layers.remove(picture)
 
-    def _hide_others(self, event: Any = None) -> None:
-        # By their ids, not by identity: napari wraps the layers that it hands out.
-        ours = {picture.unique_id for picture in self._pictures}
-        for layer in self._viewer.layers:
-            if layer.unique_id not in ours:
-                self._visible.setdefault(layer.unique_id, (layer, layer.visible))
-                layer.visible = False
+    def _hide_others(self, _: Event | None = None) -> None:
+        self._kept.hide_all_but(self._pictures)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Before:
-    """What a session changes of the viewer, as it was."""
-
-    active: Any
-    grid: bool
-    text: bool
-    dims: tuple[int, tuple[int, ...], tuple[float, ...]]
-    camera: tuple[Any, ...] | None
-
-    @classmethod
-    def of(cls, viewer: Any, active: Any, *, empty: bool) -> _Before:
-        camera, dims = camera_of(viewer), viewer.dims
-        return cls(
-            active,
-            grid_of(viewer).enabled,
-            text_overlay(viewer).visible,
-            (dims.ndisplay, dims.order, dims.point),
-            None if empty else (camera.angles, camera.center, camera.zoom),
-        )
-
-    def restore(self, viewer: Any) -> None:
-        ndisplay, order, point = self.dims
-        grid_of(viewer).enabled = self.grid
-        text_overlay(viewer).visible = self.text
-        viewer.dims.ndisplay = ndisplay
-        if len(order) == viewer.dims.ndim:
-            viewer.dims.order, viewer.dims.point = order, point
-        camera = camera_of(viewer)
-        if self.camera is not None:
-            camera.angles, camera.center, camera.zoom = self.camera
-        elif viewer.layers:  # of what came meanwhile, nothing has been seen yet
-            viewer.reset_view()
-        if self.active is not None and self.active in viewer.layers:
-            viewer.layers.selection.active = self.active
-
-
-def _world_per_mm(viewer: Any) -> float:
+def _world_per_mm(viewer: ViewerModel) -> float:
     """What a millimetre is in the unit of the canvas, which other layers may set to µm."""
     units = getattr(viewer.layers.extent, "units", None)
     return 1.0 / ((None if units is None else mm_in(units[-1])) or 1.0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -21,8 +20,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fus_ulm._napari.layers.to_scan import parts_of
-from napari_fus_ulm._napari.review.layers import KINDS, Chosen, likely_kind
+from napari_fus_ulm._napari.review.layers import KINDS
+from napari_fus_ulm._napari.review.state import Listed, NewSession, Shown
 from napari_fus_ulm._napari.widgets.controls import (
     CalmComboBox,
     Signal,
@@ -32,9 +31,6 @@ from napari_fus_ulm._napari.widgets.controls import (
     wrapped,
 )
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
-
-if TYPE_CHECKING:
-    from napari.layers import Image
 
 WELCOME = (
     "Two pictures of one section lie side by side, without names and in random order; you rate "
@@ -52,9 +48,15 @@ class StartPanel(QWidget):
 
     Signals
     -------
+    changed()
+        Something else is filled in.
+    picture_changed(object)
+        A picture (`Listed`) was checked or unchecked, or is said to be something else.
     open_asked(), go_on_asked(), start_asked(), cancel_asked()
     """
 
+    changed = Signal()
+    picture_changed = Signal(object)
     open_asked = Signal()
     go_on_asked = Signal()
     start_asked = Signal()
@@ -71,7 +73,7 @@ class StartPanel(QWidget):
         )
         self.go_on = QPushButton()
         self.go_on.setToolTip("Shows the next trial that you have not answered.")
-        self.said = wrapped()
+        self.status = wrapped()
         self.table = _table()
         self.no_layers = wrapped(NO_LAYERS)
         self.section = QLineEdit()
@@ -87,112 +89,108 @@ class StartPanel(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.opening, self.making = NoticeArea(), NoticeArea()
-        self._layers: list[Image] = []
-        self._running = False
+        self._listed: tuple[Listed, ...] = ()
+        self._shown = Shown()
         self._lay_out()
         self._wire()
-        self.say("")
-        self.set_running(False)
 
     # ------------------------------------------------------------ what is chosen
 
-    def set_layers(self, layers: Sequence[Image]) -> None:
-        """List these layers; what was said of those that stay is kept."""
-        kept = {
-            layer.unique_id: (self._box(n).checkState(), self.kind(n).currentData())
-            for n, layer in enumerate(self._layers)
-        }
-        self._layers = []
-        self.table.setRowCount(0)
-        for n, layer in enumerate(layers):
-            likely = likely_kind(layer)
-            checked = Qt.CheckState.Unchecked if likely == "fus" else Qt.CheckState.Checked
-            checked, kind = kept.get(layer.unique_id, (checked, likely))
-            self.table.insertRow(n)
-            self.table.setItem(n, 0, _item(layer.name, checked))
-            combo = CalmComboBox(KINDS)
-            combo.choose(kind)
-            combo.setAccessibleName(f"What {layer.name} is")
-            combo.setToolTip("A ULM is shown as a control: nobody is told where it is.")
-            self.table.setCellWidget(n, 1, combo)
-        self._layers = list(layers)
-        height = self.table.rowHeight(0) * min(len(layers), ROWS_SHOWN)
-        head = self.table.horizontalHeader()
-        self.table.setFixedHeight(height + (head.sizeHint().height() if head else 0) + 4)
-        self.no_layers.setVisible(not layers)
-        self._form.setVisible(bool(layers))
-        self._say()
+    def value(self) -> NewSession:
+        """Return what is filled in."""
+        return NewSession(
+            reader=self.reader.text(), section=self.section.text(), folder=self.folder.text()
+        )
 
-    def check(self, name: str, checked: bool = True) -> None:
-        """Check or uncheck a layer by its name."""
-        state = Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked
-        for n, layer in enumerate(self._layers):
-            if layer.name == name:
-                self._box(n).setCheckState(state)
+    def set_value(self, new: NewSession) -> None:
+        """Fill the fields in."""
+        self.reader.setText(new.reader)
+        self.section.setText(new.section)
+        self.folder.setText(new.folder)
 
     def kind(self, number: int) -> CalmComboBox:
-        """The field that says what a listed layer is."""
-        combo: Any = self.table.cellWidget(number, 1)
-        return combo  # type: ignore[no-any-return]
-
-    def chosen(self) -> list[Chosen]:
-        """The checked layers, as they are now.
-
-        Raises
-        ------
-        ScanError
-            If one is no image.
-        """
-        return [
-            Chosen(parts_of(layer), self.kind(n).currentData())
-            for n, layer in enumerate(self._layers)
-            if self._checked(n)
-        ]
-
-    def names(self) -> tuple[str, str]:
-        """The section's name, and the reader's."""
-        return self.section.text().strip() or "section", self.reader.text().strip()
+        """The field that says what a listed picture is."""
+        combo = self.table.cellWidget(number, 1)
+        assert isinstance(combo, CalmComboBox)
+        return combo
 
     # ------------------------------------------------------------ what is shown
 
-    def set_running(self, running: bool) -> None:
+    def show_state(self, shown: Shown, names: frozenset[str]) -> None:
+        """Show what has changed in the state."""
+        self._shown = shown
+        if "pictures" in names:
+            self._list(shown.pictures)
+        if "running" in names:
+            self._lock(shown.running)
+        if shown.progress is not None:
+            self.bar.setRange(0, shown.progress.total)
+            self.bar.setValue(shown.progress.done)
+        self.opening.set_run((), shown.opening_error)
+        self.making.set_run((), shown.making_error)
+        self.status.setText(shown.status)
+        self.status.setVisible(bool(shown.status))
+        self.go_on.setText(f"Go on with “{shown.go_on}”")
+        self.go_on.setVisible(bool(shown.go_on))
+        self._show_missing()
+
+    def _list(self, pictures: tuple[Listed, ...]) -> None:
+        with QSignalBlocker(self.table):
+            if [one.layer_id for one in pictures] != [one.layer_id for one in self._listed]:
+                self._rebuild(pictures)
+            for number, one in enumerate(pictures):
+                _show(self.table.item(number, 0), one)
+                self.kind(number).choose(one.kind)
+                self.kind(number).setAccessibleName(f"What {one.name} is")
+        self._listed = pictures
+        self.no_layers.setVisible(not pictures)
+        self._form.setVisible(bool(pictures))
+
+    def _rebuild(self, pictures: tuple[Listed, ...]) -> None:
+        self.table.setRowCount(0)
+        for number in range(len(pictures)):
+            self.table.insertRow(number)
+            self.table.setItem(number, 0, QTableWidgetItem())
+            combo = CalmComboBox(KINDS)
+            combo.setToolTip("A ULM is shown as a control: nobody is told where it is.")
+            combo.setProperty("number", number)
+            combo.currentIndexChanged.connect(self._on_kind)
+            self.table.setCellWidget(number, 1, combo)
+        height = self.table.rowHeight(0) * min(len(pictures), ROWS_SHOWN)
+        head = self.table.horizontalHeader()
+        self.table.setFixedHeight(height + (head.sizeHint().height() if head else 0) + 4)
+
+    def _lock(self, running: bool) -> None:
         """Lock the fields while a session is being read or made."""
-        self._running = running
         for widget in (self.reader, self.open, self.go_on, self.table, self.section, self.folder):
             widget.setEnabled(not running)
         self.browse.setEnabled(not running)
         self.bar.setRange(0, 0)
         self.bar.setVisible(running)
         self.start.setText("Cancel" if running else "Start")
-        self._say()
 
-    def say(self, sentence: str, go_on: str = "") -> None:
-        """Say what became of the last session; with a name, offer to go on with it."""
-        self.said.setText(sentence)
-        self.said.setVisible(bool(sentence))
-        self.go_on.setText(f"Go on with “{go_on}”")
-        self.go_on.setVisible(bool(go_on))
-
-    def clear_errors(self) -> None:
-        """Forget what went wrong before."""
-        self.opening.clear_run()
-        self.making.clear_run()
-
-    def _say(self) -> None:
-        chosen = sum(self._checked(n) for n in range(len(self._layers)))
-        missing = ["two checked pictures"] if chosen < 2 else []
-        missing += [] if self.folder.text().strip() else ["a folder"]
-        self.start.setEnabled(self._running or not missing)
+    def _show_missing(self) -> None:
+        missing, running = self._shown.missing(self.value()), self._shown.running
+        self.start.setEnabled(running or not missing)
         self.missing.setText(f"Still missing: {' and '.join(missing)}.")
-        self.missing.setVisible(bool(missing) and bool(self._layers) and not self._running)
+        self.missing.setVisible(bool(missing) and bool(self._listed) and not running)
 
-    def _box(self, number: int) -> QTableWidgetItem:
+    # ------------------------------------------------------------ the user
+
+    def _on_item(self, item: QTableWidgetItem) -> None:
+        self._tell(item.row())
+
+    def _on_kind(self, _: int) -> None:
+        combo = self.sender()
+        if combo is not None:
+            self._tell(int(combo.property("number")))
+
+    def _tell(self, number: int) -> None:
         item = self.table.item(number, 0)
         assert item is not None
-        return item
-
-    def _checked(self, number: int) -> bool:
-        return self._box(number).checkState() == Qt.CheckState.Checked
+        checked = item.checkState() == Qt.CheckState.Checked
+        kind = self.kind(number).currentData()
+        self.picture_changed.emit(replace(self._listed[number], checked=checked, kind=kind))
 
     # ------------------------------------------------------------ layout
 
@@ -202,15 +200,17 @@ class StartPanel(QWidget):
             self.folder.setText(str(Path(path)))
 
     def _on_start(self) -> None:
-        (self.cancel_asked if self._running else self.start_asked).emit()
+        (self.cancel_asked if self._shown.running else self.start_asked).emit()
 
     def _wire(self) -> None:
         self.open.clicked.connect(self.open_asked)
         self.go_on.clicked.connect(self.go_on_asked)
         self.start.clicked.connect(self._on_start)
         self.browse.clicked.connect(self._ask_folder)
-        self.table.itemChanged.connect(self._say)
-        self.folder.textChanged.connect(self._say)
+        self.table.itemChanged.connect(self._on_item)
+        self.folder.textChanged.connect(self._show_missing)
+        for field in (self.reader, self.section, self.folder):
+            field.textChanged.connect(self.changed)
 
     def _lay_out(self) -> None:
         self.browse.setToolTip("Chooses the folder, or makes one.")
@@ -231,7 +231,7 @@ class StartPanel(QWidget):
         main.setContentsMargins(0, 0, 0, 0)
         main.setSpacing(8)
         main.addWidget(wrapped(WELCOME))
-        main.addWidget(self.said)
+        main.addWidget(self.status)
         main.addWidget(self.go_on)
         main.addLayout(who)
         main.addWidget(self.open)
@@ -263,9 +263,9 @@ def _table() -> QTableWidget:
     return table
 
 
-def _item(name: str, checked: Qt.CheckState) -> QTableWidgetItem:
-    item = QTableWidgetItem(name)
-    item.setToolTip(name)
+def _show(item: QTableWidgetItem | None, one: Listed) -> None:
+    assert item is not None
+    item.setText(one.name)
+    item.setToolTip(one.name)
     item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
-    item.setCheckState(checked)
-    return item
+    item.setCheckState(Qt.CheckState.Checked if one.checked else Qt.CheckState.Unchecked)

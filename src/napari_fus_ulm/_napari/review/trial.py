@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from dataclasses import replace
+from typing import get_args
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -19,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fus_ulm._napari.review.answer import SIDES, Answer
 from napari_fus_ulm._napari.widgets.controls import Signal, row, wrapped
 from napari_fus_ulm.review.answers import Preference
 
@@ -29,8 +31,7 @@ CONTINUITY = {
     4: "broken in a few places",
     5: "continuous throughout",
 }
-SIDES = ("left", "right")
-PREFERENCES: dict[str, tuple[str, str]] = {
+PREFERENCES: dict[Preference, tuple[str, str]] = {
     "left": ("Left", "L"),
     "none": ("No difference", "N"),
     "right": ("Right", "R"),
@@ -49,9 +50,12 @@ class TrialForm(QWidget):
 
     Signals
     -------
+    changed()
+        The user has said something, or taken it back.
     answered(), fit_asked(), stop_asked()
     """
 
+    changed = Signal()
     answered = Signal()
     fit_asked = Signal()
     stop_asked = Signal()
@@ -84,18 +88,26 @@ class TrialForm(QWidget):
         self._lay_out()
         self._wire()
 
-    # ------------------------------------------------------------ what was said
-
-    def rating(self, side: str) -> int | None:
-        """Continuity of a side, 1 to 5, or None."""
-        chosen = self.ratings[side].checkedId()
-        return chosen if chosen > 0 else None
-
-    @property
-    def preference(self) -> Preference | None:
-        """The side preferred, "none" for no difference, None while nothing was said."""
+    def value(self) -> Answer:
+        """Return what has been said so far."""
+        left, right = (self.ratings[side].checkedId() for side in SIDES)
         chosen = self.preferences.checkedId()
-        return get_args(Preference)[chosen] if chosen >= 0 else None
+        return Answer(
+            left=left if left > 0 else None,
+            right=right if right > 0 else None,
+            preference=get_args(Preference)[chosen] if chosen >= 0 else None,
+            comment=self.comment.text(),
+        )
+
+    def set_value(self, answer: Answer) -> None:
+        """Show an answer."""
+        for side, rating in zip(SIDES, (answer.left, answer.right), strict=True):
+            _check(self.ratings[side], rating)
+        preference = answer.preference
+        number = None if preference is None else get_args(Preference).index(preference)
+        _check(self.preferences, number)
+        self.comment.setText(answer.comment)
+        self._show_missing()
 
     def show_trial(self, number: int, total: int) -> None:
         """Begin with a trial: nothing is said yet."""
@@ -104,44 +116,38 @@ class TrialForm(QWidget):
         self.bar.setValue(number - 1)
         self.bar.setAccessibleName(f"{number - 1} of {total} answered")
         self.next.setText("Finish" if number == total else "Next")
-        for group in self._groups:
-            _uncheck(group)
-        self.comment.clear()
+        self.set_value(Answer())
         self.comment.clearFocus()  # or the next digit would be a word of the comment
-        self._say()
 
     # ------------------------------------------------------------ keys
 
     def _on_digit(self) -> None:
-        side = self._marked()
-        if side is not None:
-            _check(self.ratings[side], self._digits[self.sender()])
-            self._say()
+        self._change(self.value().rated(self._digits[self.sender()]))
 
     def _on_letter(self) -> None:
-        _check(self.preferences, self._letters[self.sender()])
-        self._say()
+        self._change(replace(self.value(), preference=self._letters[self.sender()]))
 
     def _on_back(self) -> None:
-        rated = [side for side in SIDES if self.rating(side) is not None]
-        if rated:
-            _uncheck(self.ratings[rated[-1]])
-            self._say()
+        self._change(self.value().taken_back())
+
+    def _change(self, answer: Answer) -> None:
+        self.set_value(answer)
+        self.changed.emit()
 
     def _on_return(self) -> None:
         if self.next.isEnabled():
             self.answered.emit()
 
-    def _marked(self) -> str | None:
-        """The side that the next digit rates."""
-        return next((side for side in SIDES if self.rating(side) is None), None)
+    def _on_click(self) -> None:
+        self._show_missing()
+        self.changed.emit()
 
-    def _say(self) -> None:
-        marked = self._marked()
+    def _show_missing(self) -> None:
+        answer = self.value()
         for side, head in self.heads.items():
-            head.setText(f"▸ {side.capitalize()}" if side == marked else side.capitalize())
-        missing = [f"the {side} rating" for side in SIDES if self.rating(side) is None]
-        missing += [] if self.preference is not None else ["the preference"]
+            title = side.capitalize()
+            head.setText(f"▸ {title}" if side == answer.next_side else title)
+        missing = answer.missing
         self.next.setEnabled(not missing)
         self.missing.setText(f"Still missing: {', '.join(missing)}." if missing else "Complete.")
 
@@ -149,13 +155,15 @@ class TrialForm(QWidget):
 
     def _wire(self) -> None:
         for group in self._groups:
-            group.buttonClicked.connect(self._say)
+            group.buttonClicked.connect(self._on_click)
         self.next.clicked.connect(self.answered)
         self.fit.clicked.connect(self.fit_asked)
         self.stop.clicked.connect(self.stop_asked)
-        self._digits: dict[Any, int] = {self._key(str(n), self._on_digit): n for n in CONTINUITY}
-        self._letters: dict[Any, int] = {
-            self._key(letter, self._on_letter): get_args(Preference).index(chosen)
+        self._digits: dict[QObject | None, int] = {
+            self._key(str(n), self._on_digit): n for n in CONTINUITY
+        }
+        self._letters: dict[QObject | None, Preference] = {
+            self._key(letter, self._on_letter): chosen
             for chosen, (_, letter) in PREFERENCES.items()
         }
         self._key("Backspace", self._on_back)
@@ -176,7 +184,7 @@ class TrialForm(QWidget):
         grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(4)
         centre = Qt.AlignmentFlag.AlignCenter
-        for column, side in ((0, "left"), (4, "right")):
+        for column, side in zip((0, 4), SIDES, strict=True):
             head = self.heads[side]
             head.setMinimumWidth(56)
             grid.addWidget(head, 0, column, centre)
@@ -224,15 +232,9 @@ class TrialForm(QWidget):
         column.addWidget(row(self.fit, self.stop))
 
 
-def _check(group: QButtonGroup, number: int) -> None:
-    button = group.button(number)
-    if button is not None:
-        button.setChecked(True)
-
-
-def _uncheck(group: QButtonGroup) -> None:
-    """Clear a group, which an exclusive one does not allow."""
+def _check(group: QButtonGroup, number: int | None) -> None:
+    """Check the button with this number, or none, which an exclusive group does not allow."""
     group.setExclusive(False)
     for button in group.buttons():
-        button.setChecked(False)
+        button.setChecked(group.id(button) == number)
     group.setExclusive(True)

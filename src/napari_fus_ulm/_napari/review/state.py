@@ -1,0 +1,293 @@
+"""What the Blinded review dock knows: the page, the pictures to choose from, the session.
+
+Nothing here needs Qt. `ReviewState` keeps what is asked for and shows the trials in the viewer;
+whoever listens is told which fields of the frozen `Shown` have changed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from psygnal import Signal
+
+from napari_fus_ulm._napari.compare.layers import comparable_layers
+from napari_fus_ulm._napari.layers.identity import LayerId, find
+from napari_fus_ulm._napari.layers.to_scan import parts_of
+from napari_fus_ulm._napari.review.answer import Answer
+from napari_fus_ulm._napari.review.layers import Chosen, lay_out, likely_kind
+from napari_fus_ulm._napari.review.pictures import TrialPictures
+from napari_fus_ulm._napari.review.session import Opened, open_session, was_unblinded
+from napari_fus_ulm._napari.run import changes
+from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.inference.events import Progress
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.utils.events import Event, EventEmitter
+
+    from napari_fus_ulm.review.cases import Kind
+    from napari_fus_ulm.review.session import Session, Trial
+
+Work = Callable[[], Iterator[Progress | Opened]]
+Page = Literal["start", "trial", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A picture that a session can be made of."""
+
+    layer_id: LayerId
+    name: str
+    checked: bool
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession:
+    """What is filled in for a session.
+
+    Parameters
+    ----------
+    reader, section : str
+    folder : str
+        Empty where none is chosen.
+    """
+
+    reader: str = ""
+    section: str = ""
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the dock shows.
+
+    Parameters
+    ----------
+    page : {"start", "trial", "finished"}
+    pictures : tuple of Listed
+    running : bool
+        A session is being opened or made.
+    progress : Progress or None
+    opening_error, making_error : str
+        Why the last session could not be opened or made.
+    status : str
+        What became of the session that was stopped.
+    go_on : str
+        Name of the session to go on with, or nothing.
+    trial : tuple of int or None
+        Number of the trial, from 1, and how many there are.
+    unblinded : bool
+        The session's key has been used already.
+    error : str
+        Why the last answer could not be written.
+    """
+
+    page: Page = "start"
+    pictures: tuple[Listed, ...] = ()
+    running: bool = False
+    progress: Progress | None = None
+    opening_error: str = ""
+    making_error: str = ""
+    status: str = ""
+    go_on: str = ""
+    trial: tuple[int, int] | None = None
+    unblinded: bool = False
+    error: str = ""
+
+    def missing(self, new: NewSession) -> tuple[str, ...]:
+        """What a new session still needs."""
+        few = sum(one.checked for one in self.pictures) < 2
+        return (
+            *(("two checked pictures",) if few else ()),
+            *(() if new.folder.strip() else ("a folder",)),
+        )
+
+
+class ReviewState:
+    """A session, from its beginning to its end.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+
+    Signals
+    -------
+    changed(frozenset of str)
+        Fields of `shown` that have changed.
+    picture_lost()
+        A picture of the trial was removed; `show_lost` shows it again, once that is through.
+    """
+
+    changed = Signal(frozenset)
+    picture_lost = Signal()
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self.session: Session | None = None
+        self._trial: Trial | None = None
+        self._since = 0.0
+        self._making = False
+        self.pictures = TrialPictures(viewer)
+        self.shown = Shown()
+        events = viewer.layers.events
+        self._followed: list[EventEmitter] = [events.inserted, events.removed]
+        if hasattr(events, "renamed"):  # napari 0.6.2
+            self._followed.append(events.renamed)
+        for signal in self._followed:
+            signal.connect(self._on_layers)
+        self._list_pictures()
+
+    def close(self) -> None:
+        """Give the viewer back and stop following it."""
+        self.changed.disconnect()
+        self.picture_lost.disconnect()
+        for signal in self._followed:
+            signal.disconnect(self._on_layers)
+        self._followed.clear()
+        self._trial = None
+        self.pictures.restore()
+        self.pictures.alone.disconnect()
+
+    # ------------------------------------------------------------ the start
+
+    def check(self, layer_id: LayerId, *, checked: bool, kind: Kind) -> None:
+        """Say whether a picture belongs to the session, and what it is."""
+        pictures = (
+            replace(one, checked=checked, kind=kind) if one.layer_id == layer_id else one
+            for one in self.shown.pictures
+        )
+        self._show(pictures=tuple(pictures))
+
+    def open_folder(self, folder: Path, reader: str) -> Work | None:
+        """Begin to open a session where its reader has stopped."""
+        return self._begin(partial(open_session, folder, reader), making=False)
+
+    def go_on(self) -> Work | None:
+        """Begin to open the session that was stopped."""
+        if self.session is None:
+            return None
+        return self.open_folder(self.session.folder, self.session.reader)
+
+    def make(self, new: NewSession) -> Work | None:
+        """Begin to make a session of the checked pictures."""
+        folder = Path(new.folder.strip()).expanduser().absolute()
+        layers = ((find(self._viewer.layers, one.layer_id), one) for one in self.shown.pictures)
+        try:
+            chosen = [
+                Chosen(parts_of(layer), one.kind)
+                for layer, one in layers
+                if layer is not None and one.checked
+            ]
+        except UserError as error:
+            self._show(making_error=str(error), opening_error="")
+            return None
+        section, reader = new.section.strip() or "section", new.reader.strip()
+        return self._begin(partial(lay_out, folder, section, reader, chosen), making=True)
+
+    def on_event(self, event: object) -> None:
+        """Take in what the work gives."""
+        if isinstance(event, Progress):
+            self._show(progress=event)
+        elif isinstance(event, Opened):
+            self.session = event.session
+            self._show(unblinded=was_unblinded(event.session), error="")
+            self._show_trial(event.trial)
+
+    def on_ended(self, _: str, error: str) -> None:
+        """Note that the work is over."""
+        making, opening = (error, "") if self._making else ("", error)
+        self._show(running=False, progress=None, making_error=making, opening_error=opening)
+
+    def show_start(self) -> None:
+        """Go back to where a session is opened or made."""
+        self._show(page="start")
+
+    def _begin(self, work: Work, *, making: bool) -> Work | None:
+        if self.shown.running:
+            return None
+        self._making = making
+        self._show(running=True, progress=None, making_error="", opening_error="")
+        return work
+
+    def _on_layers(self, _: Event) -> None:
+        if not self.pictures.on:
+            self._list_pictures()
+        elif not self.pictures.complete:
+            self.picture_lost.emit()
+
+    def _list_pictures(self) -> None:
+        """List the images there are; what was said of those that stay is kept."""
+        known = {one.layer_id: one for one in self.shown.pictures}
+        pictures = []
+        for layer in comparable_layers(self._viewer):
+            kind = likely_kind(layer)
+            fresh = Listed(layer.unique_id, layer.name, kind != "fus", kind)
+            pictures.append(replace(known.get(layer.unique_id, fresh), name=layer.name))
+        self._show(pictures=tuple(pictures))
+
+    # ------------------------------------------------------------ trials
+
+    def answer(self, answer: Answer) -> None:
+        """Write what was said, then show the next trial."""
+        session, trial = self.session, self._trial
+        left, right, preference = answer.left, answer.right, answer.preference
+        if session is None or trial is None or not (left and right and preference):
+            return
+        try:
+            session.answer(
+                trial,
+                left_continuity=left,
+                right_continuity=right,
+                preference=preference,
+                seconds=time.monotonic() - self._since,
+                comment=answer.comment,
+            )
+            following = session.next_trial()
+        except (UserError, OSError) as error:
+            self._show(error=str(error))
+            return
+        self._show(error="")
+        self._show_trial(following)
+
+    def show_lost(self) -> None:
+        """Show the present trial again when a picture of it was removed."""
+        if self._trial is not None and not self.pictures.complete:
+            self.pictures.show(self._trial)
+
+    def stop(self) -> None:
+        """Leave the session; what was answered is written already."""
+        self._end()
+        status, go_on = "", ""
+        if self.session is not None:
+            done, total = self.session.progress.done, self.session.progress.total
+            status = f"Stopped. {done} of {total} trials are answered and written."
+            go_on = self.session.folder.name
+        self._show(page="start", status=status, go_on=go_on)
+
+    def _show_trial(self, trial: Trial | None) -> None:
+        self._trial = trial
+        if trial is None:
+            self._end()
+            self._show(page="finished", status="", go_on="")
+            return
+        self._show(page="trial", trial=(trial.number, trial.total))
+        self.pictures.show(trial)
+        self._since = time.monotonic()
+
+    def _end(self) -> None:
+        self._trial = None
+        self.pictures.restore()
+        self._list_pictures()
+        self._show(trial=None)
+
+    def _show(self, **shown: object) -> None:
+        before = self.shown
+        self.shown = replace(before, **shown)  # type: ignore[arg-type]
+        if names := changes(before, self.shown):
+            self.changed.emit(names)
