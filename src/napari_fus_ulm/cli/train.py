@@ -82,7 +82,7 @@ def command(
                 checkpoint_minutes=checkpoint_minutes,
                 patience=patience,
                 init=str(init) if init else None,
-                precision=precision,
+                precision=precision,  # type: ignore[arg-type]
                 workers=workers,
             )
         with progress() as bar:

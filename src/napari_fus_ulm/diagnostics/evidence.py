@@ -16,9 +16,11 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import ndimage, special
 
+from napari_fus_ulm.declared import check_declared
 from napari_fus_ulm.diagnostics.consistency import local_agreement
 from napari_fus_ulm.diagnostics.likelihood import likelihood
-from napari_fus_ulm.errors import MeasureError, SettingsError
+from napari_fus_ulm.diagnostics.settings import Seed, Steps, Witnesses
+from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.grey.condition import condition_grey
 from napari_fus_ulm.grey.intensity import log_power
 from napari_fus_ulm.grey.native import native_shape
@@ -70,18 +72,17 @@ class EvidenceSettings:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If there are too few samples or too many.
     """
 
-    samples: int = 8
-    steps: int = 4
-    seed: int = 0
+    samples: Witnesses = 8
+    steps: Steps = 4
+    seed: Seed = 0
     rule: VesselRule = DEFAULT_RULE
 
     def __post_init__(self) -> None:
-        if not 2 <= self.samples <= 64:
-            raise SettingsError(f"samples is {self.samples}; it must lie between 2 and 64.")
+        check_declared(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 from napari_fus_ulm.cohort.leakage import refuse_copies, refuse_phantoms, refuse_weights
 from napari_fus_ulm.cohort.splits import Split, animal_key
 from napari_fus_ulm.cohort.table import PairFiles
+from napari_fus_ulm.declared import Setting, check_declared
 from napari_fus_ulm.errors import EvaluationError
 from napari_fus_ulm.evaluation.methods import REFERENCES, Method
 from napari_fus_ulm.evaluation.pairs import PIXEL_UM, EvaluationPair, Grey, load_pair
@@ -49,19 +50,17 @@ class EvaluationSettings:
         What of a simulated tree can be seen.
     """
 
-    side: Side = "test"
-    pixel_um: float = PIXEL_UM
+    side: Annotated[Side, Setting(label="Side", help="Side of the split that is judged.")] = "test"
+    pixel_um: Annotated[
+        float,
+        Setting(label="Pixel", help="Pixel everything is compared on, µm.", low=5.0, high=200.0),
+    ] = PIXEL_UM
     cohort: str = ""
     rule: VesselRule = DEFAULT_RULE
     tree_rule: TreeRule = DEFAULT_TREE_RULE
 
     def __post_init__(self) -> None:
-        if self.side not in ("test", "validation"):
-            raise EvaluationError(f"The side is {self.side!r}; it must be test or validation.")
-        if not 5.0 <= self.pixel_um <= 200.0:
-            raise EvaluationError(
-                f"The pixel is {self.pixel_um:g} µm; it must be from 5 to 200 µm."
-            )
+        check_declared(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
+from napari_fus_ulm.declared import Setting, check_declared
 from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.generators.application import Application
@@ -77,51 +78,143 @@ class EnhanceSettings:
         If a value is outside its range; the sentence names the setting.
     """
 
-    generator: str = "diffusion"
-    weights: str | None = None
-    mode: Mode = "detailed"
-    pixel_um: float = 20.0
-    values: Values = "auto"
-    steps: int = 4
-    samples: int = 6
-    seed: int = 0
-    sampler: Sampler = "ddim"
-    patch: int | None = None
-    overlap: int | None = None
-    window: Window | None = None
-    fusion: Fusion | None = None
-    batch: int = 32
-    position: Position = "auto"
-    device: str = "auto"
-    precision: Precision = "auto"
+    generator: Annotated[
+        str, Setting(label="Generator", help="The model that draws the vessels.")
+    ] = "diffusion"
+    weights: Annotated[
+        str | None,
+        Setting(
+            label="Weights",
+            help="A .safetensors file that you trained; the bundled weights if left out.",
+        ),
+    ] = None
+    mode: Annotated[
+        Mode,
+        Setting(label="Result", help="One sharp sample, the mean of several, or the mean itself."),
+    ] = "detailed"
+    pixel_um: Annotated[
+        float,
+        Setting(
+            label="Pixel",
+            help="Pixel size of the result in µm; a larger one gives a coarser image, in the same "
+            "time.",
+            low=5.0,
+            high=200.0,
+        ),
+    ] = 20.0
+    values: Annotated[
+        Values,
+        Setting(
+            label="Values",
+            help="What the numbers of the fUS image are; a wrong answer shifts contrast and "
+            "background.",
+        ),
+    ] = "auto"
+    steps: Annotated[
+        int,
+        Setting(
+            label="Steps",
+            help="Evaluations of one sample; more are sharper, slower.",
+            low=1,
+            high=100,
+        ),
+    ] = 4
+    samples: Annotated[
+        int,
+        Setting(
+            label="Samples",
+            help="Samples averaged in Balanced; more are smoother.",
+            low=2,
+            high=64,
+        ),
+    ] = 6
+    seed: Annotated[
+        int,
+        Setting(
+            label="Seed",
+            help="Start of the noise; another number, another draw.",
+            low=0,
+            high=2**31 - 1,
+        ),
+    ] = 0
+    sampler: Annotated[
+        Sampler,
+        Setting(
+            label="Sampler",
+            help="DDIM goes straight to the image; ancestral adds fresh noise at every step and "
+            "wants more of them.",
+            words={"ddim": "DDIM"},
+        ),
+    ] = "ddim"
+    patch: Annotated[
+        int | None,
+        Setting(
+            label="Patch",
+            help="Side of a patch in result pixels; larger needs more memory.",
+            low=32,
+            high=4096,
+            multiple_of=8,
+        ),
+    ] = None
+    overlap: Annotated[
+        int | None,
+        Setting(
+            label="Overlap",
+            help="Pixels that neighbouring patches share; more is smoother and slower.",
+            low=0,
+            high=3072,
+            step=8,
+        ),
+    ] = None
+    window: Annotated[
+        Window | None,
+        Setting(
+            label="Window",
+            help="How overlaps are blended: box keeps inner parts, Hann fades.",
+            words={"hann": "Hann"},
+        ),
+    ] = None
+    fusion: Annotated[
+        Fusion | None,
+        Setting(
+            label="Fusion",
+            help="Blend the patches at every step, or sample each alone and blend once.",
+            words={"per-step": "per step", "at-end": "at the end"},
+        ),
+    ] = None
+    batch: Annotated[
+        int,
+        Setting(
+            label="Batch size",
+            help="Patches evaluated together, counted as 128-pixel ones: a patch of 768 counts for "
+            "36, and one patch is always evaluated. More needs more memory and makes Cancel "
+            "slower.",
+            low=1,
+            high=1024,
+        ),
+    ] = 32
+    position: Annotated[
+        Position,
+        Setting(
+            label="Position",
+            help="Auto tells the generator where in the brain a patch lies when the field of view "
+            "is a known one.",
+        ),
+    ] = "auto"
+    device: Annotated[
+        str, Setting(label="Device", help="The processor that does the work: auto, cpu, cuda, mps.")
+    ] = "auto"
+    precision: Annotated[
+        Precision,
+        Setting(
+            label="Precision",
+            help="bfloat16 is quicker where the processor knows it, float32 exact.",
+        ),
+    ] = "auto"
 
     def __post_init__(self) -> None:
-        for name, kind in (
-            ("mode", Mode),
-            ("values", Values),
-            ("sampler", Sampler),
-            ("fusion", Fusion),
-            ("window", Window),
-            ("position", Position),
-            ("precision", Precision),
-        ):
-            allowed, value = get_args(kind), getattr(self, name)
-            if value not in allowed and not (value is None and name in ("fusion", "window")):
-                raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
-        for name, low, high in (
-            ("pixel_um", 5.0, 200.0),
-            ("steps", 1, 100),
-            ("samples", 2, 64),
-            ("patch", 32, 4096),
-            ("batch", 1, 1024),
-            ("seed", 0, 2**31 - 1),
-        ):
-            value = getattr(self, name)
-            if not (low <= value <= high if value is not None else name == "patch"):
-                raise SettingsError(f"{name} is {value}; it must lie between {low} and {high}.")
+        check_declared(self)
         patch, overlap = self.patch, self.overlap
-        if patch is not None and patch % 8:
-            raise SettingsError(f"patch is {patch}; it must be a multiple of 8 pixels.")
         if patch is None and overlap is not None and self.generator in names():
             patch = entry(self.generator).application.patch
         most = 3072 if patch is None else patch * 3 // 4

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import xarray as xr
 
+from napari_fus_ulm.declared import Setting, check_declared
 from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
@@ -44,14 +45,14 @@ class CoherenceSettings:
     """
 
     enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
-    noise: Noise = "independent"
+    noise: Annotated[
+        Noise,
+        Setting(label="Noise", help="Of neighbouring patches; shared noise shows what borders do."),
+    ] = "independent"
     region: Box | None = None
 
     def __post_init__(self) -> None:
-        if self.noise not in get_args(Noise):
-            raise SettingsError(
-                f"noise is {self.noise!r}; it must be one of {', '.join(get_args(Noise))}."
-            )
+        check_declared(self)
         if self.region is not None and min(self.region[2:]) <= 0:
             raise SettingsError("The height and width of the region must be above 0.")
 

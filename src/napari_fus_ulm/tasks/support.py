@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from napari_fus_ulm.errors import MeasureError, SettingsError
+from napari_fus_ulm.declared import check_declared
+from napari_fus_ulm.diagnostics.settings import Seed, Witnesses
+from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.inference.events import Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.events import Take, plane_of
@@ -40,17 +42,16 @@ class SupportSettings:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If there are too few samples or too many.
     """
 
-    samples: int = 8
-    seed: int = 0
+    samples: Witnesses = 8
+    seed: Seed = 0
     enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
 
     def __post_init__(self) -> None:
-        if not 2 <= self.samples <= 64:
-            raise SettingsError(f"samples is {self.samples}; it must lie between 2 and 64.")
+        check_declared(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

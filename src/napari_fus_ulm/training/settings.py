@@ -6,11 +6,14 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from napari_fus_ulm.cohort.seeds import SEED_BLOCK, VALIDATION_SEED
-from napari_fus_ulm.errors import SettingsError
+from napari_fus_ulm.declared import Setting, check_declared
 from napari_fus_ulm.generators import entry
+
+Precision = Literal["bfloat16", "float32"]
+MOST_SEEDS = VALIDATION_SEED // SEED_BLOCK - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,51 +64,81 @@ class TrainSettings:
         If a value is outside its range; the sentence names the setting.
     """
 
-    generator: str = "diffusion"
-    preset: str = ""
+    generator: Annotated[str, Setting(label="Generator", help="Generator to train.")] = "diffusion"
+    preset: Annotated[
+        str,
+        Setting(
+            label="Preset",
+            help="Of the generator: faithful (pix2pix), published (mhvae), poster.",
+        ),
+    ] = ""
     model: Mapping[str, Any] = field(default_factory=dict)
-    pairs: str | None = None
-    phantoms: int = 600
-    seed: int = 0
-    steps: int = 6500
-    batch: int = 16
-    patch: int = 128
-    pixel_um: float = 20.0
-    learning_rate: float | None = None
-    without_position: float = 0.15
-    flip: bool = True
-    checkpoint_minutes: float = 3.0
-    patience: int = 0
-    init: str | None = None
-    precision: str = "bfloat16"
-    workers: int = 2
+    pairs: Annotated[
+        str | None,
+        Setting(
+            label="Pairs",
+            help="Folder of pairs (its train side, if split); phantoms without it.",
+        ),
+    ] = None
+    phantoms: Annotated[
+        int, Setting(label="Phantoms", help="Simulated sections.", low=1, high=SEED_BLOCK)
+    ] = 600
+    # Beyond these a run would train on the phantoms that are kept for validation and test.
+    seed: Annotated[
+        int, Setting(label="Seed", help="Seed of everything.", low=0, high=MOST_SEEDS)
+    ] = 0
+    steps: Annotated[int, Setting(label="Steps", help="Optimiser steps.", low=1, high=10**9)] = 6500
+    batch: Annotated[int, Setting(label="Batch size", help="Patches a step.", low=1, high=4096)] = (
+        16
+    )
+    patch: Annotated[
+        int,
+        Setting(label="Patch", help="Patch side, pixels.", low=32, high=4096, multiple_of=8),
+    ] = 128
+    pixel_um: Annotated[
+        float,
+        Setting(label="Pixel", help="Pixel size of the generator, µm.", low=1.0, high=200.0),
+    ] = 20.0
+    learning_rate: Annotated[
+        float | None,
+        Setting(
+            label="Learning rate", help="Peak; the method's own by default.", low=1e-9, high=1.0
+        ),
+    ] = None
+    without_position: Annotated[
+        float,
+        Setting(
+            label="Position withheld",
+            help="Share of patches whose position is withheld; 1 never tells it.",
+            low=0.0,
+            high=1.0,
+        ),
+    ] = 0.15
+    flip: Annotated[bool, Setting(label="Mirror", help="Mirror left and right.")] = True
+    checkpoint_minutes: Annotated[
+        float,
+        Setting(label="Checkpoints", help="Minutes between checkpoints.", low=0.0, high=1e6),
+    ] = 3.0
+    patience: Annotated[
+        int,
+        Setting(
+            label="Patience",
+            help="Stop after so many checkpoints without progress; 0 never does.",
+            low=0,
+            high=10**6,
+        ),
+    ] = 0
+    init: Annotated[str | None, Setting(label="Start from", help="Weights to start from.")] = None
+    precision: Annotated[
+        Precision, Setting(label="Precision", help="Of the network's arithmetic.")
+    ] = "bfloat16"
+    workers: Annotated[
+        int, Setting(label="Workers", help="Processes that simulate phantoms.", low=1, high=1024)
+    ] = 2
 
     def __post_init__(self) -> None:
         entry(self.generator)  # says which there are
-        # Beyond these a run would train on the phantoms that are kept for validation and test.
-        most_seeds = VALIDATION_SEED // SEED_BLOCK - 1
-        for name, low, high in (
-            ("seed", 0, most_seeds),
-            ("phantoms", 1, SEED_BLOCK),
-            ("steps", 1, 10**9),
-            ("batch", 1, 4096),
-            ("patch", 32, 4096),
-            ("pixel_um", 1.0, 200.0),
-            ("learning_rate", 1e-9, 1.0),
-            ("without_position", 0.0, 1.0),
-            ("checkpoint_minutes", 0.0, 1e6),
-            ("patience", 0, 10**6),
-            ("workers", 1, 1024),
-        ):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise SettingsError(
-                    f"{name} is {getattr(self, name)}; it must lie between {low} and {high}."
-                )
-        if self.patch % 8:
-            raise SettingsError(f"patch is {self.patch}; it must be a multiple of 8 pixels.")
-        if self.precision not in ("bfloat16", "float32"):
-            raise SettingsError(f"precision is {self.precision!r}; choose bfloat16 or float32.")
+        check_declared(self)
 
     def to_json(self) -> str:
         """Return the settings as indented JSON."""

@@ -76,7 +76,7 @@ def test_a_generator_without_chance_offers_one_picture(open_form):
     assert [form.modes[m].isEnabled() for m in ("detailed", "balanced", "accurate")] == [
         True, False, False,
     ]  # fmt: skip
-    assert "one picture" in form.modes["accurate"].toolTip()
+    assert "every mode gives the same image" in form.modes["accurate"].toolTip()
     fields = form.advanced._fields
     assert not any(fields[name].isEnabled() for name in ("steps", "samples", "sampler"))
     assert not form.advanced.poster.isEnabled()

@@ -17,8 +17,15 @@ from napari_fus_ulm._napari.widgets.controls import (
     form,
     row,
 )
+from napari_fus_ulm.declared import Declared, declared
 from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings
 from napari_fus_ulm.tasks.catalogue import entry, names
+
+ADVANCED = (
+    "steps", "samples", "sampler", "seed", "patch", "overlap", "batch", "window", "fusion",
+    "position", "device", "precision",
+)  # fmt: skip
+"""In the order of the form."""
 
 
 class AdvancedForm(QWidget):
@@ -39,52 +46,20 @@ class AdvancedForm(QWidget):
         self._fields: dict[str, CalmSpinBox | CalmComboBox] = {}
         self._generator = names()[0]
 
-        def number(name: str, text: str, low: int, high: int, step: int, tip: str) -> None:
-            field = CalmSpinBox(low, high, step)
-            field.setKeyboardTracking(False)
-            field.valueChanged.connect(self._on_change)
-            add_row(layout, text, field, tip)
+        for name in ADVANCED:
+            setting = declared(EnhanceSettings)[name]
+            field = self._field(setting)
+            add_row(layout, setting.setting.label, field, setting.setting.help)
             self._fields[name] = field
-
-        def choice(name: str, text: str, items: tuple[tuple[str, str], ...], tip: str) -> None:
-            combo = CalmComboBox(items)
-            combo.currentIndexChanged.connect(self._on_change)
-            add_row(layout, text, combo, tip)
-            self._fields[name] = combo
-
-        number("steps", "Steps", 1, 100, 1, "Evaluations of one sample; more are sharper, slower.")
-        number("samples", "Samples", 2, 64, 1, "Samples averaged in Balanced; more are smoother.")
-        choice("sampler", "Sampler", (("DDIM", "ddim"), ("ancestral", "ancestral")),
-               "DDIM goes straight to the image; ancestral adds fresh noise at every step and "
-               "wants more of them.")  # fmt: skip
-        number("seed", "Seed", 0, 2**31 - 1, 1, "Start of the noise; another number, another draw.")
-        number("patch", "Patch", 32, 4096, 8, "Side of a patch in result pixels; larger needs more "
-               "memory.")  # fmt: skip
-        number("overlap", "Overlap", 0, 3072, 8, "Pixels that neighbouring patches share; more is "
-               "smoother and slower.")  # fmt: skip
-        number("batch", "At once", 1, 1024, 1, "Patches evaluated together, counted as 128-pixel "
-               "ones: a patch of 768 counts for 36, and one patch is always evaluated. More needs "
-               "more memory and makes Cancel slower.")  # fmt: skip
-        choice("window", "Window", (("box", "box"), ("Hann", "hann")),
-               "How overlaps are blended: box keeps inner parts, Hann fades.")  # fmt: skip
-        choice("fusion", "Fusion", (("per step", "per-step"), ("at the end", "at-end")),
-               "Blend the patches at every step, or sample each alone and blend once.")  # fmt: skip
-        choice("position", "Position", (("auto", "auto"), ("off", "off")),
-               "Auto tells the generator where in the brain a patch lies when the field of view is "
-               "a known one.")  # fmt: skip
-        choice("device", "Device", _devices(), "The processor that does the work.")
-        choice("precision", "Precision",
-               (("auto", "auto"), ("float32", "float32"), ("bfloat16", "bfloat16")),
-               "bfloat16 is quicker where the processor knows it, float32 exact.")  # fmt: skip
         self._weights = QLineEdit()
         self._weights.setPlaceholderText("bundled")
         self._weights.editingFinished.connect(self._on_change)
         browse = QPushButton("…")
         browse.setFixedWidth(26)
         browse.clicked.connect(self._browse)
-        tip = "A .safetensors file that you trained; empty takes the plugin's weights."
-        add_row(layout, "Weights", row(self._weights, browse, stretch=0), tip)
-        self._weights.setToolTip(tip)
+        weights = declared(EnhanceSettings)["weights"].setting
+        add_row(layout, weights.label, row(self._weights, browse, stretch=0), weights.help)
+        self._weights.setToolTip(weights.help)
         browse.setToolTip("Chooses a weights file.")
         self.reset = QPushButton("Defaults")
         self.reset.setToolTip("Puts every advanced setting back to the generator's default.")
@@ -97,6 +72,17 @@ class AdvancedForm(QWidget):
         self.poster.clicked.connect(self._on_poster)
         layout.addRow("", row(self.reset, self.poster))
         self._put_defaults()
+
+    def _field(self, one: Declared) -> CalmSpinBox | CalmComboBox:
+        if one.kind is int:
+            low, high = int(one.setting.low or 0), int(one.setting.high or 2**31 - 1)
+            number = CalmSpinBox(low, high, one.setting.multiple_of or one.setting.step)
+            number.setKeyboardTracking(False)
+            number.valueChanged.connect(self._on_change)
+            return number
+        choice = CalmComboBox(_devices() if one.name == "device" else one.items)
+        choice.currentIndexChanged.connect(self._on_change)
+        return choice
 
     def values(self) -> dict[str, Any]:
         """Return the settings by name."""

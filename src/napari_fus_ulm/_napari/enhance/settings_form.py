@@ -19,6 +19,7 @@ from napari_fus_ulm._napari.widgets.controls import (
     wrapped,
 )
 from napari_fus_ulm._napari.widgets.words import VALUES, WORD_OF
+from napari_fus_ulm.declared import declared
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.catalogue import entry, names
 
@@ -27,7 +28,7 @@ MODES = (
     ("balanced", "Balanced", "The mean of several samples, with a map of their spread; slower."),
     ("accurate", "Accurate", "The truest on average and the smoothest; the quickest."),
 )
-ONE_PICTURE = "{title} has no chance in it: it draws one picture, whatever is chosen here."
+ONE_PICTURE = "{title} is deterministic: every mode gives the same image."
 GAINS = (4.0, 3.0)
 
 
@@ -191,26 +192,13 @@ class SettingsForm(QWidget):
 
     def _lay_out(self) -> None:
         rows = form()
-        add_row(
-            rows,
-            "Generator",
-            row(self.generator, self.card, stretch=0),
-            "The model that draws the vessels.",
-        )
-        add_row(
-            rows,
-            "Values",
-            self.values,
-            "What the numbers of the fUS image are; a wrong answer shifts contrast and background.",
-        )
-        rows.addRow(row(QLabel("Result"), *self.modes.values(), spacing=8))
+        said = {name: one.setting for name, one in declared(EnhanceSettings).items()}
+        generator = row(self.generator, self.card, stretch=0)
+        add_row(rows, said["generator"].label, generator, said["generator"].help)
+        add_row(rows, said["values"].label, self.values, said["values"].help)
+        rows.addRow(row(QLabel(said["mode"].label), *self.modes.values(), spacing=8))
         rows.addRow("", self.belief)
-        add_row(
-            rows,
-            "Pixel",
-            self.pixel,
-            "Pixel size of the result; a larger pixel gives a coarser image, in the same time.",
-        )
+        add_row(rows, said["pixel_um"].label, self.pixel, said["pixel_um"].help)
         for name, title, _ in MODES:
             self.modes[name].setAccessibleName(title)
         self.card.setToolTip("Shows what the generator was trained on and where it fails.")
