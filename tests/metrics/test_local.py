@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from skimage import data
 
 from napari_fus_ulm.metrics import fidelity
-from napari_fus_ulm.metrics.local import SSIM_MARGIN, error_map, ssim_map
+from napari_fus_ulm.metrics.fidelity import SSIM_SMALLEST
+from napari_fus_ulm.metrics.local import error_map, ssim_map
 
-INNER = (slice(SSIM_MARGIN, -SSIM_MARGIN),) * 2
+BORDER = SSIM_SMALLEST // 2
+INNER = (slice(BORDER, -BORDER),) * 2
 
 
 @settings(max_examples=10, deadline=None)

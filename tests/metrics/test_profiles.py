@@ -5,13 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_fus_ulm.metrics.profiles import (
-    COUNTS,
-    LinePlanes,
-    compare_profiles,
-    grid_words,
-    profile,
-)
+from napari_fus_ulm.metrics.profiles import COUNTS, LinePlanes, grid_words
 from napari_fus_ulm.metrics.widths import NoWidth, Width, fwhm
 from napari_fus_ulm.scan import make_scan
 
@@ -55,7 +49,18 @@ def images(*, result_at=1.5, ulm_at=1.5, fus_at=1.5, result_um=60.0, ulm_um=50.0
     return fus, result, ulm
 
 
-LINE = {"start_mm": (1.0, 1.1), "end_mm": (1.0, 1.9)}
+LINE = ((1.0, 1.1), (1.0, 1.9))
+
+
+def compared(fus, result, ulm=None):
+    return LinePlanes.of(fus, result, ulm).along(*LINE)
+
+
+def profile(values, start_mm, end_mm, pixel_mm):
+    """Distances and values along a line of one image."""
+    image = make_scan(values, spacing=pixel_mm, values_kind="linear")
+    found = LinePlanes.of(image, image).along(start_mm, end_mm)
+    return found.distance_um, found.fus
 
 
 # ---------------------------------------------------------------- one profile
@@ -147,7 +152,7 @@ def test_outside_of_the_image_there_is_nothing():
 
 def test_the_gain_is_that_of_widths_and_not_that_of_the_grid():
     fus, result, ulm = images()
-    found = compare_profiles(fus, result, ulm, **LINE)
+    found = compared(fus, result, ulm)
     widths = [found.fus_width, found.result_width, found.ulm_width]
     # Binning and interpolating widen what is a few pixels wide.
     assert [w.fwhm_um for w in widths] == pytest.approx([240.0, 60.0, 50.0], rel=0.08)
@@ -162,7 +167,7 @@ def test_the_gain_is_that_of_widths_and_not_that_of_the_grid():
 
 def test_without_a_ulm_there_is_no_gain():
     fus, result, _ = images()
-    found = compare_profiles(fus, result, **LINE)
+    found = compared(fus, result)
     assert found.gain is None
     assert "power Doppler 2" in found.sentence
     assert "says nothing about resolution" in found.sentence
@@ -179,7 +184,7 @@ def test_without_a_ulm_there_is_no_gain():
     ],
 )
 def test_no_gain_at_another_vessel(where, why):
-    found = compare_profiles(*images(**where), **LINE)
+    found = compared(*images(**where))
     assert found.gain is None
     assert why in found.reason
     assert "No gain is stated" in found.sentence
@@ -189,19 +194,19 @@ def test_no_gain_at_another_vessel(where, why):
 def test_no_gain_where_power_doppler_blurs_several_vessels_into_one():
     fus, result, ulm = images()
     ulm = ulm + vertical(50.0, 0.01, at_mm=1.6, height=70.0)
-    found = compare_profiles(fus, result, ulm.assign_attrs(values="linear"), **LINE)
+    found = compared(fus, result, ulm.assign_attrs(values="linear"))
     assert found.gain is None
     assert "the ULM has 2" in found.sentence
 
 
 def test_a_vessel_that_is_drawn_too_narrow_is_no_gain_but_an_error():
-    found = compare_profiles(*images(result_um=45.0, ulm_um=110.0), **LINE)
+    found = compared(*images(result_um=45.0, ulm_um=110.0))
     assert found.gain is None
     assert "narrower than the ULM has it" in found.sentence
 
 
 def test_no_gain_is_called_none():
-    found = compare_profiles(*images(result_um=240.0, ulm_um=230.0), **LINE)
+    found = compared(*images(result_um=240.0, ulm_um=230.0))
     assert "no finer than power Doppler" in found.sentence
 
 
@@ -216,22 +221,21 @@ def test_no_gain_is_called_none():
 def test_widths_do_not_depend_on_how_power_doppler_was_stored(kind, transform):
     fus, result, ulm = images()
     stored = fus.copy(data=transform(fus.values)).assign_attrs(values=kind)
-    one, other = (compare_profiles(image, result, ulm, **LINE) for image in (fus, stored))
+    one, other = (compared(image, result, ulm) for image in (fus, stored))
     assert other.fus_width.fwhm_um == pytest.approx(one.fus_width.fwhm_um, rel=1e-3)
 
 
 def test_a_picture_is_taken_as_it_is_and_that_is_told():
     fus, result, _ = images()
     picture = fus.copy(data=fus.values / 4.0).assign_attrs(values="display")
-    found = compare_profiles(picture, result, **LINE)
+    found = compared(picture, result)
     assert any("picture" in note for note in found.notes)
 
 
-def test_coordinates_of_the_result_say_where_the_line_is():
+def test_images_are_laid_corner_on_corner_wherever_they_lie():
     fus, result, ulm = images()
     beside = [one.assign_coords(y=one["y"] + 5.0, x=one["x"] - 2.0) for one in (fus, result, ulm)]
-    moved = {name: (y + 5.0, x - 2.0) for name, (y, x) in LINE.items()}
-    one, other = compare_profiles(fus, result, ulm, **LINE), compare_profiles(*beside, **moved)
+    one, other = compared(fus, result, ulm), compared(*beside)
     np.testing.assert_allclose(one.result, other.result, atol=1e-6)
     assert one.sentence == other.sentence
 

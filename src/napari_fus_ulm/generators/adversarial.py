@@ -105,19 +105,6 @@ class PatchCritic(nn.Module):
         return cast(Tensor, self.layers(torch.cat([fus, image], dim=1))).float()
 
 
-def receptive_field(critic: nn.Module) -> int:
-    """Side of the square of input pixels that one logit depends on, apart from normalisation.
-
-    Each k×k convolution adds (k - 1) steps of the grid it works on (square kernels, in sequence).
-    """
-    field, step = 1, 1
-    for layer in critic.modules():
-        if isinstance(layer, nn.Conv2d):
-            field += (layer.kernel_size[0] - 1) * step
-            step *= layer.stride[0]
-    return field
-
-
 def critic_loss(real_logits: Tensor, fake_logits: Tensor, kind: Kind) -> Tensor:
     """Mean of the critic's losses on real and on fake images (scalar).
 

@@ -9,9 +9,6 @@ from napari_fus_ulm.metrics.fidelity import SSIM_SIGMA, SSIM_SMALLEST, _checked
 
 Floats = npt.NDArray[np.float64]
 
-SSIM_MARGIN = SSIM_SMALLEST // 2
-"""Pixels at the border whose window leaves the picture: they are not in the reported SSIM."""
-
 
 def error_map(image: npt.ArrayLike, reference: npt.ArrayLike) -> Floats:
     """Return image − reference: above 0 where the picture is brighter than its reference.
@@ -42,8 +39,8 @@ def ssim_map(image: npt.ArrayLike, reference: npt.ArrayLike) -> Floats:
     """Return the structural similarity around each pixel, as `fidelity` measures it.
 
     Wang et al., IEEE TIP 13(4), 2004, by scikit-image with the settings of `fidelity`. The mean
-    of the map without a border of ``SSIM_MARGIN`` pixels is the reported SSIM; in the border the
-    window is filled by reflection. Where both pictures are black it is 1.
+    of the map without its border (half a window) is the reported SSIM; in the border the window is
+    filled by reflection. Where both pictures are black it is 1.
 
     Parameters
     ----------

@@ -14,11 +14,8 @@ from scipy import ndimage
 
 from napari_fus_ulm.metrics.centrelines import Floats
 from napari_fus_ulm.metrics.vessels import (
-    DEFAULT_RULE,
     Centrelines,
     MatchedVessels,
-    VesselRule,
-    match_vessels,
     ratio,
 )
 
@@ -26,8 +23,6 @@ Labels = npt.NDArray[np.uint8]
 
 NOTHING, HIT, MISSED, INVENTED = range(4)
 """Values of the label images."""
-CLASS_NAMES = ("nothing", "hit", "missed", "invented")
-"""What the values mean, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,37 +99,17 @@ class VesselOverlay:
         return ratio(self.confirmed_mm, self.confirmed_mm + self.invented_mm)
 
 
-def vessel_overlay(
-    image: npt.ArrayLike,
-    reference: npt.ArrayLike,
-    pixel_mm: float,
-    *,
-    rule: VesselRule = DEFAULT_RULE,
-) -> VesselOverlay:
+def matched_overlay(matched: MatchedVessels) -> VesselOverlay:
     """Tell hit, missed and invented vessels of a picture apart, pixel by pixel.
 
-    Masks, centrelines and tolerance are those of `vessel_scores`, and so are the totals.
-    "Invented" means not in this reference, which may have missed it.
+    Masks, centrelines and tolerance are those that were matched, and the totals are those of
+    `vessel_scores`. "Invented" means not in this reference, which may have missed it.
 
     Parameters
     ----------
-    image, reference : array of shape (rows, columns)
-        ULM-like grey levels in [0, 1] on the same grid.
-    pixel_mm : float
-        Side of a square pixel, mm.
-    rule : VesselRule
-        The same for both.
-
-    Raises
-    ------
-    ValueError
-        As `vessel_scores` does.
+    matched : MatchedVessels
+        Of a picture and its reference: see `match_vessels`.
     """
-    return matched_overlay(match_vessels(image, reference, pixel_mm, rule=rule))
-
-
-def matched_overlay(matched: MatchedVessels) -> VesselOverlay:
-    """Return the overlay of pictures whose centrelines have been matched. See `vessel_overlay`."""
     image, reference = matched.image, matched.reference
     own, known = _classes(image, INVENTED), _classes(reference, MISSED)
     # What is invented lies farther from the reference's centrelines than the tolerance, so the

@@ -17,11 +17,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.errors import MeasureError
+from napari_fus_ulm.grey.intensity import values_kind
 from napari_fus_ulm.grey.resampling import bin_counts
 from napari_fus_ulm.grid import Grid, check_same_extent
-from napari_fus_ulm.io.guesses import guess_values
 from napari_fus_ulm.metrics.widths import NoWidth, Width, fwhm
-from napari_fus_ulm.scan import extent_of, spacing_of
 
 Floats = npt.NDArray[np.float64]
 Point = tuple[float, float]
@@ -41,39 +40,6 @@ WITHOUT_ULM = (
     "vessels everywhere."
 )
 _POWERS = {"linear": 1, "unknown": 1, "sqrt": 2, "cbrt": 3}
-
-
-def profile(
-    image: npt.ArrayLike,
-    start_mm: Point,
-    end_mm: Point,
-    pixel_mm: float | Point,
-    *,
-    width_um: float = WIDTH_UM,
-    step_um: float = STEP_UM,
-) -> tuple[Floats, Floats]:
-    """Sample an image along a line, averaged across it, by cubic splines.
-
-    Parameters
-    ----------
-    image : array of shape (rows, columns)
-    start_mm, end_mm : tuple of float
-        (down, right) from the image's outer corner, so that images of one extent share them.
-    pixel_mm : float or tuple of float
-        Pixel size, (down, right).
-    width_um, step_um : float
-        Width of the band, and distance of the samples along it.
-
-    Returns
-    -------
-    distance_um, values : arrays of shape (samples,)
-        Values are NaN where the line is outside of the image.
-    """
-    from scipy.ndimage import spline_filter
-
-    coefficients = spline_filter(np.asarray(image, np.float64), order=3, mode="nearest")
-    line = _line(start_mm, end_mm, width_um, step_um)
-    return line[0], _sampled(coefficients, line, pixel_mm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -165,7 +131,24 @@ class LinePlanes:
     def of(
         cls, fus: xr.DataArray, result: xr.DataArray, ulm: xr.DataArray | None = None
     ) -> LinePlanes:
-        """Make planes ready. See `compare_profiles`."""
+        """Make planes ready.
+
+        Parameters
+        ----------
+        fus : xarray.DataArray
+            2-D power Doppler. Roots and decibels are made linear; 8-bit pictures are taken as they
+            are, and a note says so.
+        result : xarray.DataArray
+            2-D, grey levels of log counts in [0, 1] (``values`` "grey").
+        ulm : xarray.DataArray, optional
+            2-D; counts, or grey levels. All images cover the same field and are laid corner on
+            corner.
+
+        Raises
+        ------
+        ValueError
+            If an image is not a plane, or does not cover the field of ``fus``.
+        """
         from scipy.ndimage import spline_filter
 
         given = {"fus": fus, "result": result} | ({} if ulm is None else {"ulm": ulm})
@@ -184,7 +167,7 @@ class LinePlanes:
                 grid = Grid.of(result)
                 values = bin_counts(values, grid.shape).astype(np.float64)
                 spacing = grid.spacing_mm
-            if _kind(scan) == "display":
+            if values_kind(scan) == "display":
                 notes.append(
                     f"The {_NAMES[name]} is a picture; its grey levels are taken as they are."
                 )
@@ -195,7 +178,15 @@ class LinePlanes:
     def along(
         self, start_mm: Point, end_mm: Point, *, width_um: float = WIDTH_UM
     ) -> ProfileComparison:
-        """Compare the profiles along a line, (down, right) in mm from the outer corner."""
+        """Compare the profiles along a line.
+
+        Parameters
+        ----------
+        start_mm, end_mm : tuple of float
+            Ends of the line, (down, right) from the outer corner.
+        width_um : float
+            Width of the band over which profiles are averaged.
+        """
         line = _line(start_mm, end_mm, width_um, STEP_UM)
         at = line[0]
         found = {name: _sampled(values, line, mm) for name, (values, mm) in self.planes.items()}
@@ -221,50 +212,9 @@ class LinePlanes:
         )
 
 
-def compare_profiles(
-    fus: xr.DataArray,
-    result: xr.DataArray,
-    ulm: xr.DataArray | None = None,
-    *,
-    start_mm: Point,
-    end_mm: Point,
-    width_um: float = WIDTH_UM,
-) -> ProfileComparison:
-    """Compare one vessel in power Doppler, a result and a ULM.
-
-    Parameters
-    ----------
-    fus : xarray.DataArray
-        2-D power Doppler. Roots and decibels are made linear; 8-bit pictures are taken as they are,
-        and a note says so.
-    result : xarray.DataArray
-        2-D, grey levels of log counts in [0, 1] (``values`` "grey").
-    ulm : xarray.DataArray, optional
-        2-D; counts, or grey levels. All images cover the same field and are laid corner on corner.
-    start_mm, end_mm : tuple of float
-        Ends of the line, (y, x) in the result's coordinates.
-    width_um : float
-        Width of the band over which profiles are averaged.
-
-    Raises
-    ------
-    ValueError
-        If an image is not a plane, or does not cover the field of ``fus``.
-    """
-    corner = [
-        float(result.coords[name].values[0]) - step / 2
-        for name, step in zip("yx", spacing_of(result), strict=True)
-    ]
-    start, end = ((point[0] - corner[0], point[1] - corner[1]) for point in (start_mm, end_mm))
-    return LinePlanes.of(fus, result, ulm).along(start, end, width_um=width_um)
-
-
 def grid_words(result: xr.DataArray, fus: xr.DataArray) -> str:
     """Say how fine the result's grid is, and that this is no resolution."""
-    fine, coarse = (
-        1000.0 * math.sqrt(math.prod(extent_of(scan)) / math.prod(scan.shape[-2:]))
-        for scan in (result, fus)
-    )
+    fine, coarse = (1000.0 * Grid.of(scan).pixel_mm for scan in (result, fus))
     return (
         f"Grid: {fine:.3g} µm pixels, {coarse / fine:.2g}× finer than the input's {coarse:.3g} µm. "
         "That is a number of pixels, not a resolution."
@@ -305,14 +255,9 @@ def _called(name: str) -> str:
     return name if name == "power Doppler" else f"the {name}"
 
 
-def _kind(scan: xr.DataArray) -> str:
-    told = str(scan.attrs.get("values", "unknown"))
-    return guess_values(scan.values) if told == "unknown" else told
-
-
 def _linear(scan: xr.DataArray) -> Floats:
     """Power or counts, up to a factor."""
-    values, kind = np.asarray(scan.values, np.float64), _kind(scan)
+    values, kind = np.asarray(scan.values, np.float64), values_kind(scan)
     if kind == "db":
         return np.asarray(10.0 ** (values / 10.0))
     if kind == "grey":
@@ -337,11 +282,10 @@ def _line(start: Point, end: Point, width_um: float, step_um: float) -> tuple[Fl
     return at, np.asarray(places, np.float64)
 
 
-def _sampled(coefficients: Floats, line: tuple[Floats, Floats], pixel_mm: float | Point) -> Floats:
+def _sampled(coefficients: Floats, line: tuple[Floats, Floats], pixel_mm: Point) -> Floats:
     from scipy.ndimage import map_coordinates
 
-    steps = np.broadcast_to(pixel_mm, (2,)).astype(np.float64)
-    places = line[1] / steps[:, None, None]  # pixels are areas: the first spans 0 to 1
+    places = line[1] / np.array(pixel_mm)[:, None, None]  # pixels are areas: the first spans 0 to 1
     values = map_coordinates(coefficients, places - 0.5, order=3, mode="nearest", prefilter=False)
     middle = places.mean(axis=2)
     shape = np.array(coefficients.shape)[:, None]

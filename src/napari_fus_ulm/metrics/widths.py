@@ -30,8 +30,6 @@ class Width:
         Full width at half maximum above the background.
     left_um, right_um : float
         Where the profile crosses the half, from the line's start.
-    peak_um : float
-        Where it is highest.
     height, base : float
         At the peak, and of the background.
     peaks_um : tuple of float
@@ -41,7 +39,6 @@ class Width:
     fwhm_um: float
     left_um: float
     right_um: float
-    peak_um: float
     height: float
     base: float
     peaks_um: tuple[float, ...]
@@ -115,7 +112,6 @@ def fwhm(
         fwhm_um=right - left,
         left_um=left,
         right_um=right,
-        peak_um=float(at[peak]),
         height=float(level[peak]),
         base=base,
         peaks_um=tuple(at[peaks].tolist()),

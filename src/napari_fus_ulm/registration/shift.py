@@ -11,7 +11,8 @@ import xarray as xr
 from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.grey.image import grey_image
 from napari_fus_ulm.grid import Grid
-from napari_fus_ulm.scan import spacing_of
+
+Box = tuple[slice, slice]
 
 REGISTERED_UM = 20.0
 """Pixel on which the shift is looked for; it is found to a twentieth of it."""
@@ -20,7 +21,7 @@ LEAST_SHARE = 0.25
 """Share of the smaller image that must remain."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Aligned:
     """The common part of two images.
 
@@ -28,12 +29,15 @@ class Aligned:
     ----------
     image, reference : xarray.DataArray
         Cropped, not interpolated: counts stay counts. What remains is half a pixel of each.
+    box : tuple of slice
+        Where ``image`` lay in what was cropped.
     shift_mm : tuple of float
         How far the image was moved down and to the right.
     """
 
     image: xr.DataArray
     reference: xr.DataArray
+    box: Box
     shift_mm: tuple[float, float]
 
 
@@ -75,20 +79,21 @@ def align(image: xr.DataArray, reference: xr.DataArray) -> Aligned:
             f"The two images would have to be shifted by {shift[0]:+.2f} mm down and "
             f"{shift[1]:+.2f} mm right, where they hardly overlap; do they show the same section?"
         )
+    box = _part(image, begin - shift, side)
     return Aligned(
-        _crop(image, begin - shift, side),
-        _crop(reference, begin, side),
-        (float(shift[0]), float(shift[1])),
+        image=image[box],
+        reference=reference[_part(reference, begin, side)],
+        box=box,
+        shift_mm=(float(shift[0]), float(shift[1])),
     )
 
 
-def _crop(
-    scan: xr.DataArray, begin: npt.NDArray[np.float64], side: npt.NDArray[np.float64]
-) -> xr.DataArray:
+def _part(scan: xr.DataArray, begin: npt.NDArray[np.float64], side: npt.NDArray[np.float64]) -> Box:
     """The part that begins so many mm from the outer corner, in whole pixels."""
-    parts = {}
-    for dim, step, first, length in zip("ji", spacing_of(scan), begin, side, strict=True):
+    parts = []
+    grid = Grid.of(scan)
+    for n, step, first, length in zip(grid.shape, grid.spacing_mm, begin, side, strict=True):
         count = max(1, int(np.floor(length / step + 1e-6)))
-        start = min(round(first / step), scan.sizes[dim] - count)
-        parts[dim] = slice(max(start, 0), max(start, 0) + count)
-    return scan.isel(parts)
+        start = max(0, min(round(first / step), n - count))
+        parts.append(slice(start, start + count))
+    return parts[0], parts[1]

@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeGuard, get_args
 
-import numpy as np
 import xarray as xr
 
 from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.registration import Alignment
 from napari_fus_ulm.tasks.events import Take, plane_of
-from napari_fus_ulm.tasks.truth import Alignment
 
 if TYPE_CHECKING:
     from napari_fus_ulm.metrics.frc import RingCorrelation
     from napari_fus_ulm.metrics.profiles import LinePlanes
     from napari_fus_ulm.metrics.widths import NoWidth, Width
-    from napari_fus_ulm.registration.affine import Registered
 
 Threshold = Literal["1/7", "half-bit", "2-sigma", "3-sigma"]
 
@@ -29,7 +27,7 @@ class ResolutionSettings:
 
     Parameters
     ----------
-    aligned : {"no", "shift", "affine"}
+    aligned : {"none", "shift", "affine"}
         Whether the ground truth is moved onto the result first.
     threshold : {"1/7", "half-bit", "2-sigma", "3-sigma"}
         Above it two images agree.
@@ -40,7 +38,7 @@ class ResolutionSettings:
         If one is none of these.
     """
 
-    aligned: Alignment = "no"
+    aligned: Alignment = "none"
     threshold: Threshold = "1/7"
 
     def __post_init__(self) -> None:
@@ -65,7 +63,7 @@ class FrcReady:
     moved : xarray.DataArray or None
         The ULM on the result's grid, where it was moved.
     note : str
-        How it was moved, a sentence; empty where it was not.
+        How it was moved and what was compared, in sentences; may be empty.
     """
 
     result: RingCorrelation
@@ -93,50 +91,17 @@ def frc_run(
     Progress, FrcReady
     """
     aligned = settings.aligned
-    yield Progress(0, 0, "Measuring…" if aligned == "no" else "Aligning and measuring…")
-    from napari_fus_ulm.diagnostics.truth import largest_rectangle
-    from napari_fus_ulm.grey.condition import condition_on_grid
-    from napari_fus_ulm.grey.reference import reference_on_grid
-    from napari_fus_ulm.grid import Grid
-    from napari_fus_ulm.metrics.frc import frc_map, ring_correlation
-    from napari_fus_ulm.registration.affine import register_affine, register_shift
-    from napari_fus_ulm.registration.shift import align
-    from napari_fus_ulm.scan import spacing_of
+    yield Progress(0, 0, "Measuring…" if aligned == "none" else "Aligning and measuring…")
+    from napari_fus_ulm.diagnostics.resolution import resolution
 
-    result, truth = plane_of(take_result()), plane_of(take_truth())
-    box, moved, note = (slice(None), slice(None)), None, ""
-    if aligned == "no":
-        reference = reference_on_grid(truth, Grid.of(result))
-    else:
-        found = (
-            register_shift(result, truth, align(result, truth))
-            if aligned == "shift"
-            else register_affine(result, truth)
-        )
-        applied = found.applied(truth)
-        moved, box = result.copy(data=applied.grey), largest_rectangle(applied.known)
-        reference, note = applied.grey, f"The ULM was moved by {_how(found, aligned)}."
-    pixel, threshold = spacing_of(result), settings.threshold
-    one, truth_part = result.values[box], reference[box]
-    local = result.copy(data=np.full(result.shape, np.nan, np.float32))
-    local.values[box] = frc_map(one, truth_part, pixel, threshold=threshold)
-    other = None
-    if take_fus is not None:
-        fus = plane_of(take_fus())
-        grey = condition_on_grid(fus, Grid.of(result))
-        other = ring_correlation(grey[box], truth_part, pixel, threshold)
-    yield FrcReady(ring_correlation(one, truth_part, pixel, threshold), other, local, moved, note)
-
-
-def _how(found: Registered, aligned: str) -> str:
-    if aligned == "affine":
-        return f"an affine map: {found}"
-    down, right = (1000.0 * mm for mm in found.shift_mm)
-    before, after = found.correlation_before, found.correlation
-    return (
-        f"{down:+.0f} µm down and {right:+.0f} µm right (correlation {before:.2f} before, "
-        f"{after:.2f} after)"
+    found = resolution(
+        plane_of(take_result()),
+        plane_of(take_truth()),
+        None if take_fus is None else plane_of(take_fus()),
+        aligned=aligned,
+        threshold=settings.threshold,
     )
+    yield FrcReady(found.result, found.fus, found.local, found.moved, " ".join(found.notes))
 
 
 def line_planes(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.registration import Alignment
 from napari_fus_ulm.tasks.events import Take, plane_of
 
 if TYPE_CHECKING:
     from napari_fus_ulm.diagnostics.truth import TruthComparison
-
-Alignment = Literal["no", "shift", "affine"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +21,7 @@ class TruthSettings:
 
     Parameters
     ----------
-    aligned : {"no", "shift", "affine"}
+    aligned : {"none", "shift", "affine"}
         Leave it where it is; move it; or move, turn, stretch and shear it.
 
     Raises
@@ -31,7 +30,7 @@ class TruthSettings:
         If it is none of these.
     """
 
-    aligned: Alignment = "no"
+    aligned: Alignment = "none"
 
     def __post_init__(self) -> None:
         if self.aligned not in get_args(Alignment):
@@ -92,7 +91,7 @@ def truth_run(
     SettingsError
         See `napari_fus_ulm.diagnostics.truth.against_truth`.
     """
-    still = settings.aligned == "no"
+    still = settings.aligned == "none"
     yield Progress(0, 0, "Comparing…" if still else "Aligning and comparing…")
     from napari_fus_ulm.diagnostics.truth import against_truth
 

@@ -74,7 +74,7 @@ def measured(open_dock, pair, click):
         result = next(one for one in viewer.layers if one.name.endswith("(generated)"))
         draw_vessel(result)
         dock.diagnostics.sections["Resolution"].expand(animate=False)
-        dock._refresh()
+        dock._show_context()
         return viewer, dock, dock.diagnostics.resolution, result
 
     return made

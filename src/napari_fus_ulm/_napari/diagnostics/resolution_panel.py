@@ -218,7 +218,7 @@ class ResolutionPanel(QWidget):
     def _sentence(self) -> str:
         assert self.comparison is not None
         notes = list(self.comparison.notes)
-        if self._measured is not None and self._measured[1].note:
+        if self._measured is not None and self._measured[1].moved is not None:
             notes.append("The ULM is moved as for the FRC.")
         return " ".join([self.comparison.sentence, *notes])
 

@@ -30,7 +30,7 @@ CLASSES = (
 )
 BAR, TROUGH = "#3d7ea6", "rgba(128, 128, 128, 60)"
 ALIGNMENTS = (
-    ("as it lies", "no"),
+    ("as it lies", "none"),
     ("shift it first", "shift"),
     ("shift, turn and stretch it", "affine"),
 )

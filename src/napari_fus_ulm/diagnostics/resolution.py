@@ -1,0 +1,80 @@
+"""Down to which detail a result agrees with a ground truth: Fourier ring correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from napari_fus_ulm.grey.condition import condition_on_grid
+from napari_fus_ulm.metrics.frc import RingCorrelation, Threshold, frc_map, ring_correlation
+from napari_fus_ulm.registration.lay import lay_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Resolution:
+    """The finest detail that a result has where the ground truth has it.
+
+    Attributes
+    ----------
+    result : RingCorrelation
+        Of the result with the ground truth.
+    fus : RingCorrelation or None
+        Of the power Doppler with it, where that was given.
+    local : xarray.DataArray
+        Local resolution on the result's grid, µm; NaN where there is none.
+    moved : xarray.DataArray or None
+        The ground truth on the result's grid, where it was moved.
+    notes : tuple of str
+        Sentences about what was moved and what was compared.
+    """
+
+    result: RingCorrelation
+    fus: RingCorrelation | None
+    local: xr.DataArray
+    moved: xr.DataArray | None
+    notes: tuple[str, ...]
+
+
+def resolution(
+    result: xr.DataArray,
+    truth: xr.DataArray,
+    fus: xr.DataArray | None = None,
+    *,
+    aligned: str = "none",
+    threshold: Threshold = "1/7",
+) -> Resolution:
+    """Measure the Fourier ring correlation of a result, and its input, with a ground truth.
+
+    Parameters
+    ----------
+    result, truth : xarray.DataArray
+        2-D: a generated picture, and a ULM map. See `napari_fus_ulm.registration.lay.lay_on`.
+    fus : xarray.DataArray, optional
+        2-D power Doppler over the field of the result.
+    aligned : {"none", "shift", "affine"}
+        How the ground truth is laid on the result.
+    threshold : {"1/7", "half-bit", "2-sigma", "3-sigma"}
+
+    Raises
+    ------
+    ValueError
+        If one is not a plane, or they hardly overlap.
+    """
+    laid = lay_on(result, truth, aligned)
+    box, pixel = laid.box, laid.grid.spacing_mm
+    reference = laid.reference[box]
+    local = result.copy(data=np.full(result.shape, np.nan, np.float32))
+    local.values[box] = frc_map(result.values[box], reference, pixel, threshold=threshold)
+    doppler = None
+    if fus is not None:
+        grey = condition_on_grid(fus, laid.grid)
+        doppler = ring_correlation(grey[box], reference, pixel, threshold)
+    return Resolution(
+        result=ring_correlation(result.values[box], reference, pixel, threshold),
+        fus=doppler,
+        local=local,
+        moved=result.copy(data=laid.reference) if laid.registration else None,
+        notes=laid.notes,
+    )
