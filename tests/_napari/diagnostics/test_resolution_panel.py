@@ -307,7 +307,7 @@ def test_a_shifted_ulm_is_moved_when_asked_for_the_profiles_too(measured, ask):
     viewer, dock, panel, result = measured()
     ulm = viewer.layers["one ulm"]
     ulm.data = np.roll(ulm.data, 20, axis=-1)  # 200 µm
-    dock.ulm.read()
+    dock.ulm.state.read()
     add_line(panel, result)
     assert panel.comparison.gain is None
     panel.aligned.choose("shift")
