@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_fus_ulm.cli import evaluate
+from napari_fus_ulm.cli import console
 from napari_fus_ulm.cli.console import say
 from napari_fus_ulm.cohort.splits import draw_splits
 from napari_fus_ulm.cohort.table import cohort_name, read_cohort, write_pairs_table
@@ -51,6 +51,7 @@ from napari_fus_ulm.phantom.population import (
     simulate_population,
     study_settings,
 )
+from napari_fus_ulm.tasks import evaluate
 from napari_fus_ulm.training.loop import Saved, StepDone, TrainEvent, train_events
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
@@ -208,9 +209,9 @@ def judge(study: Study, folder: Path) -> Judged:
     settings = EvaluationSettings(cohort=cohort_name(cohort))
     sharpness: dict[tuple[str, str], float] = {}
     events = evaluate.cohort_events(cohort, weights, [], settings, draws=0)
-    evaluation, shown = evaluate.watch(_measured(events, sharpness), 1)
-    evaluate.save(evaluation, shown, out)
-    return Judged(evaluation, sharpness)
+    ready = console.follow(evaluate.followed(_measured(events, sharpness), 1), "Evaluating")
+    evaluate.save_evaluation(ready, out)
+    return Judged(ready.evaluation, sharpness)
 
 
 def _named_weights(folder: Path, name: str) -> Path:

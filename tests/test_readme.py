@@ -60,8 +60,10 @@ def test_the_commands_and_options_exist(readme: str) -> None:
         "evaluate",
         "frc",
         "info",
+        "missed",
         "pairs",
         "review",
+        "run",
         "support",
         "train",
     }

@@ -50,3 +50,7 @@ class EvaluationError(UserError):
 
 class ReviewError(UserError):
     """A blinded comparison cannot be set up, read or answered."""
+
+
+class RecordError(UserError):
+    """A record cannot be read or done again."""

@@ -59,8 +59,8 @@ def test_only_the_patches_of_a_region_are_sampled(power: Path, tmp_path: Path) -
     [
         (("--region", "1,2,3"), "TOP,LEFT,HEIGHT,WIDTH"),
         (("--region", "0,0,-1,3"), "above 0"),
-        (("--noise", "white"), "independent or shared"),
-        (("--colours", "blue"), "red-green or magenta-green"),
+        (("--noise", "white"), "independent, shared, run"),
+        (("--colours", "blue"), "red-green, magenta-green"),
     ],
 )
 def test_wrong_words_are_usage_errors(

@@ -11,8 +11,10 @@ from napari_fus_ulm.cli import (
     evaluate,
     frc,
     info,
+    missed,
     pairs,
     review,
+    run,
     simulate,
     support,
     train,
@@ -28,7 +30,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (enhance, coherence, support, demo, simulate, train, evaluate, frc, info):
+for module in (
+    enhance,
+    coherence,
+    support,
+    missed,
+    frc,
+    run,
+    demo,
+    simulate,
+    train,
+    evaluate,
+    info,
+):
     app.command(module.NAME, help=module.__doc__, short_help=module.command.__doc__)(module.command)
 app.add_typer(pairs.app, name=pairs.NAME)
 app.add_typer(review.app, name=review.NAME)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,3 +77,36 @@ def say(sentence: str) -> None:
 def print_json(found: Any) -> None:
     """The result for machines, on stdout."""
     print(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def follow(events: Iterable[Any], name: str, *, shows_what: bool = False) -> Any:
+    """Show the progress and the notices of a task; return its last event, the result.
+
+    Parameters
+    ----------
+    events : iterable of events
+    name : str
+        What is being worked on, for the bar and the notices.
+    shows_what : bool
+        Show in the bar what the events say of the present step, in place of the name.
+
+    Raises
+    ------
+    RuntimeError
+        If there was no event.
+    """
+    from napari_fus_ulm.inference.events import Notice
+    from napari_fus_ulm.inference.events import Progress as Done
+
+    last: Any = None
+    with progress() as bar:
+        task = bar.add_task(name)
+        for last in events:
+            if isinstance(last, Done):
+                words = (last.what or "Done") if shows_what else name
+                bar.update(task, completed=last.done, total=last.total, description=words)
+            elif isinstance(last, Notice):
+                say(last.message if shows_what else f"{name}: {last.message}")
+    if last is None:
+        raise RuntimeError(f"{name}: the run ended without a result.")
+    return last

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_fus_ulm.cli.console import (
     checking_usage,
     failing_politely,
+    follow,
     print_json,
-    progress,
     say,
 )
+from napari_fus_ulm.cli.inputs import Image, Leading, Spacing, Time, source_of
 from napari_fus_ulm.errors import ScanError, SettingsError
 from napari_fus_ulm.inference.settings import PRESETS, EnhanceSettings
 from napari_fus_ulm.io import SUFFIXES_WRITE
-from napari_fus_ulm.selection import Selection, as_times
+from napari_fus_ulm.tasks.record import Source
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,15 +41,13 @@ def command(
     pixel_um: Annotated[
         float | None, typer.Option(help="Result pixel in µm (20 by default).")
     ] = None,
-    spacing: Annotated[
-        str | None, typer.Option(help="Pixel size of the input in mm: 0.1 or 0.1,0.11 (y,x).")
-    ] = None,
-    image: Annotated[int, typer.Option(help="Which image of a file with several.", min=1)] = 1,
-    leading: Annotated[str, typer.Option(help="Images of a stack: slice or time.")] = "slice",
+    spacing: Spacing = None,
+    image: Image = 1,
+    leading: Leading = "slice",
     slice: Annotated[
         int | None, typer.Option(help="One slice, counted from 1; all without it.", min=1)
     ] = None,
-    time: Annotated[str, typer.Option(help="Times: mean, all, or one from 1.")] = "mean",
+    time: Time = "mean",
     values: Annotated[
         str, typer.Option(help="auto, linear, sqrt, cbrt, db or display.")
     ] = DEFAULT.values,
@@ -79,7 +78,6 @@ def command(
     """Enhance fUS files or folders of them."""
     with failing_politely(json):
         with checking_usage():
-            step = _spacing(spacing)
             given = {
                 "mode": mode,
                 "pixel_um": pixel_um,
@@ -109,9 +107,14 @@ def command(
                 raise SettingsError(
                     "Give --gain or --pixel-um, not both: one follows from the other."
                 )
-            if leading not in ("slice", "time"):
-                raise SettingsError(f"--leading is {leading!r}; it must be slice or time.")
-            part = Selection(slices=None if slice is None else slice - 1, times=_times(time))
+            part = source_of(
+                Path(),
+                spacing=spacing,
+                image=image,
+                leading=leading,
+                slice=slice,
+                time=time,
+            )
             if suffix not in SUFFIXES_WRITE:
                 raise SettingsError(
                     f"--suffix is {suffix!r}; it must be one of {', '.join(SUFFIXES_WRITE)}."
@@ -123,12 +126,8 @@ def command(
         for path, target in zip(files, targets, strict=True):
             # One bad file of a night's batch must not cost the others.
             try:
-                scan = _read(path, step, image)
-                scan = part.of(as_times(scan) if leading == "time" else scan)
-                chosen = settings if gain is None else _with_gain(settings, scan, gain)
-                result = _run(scan, chosen, path.name)
-                made.append(_save(result, target))
-                say(f"{path.name} -> {target} ({result.seconds:.1f} s)")
+                source = replace(part, layer=path.name, path=str(path.absolute()))
+                made.append(_enhanced(source, settings, gain, target))
             except Exception as error:
                 if len(files) == 1:
                     raise
@@ -160,63 +159,34 @@ def _files(inputs: list[Path]) -> list[Path]:
     return found
 
 
-def _spacing(text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        step = [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise SettingsError(f"--spacing is {text!r}; write 0.1 or 0.1,0.11 (mm).") from error
-    return step * 2 if len(step) == 1 else step
+def _enhanced(
+    source: Source, settings: EnhanceSettings, gain: float | None, target: Path
+) -> dict[str, Any]:
+    """Enhance one file, write what it gives and say what was written."""
+    from napari_fus_ulm.tasks.enhance import enhance_run, record_of
+    from napari_fus_ulm.tasks.replay import save, take
 
-
-def _times(text: str) -> int | Literal["mean"] | None:
-    if text == "mean":
-        return "mean"
-    if text == "all":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise SettingsError(f"--time is {text!r}; it must be mean, all, or a number from 1.")
-    return int(text) - 1
-
-
-def _read(path: Path, spacing: list[float] | None, image: int) -> xr.DataArray:
-    from napari_fus_ulm.io import read, read_one
-
-    if image == 1:
-        return read_one(path, modality="fus", spacing=spacing)
-    found = read(path, modality="fus", spacing=spacing)
-    if image > len(found):
-        raise ScanError(f"{path} holds {len(found)} images; there is no image {image}.")
-    return found[image - 1]
+    scan, name = take(source), Path(source.path).name
+    chosen = settings if gain is None else _with_gain(settings, scan, gain)
+    finished = follow(enhance_run(lambda: scan, None, chosen), name)
+    result: Enhancement = finished.enhancement
+    paths = [one.path for one in save(record_of(result, source), finished, target)]
+    say(f"{name} -> {target} ({result.seconds:.1f} s)")
+    made = {"file": str(target), "seconds": round(result.seconds, 2)}
+    if result.spread is not None:
+        made["spread"] = str(paths[1])
+    return made | {"title": result.title, "provenance": result.provenance}
 
 
 def _with_gain(settings: EnhanceSettings, scan: xr.DataArray, gain: float) -> EnhanceSettings:
-    from napari_fus_ulm.generators.checkpoint import bundled_weights, read_card
-    from napari_fus_ulm.grey.native import native_pixel_um
+    from napari_fus_ulm.tasks.catalogue import card_of, native_pixel_um
 
-    weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
-    finest, pixel = read_card(weights).pixel_um, native_pixel_um(scan) / gain
+    card, _ = card_of(settings)
+    finest, pixel = card.pixel_um, native_pixel_um(scan) / gain
     # A gain is a round number: ×5 of 99 µm means the generator's 20 µm, not 19.8.
     if 0.95 * finest <= pixel < finest:
         pixel = finest
-    return dataclasses.replace(settings, pixel_um=pixel)
-
-
-def _run(scan: xr.DataArray, settings: EnhanceSettings, name: str) -> Enhancement:
-    from napari_fus_ulm.inference.enhance import enhance_events
-    from napari_fus_ulm.inference.events import Finished, Notice, Progress
-
-    with progress() as bar:
-        task = bar.add_task(name)
-        for event in enhance_events(scan, settings):
-            if isinstance(event, Progress):
-                bar.update(task, completed=event.done, total=event.total)
-            elif isinstance(event, Notice):
-                say(f"{name}: {event.message}")
-            elif isinstance(event, Finished):
-                return event.enhancement
-    raise RuntimeError(f"{name}: the run ended without a result.")
+    return replace(settings, pixel_um=pixel)
 
 
 def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
@@ -235,17 +205,3 @@ def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
             )
     out.mkdir(parents=True, exist_ok=True)
     return targets
-
-
-def _save(result: Enhancement, target: Path) -> dict[str, Any]:
-    from napari_fus_ulm.io import write
-    from napari_fus_ulm.io.formats import stem_of
-
-    write(target, result.image)
-    made: dict[str, Any] = {"file": str(target), "seconds": round(result.seconds, 2)}
-    if result.spread is not None:
-        stem = stem_of(target)
-        beside = target.with_name(f"{stem}_spread{target.name.removeprefix(stem)}")
-        write(beside, result.spread)
-        made["spread"] = str(beside)
-    return made | {"title": result.title, "provenance": result.provenance}

@@ -6,23 +6,15 @@ equal names.
 
 from __future__ import annotations
 
-import json as json_
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_fus_ulm.cli.console import failing_politely, print_json, progress, say
-from napari_fus_ulm.errors import SettingsError
+from napari_fus_ulm.cli.console import failing_politely, follow, print_json, say
 
 if TYPE_CHECKING:
-    from napari_fus_ulm.evaluation.harness import (
-        Evaluation,
-        EvaluationSettings,
-        Event,
-        ImageScored,
-    )
+    from napari_fus_ulm.evaluation.harness import Evaluation
 
 NAME = "evaluate"
 
@@ -77,30 +69,35 @@ def command(
     form = _form(images, references, phantoms)
     _refuse_others(context, form)
     with failing_politely(json):
-        from napari_fus_ulm.evaluation.harness import EvaluationSettings
+        from napari_fus_ulm.tasks.evaluate import EvaluateSettings, evaluate_run, make_writable
+        from napari_fus_ulm.tasks.record import Record
+        from napari_fus_ulm.tasks.replay import save
 
-        words = [word.strip() for word in methods.split(",") if word.strip()]
-        files = weights or []
-        if form == "--phantoms":
-            settings = EvaluationSettings(pixel_um=pixel_um)
-            events = _phantoms(phantoms, files, words, settings)
-        elif references is not None and images is not None:
-            settings = EvaluationSettings(pixel_um=pixel_um)
-            events = _images(images, references, settings, align, spacing)
-        else:
-            assert images is not None
-            settings = EvaluationSettings(
-                side=side,  # type: ignore[arg-type]  # it says itself what it can be
-                pixel_um=pixel_um,
-                cohort=_name(images),
-            )
-            events = cohort_events(images, files, words, settings, splits)
+        def path(given: Path | None) -> str | None:
+            return None if given is None else str(given.absolute())
+
+        is_cohort = form == "COHORT"
+        settings = EvaluateSettings(
+            cohort=path(images) if is_cohort else None,
+            images=None if is_cohort else path(images),
+            references=path(references),
+            phantoms=phantoms,
+            side=side,
+            splits=splits,
+            methods=tuple(word.strip() for word in methods.split(",") if word.strip()),
+            weights=tuple(str(one.absolute()) for one in weights or []),
+            pixel_um=pixel_um,
+            align=align,
+            spacing=spacing,
+            picture=image,
+        )
         if out is not None:
             make_writable(out)
-        evaluation, shown = watch(events, image)
-        _print(evaluation, csv, json)
+        ready = follow(evaluate_run(settings), "Evaluating", shows_what=True)
+        _print(ready.evaluation, csv, json)
         if out is not None:
-            save(evaluation, shown, out)
+            saved = list(save(Record.of("evaluate", {}, settings), ready, out))
+            say(f"Results in {out}/: {', '.join(one.path.name for one in saved)}")
 
 
 def _form(images: Path | None, references: Path | None, phantoms: int) -> str:
@@ -128,107 +125,6 @@ def _refuse_others(context: typer.Context, form: str) -> None:
             )
 
 
-def make_writable(folder: Path) -> None:
-    """Make the folder for the results, and find out before the work that it can be written to."""
-    from tempfile import TemporaryFile
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise SettingsError(
-            f"Nothing can be written to {folder} ({reason}); choose another folder (-o)."
-        ) from error
-
-
-def _name(cohort: Path) -> str:
-    from napari_fus_ulm.cohort.table import cohort_name
-
-    return cohort_name(cohort)
-
-
-def cohort_events(
-    folder: Path,
-    weights: list[Path],
-    words: list[str],
-    settings: EvaluationSettings,
-    draws: int,
-) -> Iterator[Event]:
-    """Judge generators and baselines on a cohort; the bundled weights if there are none."""
-    from napari_fus_ulm.cohort.splits import draw_splits, split_of
-    from napari_fus_ulm.cohort.table import read_cohort
-    from napari_fus_ulm.evaluation.baselines import baselines, the_shifted_ulm, the_ulm
-    from napari_fus_ulm.evaluation.generated import generators
-    from napari_fus_ulm.evaluation.harness import evaluate_events
-    from napari_fus_ulm.evaluation.methods import chosen
-
-    pairs = read_cohort(folder)
-    splits = draw_splits(pairs, draws) if draws else [split_of(pairs)]
-    rows = (*chosen((*baselines(), *generators(weights)), words), the_shifted_ulm())
-    if any(pair.vessels for pair in pairs):
-        rows = (*rows, the_ulm())
-    return evaluate_events(splits, rows, settings)
-
-
-def _phantoms(
-    n: int, weights: list[Path], words: list[str], settings: EvaluationSettings
-) -> Iterator[Event]:
-    from napari_fus_ulm.evaluation.baselines import the_shifted_ulm, the_ulm
-    from napari_fus_ulm.evaluation.harness import evaluate_events
-    from napari_fus_ulm.evaluation.methods import chosen
-    from napari_fus_ulm.evaluation.phantoms import (
-        UNTRAINED,
-        held_out,
-        load_phantom,
-        phantom_methods,
-    )
-
-    rows = (*chosen(phantom_methods(weights), words), the_shifted_ulm(), the_ulm())
-    say(UNTRAINED)
-    return evaluate_events([held_out(n)], rows, settings, load=load_phantom)
-
-
-def _images(
-    images: Path,
-    references: Path,
-    settings: EvaluationSettings,
-    aligned: bool,
-    spacing: float | None,
-) -> Iterator[Event]:
-    from napari_fus_ulm.evaluation.compare import compare_events, matched
-
-    files = matched(images, references)
-    return compare_events(files, settings, aligned=aligned, spacing=spacing)
-
-
-def watch(events: Iterator[Event], number: int) -> tuple[Evaluation, list[ImageScored]]:
-    """Follow the work; keep what was made of one image, for the picture."""
-    from napari_fus_ulm.evaluation.harness import Finished, ImageScored
-    from napari_fus_ulm.inference.events import Progress
-
-    judged: list[str] = []
-    kept: list[ImageScored] = []
-    with progress() as bar:
-        task = bar.add_task("Evaluating")
-        for event in events:
-            if isinstance(event, Progress):
-                bar.update(
-                    task, completed=event.done, total=event.total, description=event.what or "Done"
-                )
-            elif isinstance(event, ImageScored):
-                if event.split == 1 and event.image not in judged:
-                    judged.append(event.image)
-                if event.split == 1 and judged.index(event.image) == number - 1:
-                    kept.append(event)
-            elif isinstance(event, Finished):
-                if number > len(judged):
-                    say(f"There are {len(judged)} images; there is no image {number} to draw.")
-                return event.evaluation, kept
-    raise RuntimeError("The evaluation ended without a result.")
-
-
 def _print(evaluation: Evaluation, csv: bool, json: bool) -> None:
     from napari_fus_ulm.evaluation.export import as_json, csv_table
     from napari_fus_ulm.evaluation.report import markdown
@@ -239,33 +135,3 @@ def _print(evaluation: Evaluation, csv: bool, json: bool) -> None:
         print(csv_table(evaluation), end="")
     else:
         print(markdown(evaluation), end="")
-
-
-def save(evaluation: Evaluation, shown: list[ImageScored], out: Path) -> None:
-    """Write tables, numbers and the picture of one image into a folder."""
-    from napari_fus_ulm.evaluation.export import as_json, csv_table
-    from napari_fus_ulm.evaluation.methods import REFERENCES
-    from napari_fus_ulm.evaluation.picture import study_picture
-    from napari_fus_ulm.evaluation.report import markdown
-    from napari_fus_ulm.io.atomic import write_text
-    from napari_fus_ulm.output.panels import save_picture
-
-    found = json_.dumps(as_json(evaluation), indent=2, ensure_ascii=False)
-    made = {
-        "table.md": markdown(evaluation),
-        "images.csv": csv_table(evaluation),
-        "results.json": found + "\n",
-    }
-    for name, text in made.items():
-        write_text(out / name, text)
-    titles = {row.key: row.title for row in evaluation.rows}
-    pictures = {
-        titles[one.method]: one.picture
-        for one in shown
-        if one.picture is not None and one.method not in REFERENCES
-    }
-    pair = next((one.pair for one in shown if one.pair is not None), None)
-    if pair is not None and pictures:
-        save_picture(out / "picture.png", study_picture(pair, pictures))
-        made["picture.png"] = ""
-    say(f"Results in {out}/: {', '.join(made)}")

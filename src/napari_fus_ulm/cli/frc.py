@@ -1,4 +1,4 @@
-"""Fourier ring correlation: down to which detail two pictures of one section agree.
+"""Fourier ring correlation: down to which detail two images of one section agree.
 
 Of two ULM maps, each of half the data, it is the usual resolution of ULM. Of a result and a ULM it
 is the finest detail that the result has where it is; how sharply it draws plays no part.
@@ -6,18 +6,22 @@ is the finest detail that the result has where it is; how sharply it draws plays
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_fus_ulm.cli.console import checking_usage, failing_politely, print_json
-from napari_fus_ulm.errors import MeasureError, ScanError, SettingsError
+from napari_fus_ulm.cli.console import checking_usage, failing_politely, follow, print_json, say
+from napari_fus_ulm.cli.inputs import Image, Leading, Time, source_of
+from napari_fus_ulm.errors import ScanError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import xarray as xr
+
+    from napari_fus_ulm.tasks.record import Source
+    from napari_fus_ulm.tasks.resolution import FrcReady
 
 NAME = "frc"
 
@@ -26,54 +30,77 @@ def command(
     one: Annotated[Path, typer.Argument(metavar="ONE", help="A result, or a ULM map.")],
     other: Annotated[Path, typer.Argument(metavar="OTHER", help="A ULM map.")],
     threshold: Annotated[str, typer.Option(help="1/7, half-bit, 2-sigma or 3-sigma.")] = "1/7",
+    align: Annotated[
+        str, typer.Option(help="How OTHER is laid on a result: none, shift or affine.")
+    ] = "none",
+    fus: Annotated[
+        Path | None, typer.Option(help="The result's fUS file, held against OTHER as well.")
+    ] = None,
+    values: Annotated[
+        str | None, typer.Option(help="Of --fus: linear, sqrt, cbrt, db or display.")
+    ] = None,
     spacing: Annotated[
-        float | None, typer.Option(help="mm a pixel, of both, where a file tells none.")
+        str | None,
+        typer.Option(help="Pixel size in mm, of --fus, or of files that store none."),
+    ] = None,
+    image: Image = 1,
+    leading: Leading = "slice",
+    slice: Annotated[
+        int | None, typer.Option(help="Of --fus: one slice, counted from 1.", min=1)
+    ] = None,
+    time: Time = "mean",
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder: frc.csv, resolution.ome.tif.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="The curve too, for machines.")] = False,
 ) -> None:
-    """Find down to which detail two pictures agree (Fourier ring correlation)."""
-    from napari_fus_ulm.metrics.frc import Threshold, ring_correlation
-    from napari_fus_ulm.scan import spacing_of
-
+    """Find down to which detail two images agree (Fourier ring correlation)."""
     with failing_politely(json):
+        from napari_fus_ulm.tasks.record import Record
+        from napari_fus_ulm.tasks.replay import save
+        from napari_fus_ulm.tasks.resolution import FRC, ResolutionSettings
+
         with checking_usage():
-            if threshold not in get_args(Threshold):
-                raise SettingsError(f"choose one of {', '.join(get_args(Threshold))}.")
-        first, second = (_plane(path, spacing) for path in (one, other))
-        pictures = _pictures(first, second, one.name, other.name)
-        found = ring_correlation(*pictures, spacing_of(first), threshold)  # type: ignore[arg-type]
-        if json:
-            curve = {"cycles_per_mm": found.frequency.tolist(), "frc": found.smoothed.tolist()}
-            told = {"resolution_um": found.resolution_um, "reached": found.reached}
-            print_json({**told, "threshold": threshold, **curve})
-        else:
-            print(found.sentence)
+            settings = ResolutionSettings(
+                threshold=threshold,  # type: ignore[arg-type]  # it says itself what it can be
+                aligned=align,  # type: ignore[arg-type]
+                local=out is not None,
+            )
+            for_all = None if fus is not None else spacing
+            inputs = {
+                "result": source_of(one, "ulm", spacing=for_all),
+                "ulm": source_of(other, "ulm", spacing=for_all),
+            }
+            if fus is not None:
+                how = {"image": image, "leading": leading, "slice": slice, "time": time}
+                power = source_of(fus, spacing=spacing, **how)  # type: ignore[arg-type]
+                inputs["fus"] = replace(power, values=values)
+        takes = {name: partial(_plane, source) for name, source in inputs.items()}
+        ready = follow(FRC.run(takes, settings), one.name)
+        if out is not None:
+            for saved in save(Record.of("frc", inputs, settings), ready, out):
+                say(str(saved.path))
+        _print(ready, json)
 
 
-def _plane(path: Path, spacing: float | None) -> xr.DataArray:
-    from napari_fus_ulm.io import read_one
+def _plane(source: Source) -> xr.DataArray:
+    from napari_fus_ulm.tasks.replay import take
 
-    scan = read_one(path, modality="ulm", spacing=spacing).squeeze(drop=True)
+    scan, name = take(source).squeeze(drop=True), Path(source.path).name
     if scan.ndim != 2:
-        raise ScanError(f"{path.name} has several planes; give one.")
+        raise ScanError(f"{name} has several planes; give one.")
     if not scan.attrs.get("spacing_known", True):
-        raise ScanError(f"{path.name} tells no pixel size; give --spacing, in mm.")
-    return scan
+        raise ScanError(f"{name} stores no pixel size; give --spacing, in mm.")
+    return scan.rename(name)
 
 
-def _pictures(
-    first: xr.DataArray, second: xr.DataArray, one: str, other: str
-) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
-    """Counts of two maps of one grid; grey levels where the first is a result."""
-    from napari_fus_ulm.grey.reference import reference_on_grid
-    from napari_fus_ulm.grid import Grid, check_same_extent
-
-    check_same_extent(Grid.of(first), Grid.of(second), f"image {one}", f"image {other}")
-    if first.attrs.get("values") == "grey":
-        return first.values, reference_on_grid(second, Grid.of(first))
-    if first.shape != second.shape:
-        raise MeasureError(
-            f"{one} has {first.shape[0]} × {first.shape[1]} pixels and {other} "
-            f"{second.shape[0]} × {second.shape[1]}; maps of half the data share one grid."
-        )
-    return first.values, second.values
+def _print(ready: FrcReady, json: bool) -> None:
+    found = ready.result
+    if json:
+        curve = {"cycles_per_mm": found.frequency.tolist(), "frc": found.smoothed.tolist()}
+        told = {"resolution_um": found.resolution_um, "reached": found.reached}
+        print_json({**told, "threshold": found.threshold_name, **curve})
+    else:
+        print(found.sentence)
+        if ready.fus is not None:
+            print(f"Power Doppler: {ready.fus.words}.")

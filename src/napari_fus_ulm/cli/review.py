@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,14 +55,11 @@ def new(
     with checking_usage():
         sources = _sources(generated, ulm, fus)
     with failing_politely():
-        from napari_fus_ulm.review.cases import read_cases
-        from napari_fus_ulm.review.plan import ReviewSettings
-        from napari_fus_ulm.review.session import create
+        from napari_fus_ulm.tasks.events import last_of
+        from napari_fus_ulm.tasks.review import files_run
 
-        settings = ReviewSettings(repeats_share=repeats, control=ulm is not None)
-        if seed is not None:
-            settings = replace(settings, seed=seed)
-        session = create(folder, read_cases(sources, spacing=spacing), settings)
+        events = files_run(folder, sources, repeats=repeats, seed=seed, spacing=spacing)
+        session = last_of(events).session
         control = "with the real ULM as a control" if ulm else "without a control"
         say(f"{session.progress.total} trials in {folder}/, {control}. Nobody opens key.json.")
 
@@ -85,9 +81,9 @@ def report(
     with failing_politely(json):
         from napari_fus_ulm.review.report import as_json, csv_table, markdown
         from napari_fus_ulm.review.statistics import statistics
-        from napari_fus_ulm.review.unblinding import unblind
+        from napari_fus_ulm.tasks.review import unblinded
 
-        found = unblind(folder, reader=reader, partial=partial)
+        found = unblinded(folder, reader=reader, partial=partial)
         if json:
             print_json(as_json(statistics(found)))
         elif csv:

@@ -15,6 +15,7 @@ import typer
 from napari_fus_ulm.cli.console import (
     checking_usage,
     failing_politely,
+    follow,
     print_json,
     progress,
     say,
@@ -69,11 +70,10 @@ def _populate(
     out: Path, n: int, planes: int, seed: int, suffix: str, workers: int, study: bool, json: bool
 ) -> None:
     with failing_politely(json):
-        from napari_fus_ulm.phantom.population import (
-            PopulationSettings,
-            simulate_population,
-            study_settings,
-        )
+        from napari_fus_ulm.phantom.population import PopulationSettings, study_settings
+        from napari_fus_ulm.tasks.record import Record
+        from napari_fus_ulm.tasks.replay import note
+        from napari_fus_ulm.tasks.simulate import simulate_run
 
         with checking_usage():
             settings = (
@@ -81,19 +81,13 @@ def _populate(
                 if study
                 else PopulationSettings(animals=n, planes=planes, seed=seed, suffix=suffix)
             )
-        done = 0
         try:
-            with (
-                progress() as bar,
-                closing(simulate_population(out, settings, workers=workers)) as events,
-            ):
-                task = bar.add_task("Simulating")
-                for event in events:
-                    done = event.done
-                    bar.update(task, completed=event.done, total=event.total)
+            with closing(simulate_run(settings, out, workers=workers)) as events:
+                done = follow(events, "Simulating").done
         except KeyboardInterrupt:
             say(f"What is complete in {out} stays; give the same command again to go on.")
             raise
+        list(note(Record.of("simulate", {}, settings), out))
         table = out / "pairs.csv"
         if json:
             print_json({"folder": str(out), "pairs": done, "table": str(table)})

@@ -59,8 +59,11 @@ def command(
 ) -> None:
     """Train a generator on phantoms or pairs."""
     with failing_politely():
+        from napari_fus_ulm.tasks.record import Record
+        from napari_fus_ulm.tasks.replay import note
+        from napari_fus_ulm.tasks.train import train_run
         from napari_fus_ulm.training.data import PairReady
-        from napari_fus_ulm.training.loop import Saved, StepDone, train_events
+        from napari_fus_ulm.training.loop import Saved, StepDone
         from napari_fus_ulm.training.run import WEIGHTS
         from napari_fus_ulm.training.validation import Validated
 
@@ -90,7 +93,7 @@ def command(
             training = bar.add_task("Training")
             last: StepDone | None = None
             judged: Validated | None = None
-            for event in train_events(settings, out, resume=resume):
+            for event in train_run(settings, out, resume=resume):
                 if isinstance(event, PairReady):
                     bar.update(preparing, completed=event.done, total=event.total)
                 elif isinstance(event, StepDone):
@@ -101,6 +104,7 @@ def command(
                     judged = event
                 elif isinstance(event, Saved) and last is not None:
                     say(_told(event, last, judged))
+        list(note(Record.of("train", {}, settings), out))
         print(out / WEIGHTS)
 
 

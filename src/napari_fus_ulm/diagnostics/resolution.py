@@ -22,8 +22,8 @@ class Resolution:
         Of the result with the ground truth.
     fus : RingCorrelation or None
         Of the power Doppler with it, where that was given.
-    local : xarray.DataArray
-        Local resolution on the result's grid, µm; NaN where there is none.
+    local : xarray.DataArray or None
+        Local resolution on the result's grid, µm; NaN where there is none. None if not asked for.
     moved : xarray.DataArray or None
         The ground truth on the result's grid, where it was moved.
     notes : tuple of str
@@ -32,7 +32,7 @@ class Resolution:
 
     result: RingCorrelation
     fus: RingCorrelation | None
-    local: xr.DataArray
+    local: xr.DataArray | None
     moved: xr.DataArray | None
     notes: tuple[str, ...]
 
@@ -44,6 +44,7 @@ def resolution(
     *,
     aligned: str = "none",
     threshold: Threshold = "1/7",
+    local: bool = True,
 ) -> Resolution:
     """Measure the Fourier ring correlation of a result, and its input, with a ground truth.
 
@@ -56,6 +57,8 @@ def resolution(
     aligned : {"none", "shift", "affine"}
         How the ground truth is laid on the result.
     threshold : {"1/7", "half-bit", "2-sigma", "3-sigma"}
+    local : bool
+        Measure it around every pixel too, which takes longer.
 
     Raises
     ------
@@ -65,8 +68,10 @@ def resolution(
     laid = lay_on(result, truth, aligned)
     box, pixel = laid.box, laid.grid.spacing_mm
     reference = laid.reference[box]
-    local = result.copy(data=np.full(result.shape, np.nan, np.float32))
-    local.values[box] = frc_map(result.values[box], reference, pixel, threshold=threshold)
+    around = None
+    if local:
+        around = result.copy(data=np.full(result.shape, np.nan, np.float32))
+        around.values[box] = frc_map(result.values[box], reference, pixel, threshold=threshold)
     doppler = None
     if fus is not None:
         grey = condition_on_grid(fus, laid.grid)
@@ -74,7 +79,7 @@ def resolution(
     return Resolution(
         result=ring_correlation(result.values[box], reference, pixel, threshold),
         fus=doppler,
-        local=local,
+        local=around,
         moved=result.copy(data=laid.reference) if laid.registration else None,
         notes=laid.notes,
     )

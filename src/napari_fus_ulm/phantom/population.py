@@ -183,7 +183,7 @@ def simulate_population(
 def complete_pairs(folder: Path, settings: PopulationSettings, animals: int) -> list[PairFiles]:
     """The pairs of the first ``animals`` animals whose files are all there, in their order."""
     planes = ((number, plane) for number in range(animals) for plane in range(settings.planes))
-    return [pair for of in planes if _is_there(pair := _files(folder, settings, *of))]
+    return [pair for of in planes if _is_there(pair := pair_files(folder, settings, *of))]
 
 
 def animal_name(number: int) -> str:
@@ -191,7 +191,7 @@ def animal_name(number: int) -> str:
     return f"sub-{number + 1:02d}"
 
 
-def _files(folder: Path, settings: PopulationSettings, number: int, plane: int) -> PairFiles:
+def pair_files(folder: Path, settings: PopulationSettings, number: int, plane: int) -> PairFiles:
     """Where the files of a plane are or will be."""
     animal = animal_name(number)
     name = pair_name(animal, _plane_in_names(settings, plane))
@@ -215,7 +215,7 @@ def _plane_in_names(settings: PopulationSettings, plane: int) -> int | None:
 
 def _planes_there(folder: Path, settings: PopulationSettings, number: int) -> set[int]:
     planes = range(settings.planes)
-    return {plane for plane in planes if _is_there(_files(folder, settings, number, plane))}
+    return {plane for plane in planes if _is_there(pair_files(folder, settings, number, plane))}
 
 
 # ---------------------------------------------------------------- the folder

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import csv
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import numpy as np
 import xarray as xr
 
 from napari_fus_ulm.declared import Setting, check_declared
 from napari_fus_ulm.errors import SettingsError
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.scan import spacing_of
 from napari_fus_ulm.tasks.events import Take, loading
+from napari_fus_ulm.tasks.task import Task
 
 if TYPE_CHECKING:
     from napari_fus_ulm.diagnostics.coherence import Coherence
     from napari_fus_ulm.inference.enhancement import Enhancement
 
 Box = tuple[float, float, float, float]
+Colours = Literal["red-green", "magenta-green"]
 Noise = Literal["independent", "shared", "run"]
+COLOURS = {"red-green": ((1, 0, 0), (0, 1, 0)), "magenta-green": ((1, 0, 1), (0, 1, 0))}
+"""Of the picture: of the left (upper) patches, and of the right (lower) ones."""
 CAUTION = "Agreement is self-consistency, not truth."
 
 
@@ -37,11 +44,13 @@ class CoherenceSettings:
     region : tuple of float or None
         Top, left, height and width in mm from the corner of the plane: only patches that reach
         into it; None takes all.
+    colours : {"red-green", "magenta-green"}
+        Of the picture that is written.
 
     Raises
     ------
     SettingsError
-        If the noise is none of these, or the region is empty.
+        If the colours are none of these, the noise is none of these, or the region is empty.
     """
 
     enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
@@ -50,6 +59,9 @@ class CoherenceSettings:
         Setting(label="Noise", help="Of neighbouring patches; shared noise shows what borders do."),
     ] = "independent"
     region: Box | None = None
+    colours: Annotated[
+        Colours, Setting(label="Colours", help="Of the picture that is written.")
+    ] = "red-green"
 
     def __post_init__(self) -> None:
         check_declared(self)
@@ -62,6 +74,7 @@ class CoherenceReady:
     """The patches and their seams are there."""
 
     coherence: Coherence
+    colours: Colours = "red-green"
 
     @property
     def sentence(self) -> str:
@@ -98,13 +111,13 @@ def coherence_run(
     if settings.noise == "run":
         if enhancement is None:
             enhancement = yield from _enhanced(_single(take_fus()), settings.enhance)
-        yield CoherenceReady(coherence_of(enhancement))
+        yield CoherenceReady(coherence_of(enhancement), settings.colours)
         return
     fus = _single(take_fus())
     region = None if settings.region is None else _in_coordinates(settings.region, fus)
     for event in coherence_events(fus, settings.enhance, noise=settings.noise, region=region):
         if isinstance(event, CoherenceFinished):
-            yield CoherenceReady(event.coherence)
+            yield CoherenceReady(event.coherence, settings.colours)
         else:
             yield event
 
@@ -128,6 +141,55 @@ def _single(fus: xr.DataArray) -> xr.DataArray:
 
 def _in_coordinates(region: Box, plane: xr.DataArray) -> Box:
     """Top, left, bottom and right in the coordinates of a plane."""
-    down, right = spacing_of(plane)
-    top, left = float(plane.y[0]) - down / 2 + region[0], float(plane.x[0]) - right / 2 + region[1]
+    down, right = Grid.of(plane).corner_mm
+    top, left = down + region[0], right + region[1]
     return top, left, top + region[2], left + region[3]
+
+
+def save_coherence(ready: CoherenceReady, folder: Path) -> list[Path]:
+    """Write ``coherence.png``, both directions with the worst seam of each, and ``seams.csv``."""
+    coherence = ready.coherence
+    folder.mkdir(parents=True, exist_ok=True)
+    picture, table = folder / "coherence.png", folder / "seams.csv"
+    _draw(coherence, picture, ready.colours)
+    rows = [one.as_dict() for one in coherence.seams]
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else ["seam"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return [picture, table]
+
+
+def _draw(coherence: Coherence, path: Path, colours: str) -> None:
+    """Both directions side by side, the worst seam of each outlined."""
+    from napari_fus_ulm.metrics.seams import LEFT_RIGHT, UPPER_LOWER
+    from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
+
+    grid = Grid.of(coherence.left)
+    corner = np.array(grid.corner_mm)
+    panels = []
+    for direction in (LEFT_RIGHT, UPPER_LOWER):
+        sides = coherence.sides(direction)
+        high = max(float(np.percentile(side.values, 99.9)) for side in sides) or 1.0
+        picture = sum(
+            side.values[..., None] / high * np.array(colour, float)
+            for side, colour in zip(sides, COLOURS[colours], strict=True)
+        )
+        worst = [n for n, one in enumerate(coherence.seams) if one.direction == direction][:1]
+        box: Box | None = None
+        for number in worst:
+            top, left = coherence.seam_corners[number][0] - corner
+            height, width = np.ptp(coherence.seam_corners[number], axis=0)
+            box = (float(top), float(left), float(height), float(width))
+        name = f" (worst: {coherence.seams[worst[0]].name})" if worst else ""
+        panels.append(Panel(np.clip(picture, 0.0, 1.0), direction + name, box_mm=box))
+    save_picture(path, side_by_side(panels, grid.extent_mm, width=640))
+
+
+def _run(
+    images: Mapping[str, Take], settings: CoherenceSettings
+) -> Iterator[Progress | Notice | CoherenceReady]:
+    return coherence_run(images["fus"], settings)
+
+
+COHERENCE = Task("coherence", CoherenceSettings, ("fus",), _run, save_coherence)

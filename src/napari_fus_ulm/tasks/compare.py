@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.inference.events import Event, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.tasks.events import Saved, Take, loading
+from napari_fus_ulm.tasks.events import Saved, Take, loading, plane_of
+from napari_fus_ulm.tasks.record import Record, Source, record_beside, write_record
+from napari_fus_ulm.tasks.task import Task
 
 if TYPE_CHECKING:
-    from napari_fus_ulm.evaluation.figure import Colours
+    from matplotlib.figure import Figure
+
     from napari_fus_ulm.evaluation.scores import Scores
     from napari_fus_ulm.generators.checkpoint import Card
 
+Colours = Literal["grey", "hot"]
 PARTS = 1000
 """Units of progress of one run."""
 MAPPED = "fUS was measured after the intensity map that was fitted on training pairs."
@@ -38,11 +44,24 @@ class Compared:
         The ground truth, shown or not.
     settings : EnhanceSettings
         Whose intensity map power Doppler is measured through.
+    sources : mapping of str to Source
+        Where the images come from, by their names; empty where no record is wanted.
     """
 
     images: tuple[xr.DataArray, ...]
     truth: xr.DataArray | None
     settings: EnhanceSettings
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+    @property
+    def truth_name(self) -> str | None:
+        """Name of the ground truth."""
+        return None if self.truth is None else str(self.truth.name)
+
+    @property
+    def truth_shown(self) -> bool:
+        """Whether the ground truth is one of the images."""
+        return self.truth_name in [str(image.name) for image in self.images]
 
 
 def all_settings(like: EnhanceSettings) -> list[EnhanceSettings]:
@@ -103,11 +122,88 @@ def run_all(take: Take, runs: Sequence[EnhanceSettings]) -> Iterator[Event]:
                 yield event
 
 
-def figure_run(
-    compared: Compared, path: Path, *, width_mm: float, colours: Colours
-) -> Iterator[Progress | Saved]:
-    """Draw and write the figure, with measures where there is a ground truth."""
-    from napari_fus_ulm.evaluation.figure import figure, save_figure
+def check_one_field(images: Sequence[xr.DataArray]) -> None:
+    """Refuse images that do not cover the same field of view.
+
+    Raises
+    ------
+    MeasureError
+        If two differ; the sentence names both and gives their extents in mm.
+    """
+    from napari_fus_ulm.evaluation.figure import check_one_field
+
+    check_one_field(images)
+
+
+def greys(images: Sequence[xr.DataArray]) -> list[npt.NDArray[np.float32]]:
+    """Grey levels in [0, 1] of images of one field of view, on one grid."""
+    from napari_fus_ulm.evaluation.figure import greys
+
+    return greys(images)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """What images are measured by.
+
+    Parameters
+    ----------
+    truth : str or None
+        Name of the ground truth among the images.
+    enhance : EnhanceSettings
+        Whose intensity map power Doppler is measured through.
+    """
+
+    truth: str | None = None
+    enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureSettings:
+    """How images are drawn beside each other.
+
+    Parameters
+    ----------
+    truth : str or None
+        Name of the ground truth among the images, if they are to be measured.
+    truth_shown : bool
+        Whether it has a panel.
+    width_mm : float
+        Width of the whole figure, 40 mm or more.
+    colours : {"grey", "hot"}
+    enhance : EnhanceSettings
+        Whose intensity map power Doppler is measured through.
+    """
+
+    truth: str | None = None
+    truth_shown: bool = True
+    width_mm: float = 180.0
+    colours: Colours = "grey"
+    enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FigureReady:
+    """The figure is drawn."""
+
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MetricsReady:
+    """The table of measures, as CSV."""
+
+    csv: str
+
+
+def figure_events(compared: Compared, settings: FigureSettings) -> Iterator[Progress | FigureReady]:
+    """Draw images beside each other, with their measures where there is a ground truth.
+
+    Yields
+    ------
+    Progress, FigureReady
+    """
+    from napari_fus_ulm.evaluation.figure import figure
 
     scores = yield from _scores(compared)
     yield Progress(0, 0, "Drawing…")
@@ -116,15 +212,19 @@ def figure_run(
         compared.images,
         scores=scores,
         truth=truth,
-        width_mm=width_mm,
-        colours=colours,
+        width_mm=settings.width_mm,
+        colours=settings.colours,
         note=_note(compared),
     )
-    yield Saved(save_figure(path, drawn))
+    yield FigureReady(drawn)
 
 
-def metrics_run(compared: Compared, path: Path) -> Iterator[Progress | Saved]:
-    """Measure every image and write the table.
+def metrics_events(compared: Compared) -> Iterator[Progress | MetricsReady]:
+    """Measure every image by the ground truth.
+
+    Yields
+    ------
+    Progress, MetricsReady
 
     Raises
     ------
@@ -132,12 +232,94 @@ def metrics_run(compared: Compared, path: Path) -> Iterator[Progress | Saved]:
         If there is no ground truth.
     """
     from napari_fus_ulm.evaluation.figure import metrics_table
-    from napari_fus_ulm.io.atomic import write_text
 
     if compared.truth is None:
         raise MeasureError("There is no ground truth to measure by; choose one above.")
     scores = yield from _scores(compared)
-    yield Saved(write_text(path, metrics_table(compared.images, scores, str(compared.truth.name))))
+    yield MetricsReady(metrics_table(compared.images, scores, str(compared.truth.name)))
+
+
+def figure_run(
+    compared: Compared, path: Path, *, width_mm: float, colours: Colours
+) -> Iterator[Progress | Saved]:
+    """Draw the figure, and write it with the record that draws it again."""
+    settings = FigureSettings(
+        truth=compared.truth_name,
+        truth_shown=compared.truth_shown,
+        width_mm=width_mm,
+        colours=colours,
+        enhance=compared.settings,
+    )
+    for event in figure_events(compared, settings):
+        if isinstance(event, FigureReady):
+            yield from _written("figure", compared, settings, save_figure(event, path))
+        else:
+            yield event
+
+
+def metrics_run(compared: Compared, path: Path) -> Iterator[Progress | Saved]:
+    """Measure every image, and write the table with the record that makes it again.
+
+    Raises
+    ------
+    MeasureError
+        If there is no ground truth.
+    """
+    settings = MetricsSettings(truth=compared.truth_name, enhance=compared.settings)
+    for event in metrics_events(compared):
+        if isinstance(event, MetricsReady):
+            yield from _written("metrics", compared, settings, save_metrics(event, path))
+        else:
+            yield event
+
+
+def _written(
+    task: str, compared: Compared, settings: FigureSettings | MetricsSettings, paths: list[Path]
+) -> Iterator[Saved]:
+    """Write the record beside a file, where it is known where the images come from."""
+    if compared.sources:
+        record = Record.of(task, compared.sources, settings).with_outputs(paths)
+        write_record(record_beside(paths[0]), record)
+    yield from map(Saved, paths)
+
+
+def save_figure(ready: FigureReady, path: Path) -> list[Path]:
+    """Write a figure as PNG, SVG or PDF, by the suffix."""
+    from napari_fus_ulm.evaluation.figure import save_figure
+
+    return [save_figure(path, ready.figure)]
+
+
+def save_metrics(ready: MetricsReady, path: Path) -> list[Path]:
+    """Write the table of measures as CSV."""
+    from napari_fus_ulm.io.atomic import write_text
+
+    return [write_text(path, ready.csv)]
+
+
+def _compared(
+    images: Mapping[str, Take], truth: str | None, enhance: EnhanceSettings, *, shown: bool = True
+) -> Compared:
+    """Read images by their names, one plane each."""
+    if truth is not None and truth not in images:
+        raise MeasureError(f"The ground truth “{truth}” is not among the images.")
+    planes = {name: plane_of(take()).rename(name) for name, take in images.items()}
+    check_one_field(list(planes.values()))
+    kept = tuple(image for name, image in planes.items() if shown or name != truth)
+    return Compared(kept, None if truth is None else planes[truth], enhance)
+
+
+def _figure(
+    images: Mapping[str, Take], settings: FigureSettings
+) -> Iterator[Progress | FigureReady]:
+    shown = settings.truth_shown
+    return figure_events(_compared(images, settings.truth, settings.enhance, shown=shown), settings)
+
+
+def _metrics(
+    images: Mapping[str, Take], settings: MetricsSettings
+) -> Iterator[Progress | MetricsReady]:
+    return metrics_events(_compared(images, settings.truth, settings.enhance))
 
 
 def _scores(compared: Compared) -> Generator[Progress, None, dict[str, Scores]]:
@@ -183,3 +365,7 @@ def _usable(settings: EnhanceSettings) -> tuple[EnhanceSettings, Card]:
     except CheckpointError:
         default = EnhanceSettings()
         return default, read_card(bundled_weights(default.generator))
+
+
+FIGURE = Task("figure", FigureSettings, (), _figure, save_figure, file="comparison.png")
+METRICS = Task("metrics", MetricsSettings, (), _metrics, save_metrics, file="comparison.csv")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,14 @@ import xarray as xr
 
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview
-from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.inference.settings import EnhanceSettings, Values
 from napari_fus_ulm.scan import planes, spacing_of
 from napari_fus_ulm.tasks.events import Take, loading
+from napari_fus_ulm.tasks.record import Record, Source
+from napari_fus_ulm.tasks.task import Task
 
 if TYPE_CHECKING:
+    from napari_fus_ulm.inference.enhancement import Enhancement
     from napari_fus_ulm.metrics.fidelity import Fidelity
 
 
@@ -141,6 +145,13 @@ class _Judge:
         return _clipped(input_on_grid(self._planes[number][1], self._settings))
 
 
+def measures_table(rows: Mapping[str, Fidelity], fmt: Literal["markdown", "csv"]) -> str:
+    """Return the rows of the live table as Markdown or CSV."""
+    from napari_fus_ulm.metrics.fidelity import table
+
+    return table(rows, fmt)
+
+
 def _clipped(image: xr.DataArray) -> npt.NDArray[Any]:
     return np.asarray(np.clip(image.values, 0.0, 1.0))
 
@@ -206,3 +217,61 @@ def _corners(scan: xr.DataArray) -> npt.NDArray[np.float64]:
 
 def _leading(scan: xr.DataArray) -> dict[str, int]:
     return {str(dim): scan.sizes[dim] for dim in scan.dims[:-2]}
+
+
+def _run(images: Mapping[str, Take], settings: EnhanceSettings) -> Iterator[Event | Measured]:
+    return enhance_run(images["fus"], images.get("ulm"), settings)
+
+
+def save_enhanced(finished: Finished, target: Path) -> list[Path]:
+    """Write a result, and its spread beside it where there is one.
+
+    Parameters
+    ----------
+    finished : Finished
+    target : Path
+        Ends in one of `napari_fus_ulm.io.SUFFIXES_WRITE`.
+    """
+    from napari_fus_ulm.io import write
+    from napari_fus_ulm.io.formats import stem_of
+
+    result = finished.enhancement
+    paths = [write(target, result.image)]
+    if result.spread is not None:
+        stem = stem_of(target)
+        beside = target.with_name(f"{stem}_spread{target.name.removeprefix(stem)}")
+        paths.append(write(beside, result.spread))
+    return paths
+
+
+def settings_as_taken(enhancement: Enhancement) -> EnhanceSettings:
+    """Return the settings with values and precision as the run took them, to make it again."""
+    settings, made = enhancement.settings, enhancement.provenance
+    if made["values"] in get_args(Values):  # "grey" only a file can say
+        settings = replace(settings, values=made["values"])
+    if settings.precision == "auto":
+        settings = replace(settings, precision=made["precision"])
+    return settings
+
+
+def record_of(enhancement: Enhancement, fus: Source) -> Record:
+    """Write down a run, to make it again: its input, and its settings as they were taken.
+
+    Parameters
+    ----------
+    enhancement : Enhancement
+    fus : Source
+        Where the input came from.
+    """
+    return Record.of("enhance", {"fus": fus}, settings_as_taken(enhancement))
+
+
+ENHANCE = Task(
+    "enhance",
+    EnhanceSettings,
+    ("fus", "ulm"),
+    _run,
+    save_enhanced,
+    optional=("ulm",),
+    file="enhanced.ome.tif",
+)

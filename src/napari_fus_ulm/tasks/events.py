@@ -41,7 +41,7 @@ def last_of(events: Iterable[Any]) -> Any:
 
     Raises
     ------
-    ValueError
+    RuntimeError
         If there is no event at all.
     """
     last: Any = None

@@ -1,31 +1,57 @@
-"""A run as a script or a command line that makes it again."""
+"""What was done, written down so that it can be done again: task, inputs, settings, outputs.
+
+A record is JSON. `napari_fus_ulm.tasks.replay` does again what it says; `tasks.copying` words it as
+a script and as a command line.
+"""
 
 from __future__ import annotations
 
-import shlex
+import dataclasses
+import json
+import typing
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self, TypeVar
 
-from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.errors import RecordError
+from napari_fus_ulm.selection import Selection
 
-ALWAYS = ("mode", "pixel_um", "seed")
-"""Settings that are written out even where they are the defaults."""
+FORMAT = 1
+"""Of the JSON object; another one is refused."""
+TASKS = (
+    "enhance",
+    "coherence",
+    "support",
+    "missed",
+    "frc",
+    "figure",
+    "metrics",
+    "evaluate",
+    "train",
+    "simulate",
+)
+"""Names of the tasks, which are those of their commands."""
+
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where the input of a run came from, and what was taken of it.
+    """Where an image came from, and what was taken of it.
 
     Parameters
     ----------
     layer : str
-        The layer's name.
+        Its name.
     path : str
         The file; empty when there is none.
+    modality : {"fus", "ulm", "unknown"} or None
+        What the file was read as; None leaves it to the file. Of a simulated pair, which of the
+        two it is.
     spacing : tuple of float or None
-        Pixel size in mm (dy, dx) that was used; None takes the file's.
+        Pixel size in mm, (dy, dx) or (dz, dy, dx); None takes the file's.
     leading : str or None
         What the first of three axes was taken for, where the file leaves it open.
     slice : int or None
@@ -33,110 +59,248 @@ class Source:
     time : int, "mean", "all" or None
         The frame (from 0); None where there is no time.
     image : int or None
-        Which image of the file, where it has several.
+        Which image of the file (from 0), where it has several.
+    values : str or None
+        What its numbers are; None takes what the file says.
     simulated : int or None
         Seed of the phantom it is.
+    made_by : Record or None
+        The run that made it, where it is a result.
     """
 
     layer: str
     path: str = ""
+    modality: str | None = "fus"
     spacing: tuple[float, ...] | None = None
     leading: str | None = None
     slice: int | None = None
     time: int | str | None = None
     image: int | None = None
+    values: str | None = None
     simulated: int | None = None
+    made_by: Record | None = None
+
+    @property
+    def part(self) -> Selection:
+        """What is taken of the image."""
+        times = None if self.time in (None, "all") else self.time
+        return Selection(slices=self.slice, times=times)  # type: ignore[arg-type]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record that a layer's metadata keeps."""
-        return asdict(self)
+        """Return a JSON object: the name, and what is known."""
+        known = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        if self.made_by is not None:
+            known["made_by"] = self.made_by.as_dict()
+        kept = {name: value for name, value in known.items() if value not in (None, "")}
+        return {**kept, "layer": self.layer, "modality": self.modality}
 
     @classmethod
-    def from_mapping(cls, record: Mapping[str, Any]) -> Source:
-        """Read a record back; what is not known is left out."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{"layer": "fUS", **{k: v for k, v in record.items() if k in known}})
+    def from_mapping(cls, given: Mapping[str, Any]) -> Self:
+        """Read what `as_dict` has returned.
+
+        Raises
+        ------
+        RecordError
+            If it holds a field that a source does not have, or a value that it cannot have.
+        """
+        _refuse_unknown(given, {one.name for one in dataclasses.fields(cls)}, "An input")
+        known = {"layer": "image", **given}
+        if known.get("spacing") is not None:
+            known["spacing"] = tuple(float(side) for side in known["spacing"])
+        if isinstance(known.get("made_by"), Mapping):
+            known["made_by"] = Record.from_mapping(known["made_by"])
+        return cls(**known)
+
+    def stem(self) -> str:
+        """Return a name for files that are made of it: letters, digits, “-” and “_”."""
+        name = Path(self.path).name.split(".")[0] if self.path else self.layer
+        return "".join(c if c.isalnum() or c in "-_" else "_" for c in name) or "image"
 
 
-def copy_as_python(settings: EnhanceSettings, source: Source) -> str:
-    """Return a script that makes the result again and saves it."""
-    imports = ["from napari_fus_ulm import enhance"]
-    lines: list[str] = []
-    needed = ["write"]
-    if source.simulated is not None:
-        imports.append("from napari_fus_ulm.phantom import simulate_pair")
-        lines.append(f"fus = simulate_pair({source.simulated}).fus")
-    else:
-        reader = "read" if source.image else "read_one"
-        needed.insert(0, reader)
-        spacing = "" if source.spacing is None else f", spacing={_rounded(source.spacing)}"
-        path = source.path or f"{_stem(source)}.ome.tif"
-        if not source.path:
-            lines.append(f"# The layer “{source.layer}” came from no file: save it first.")
-        which = f"[{source.image}]" if source.image else ""
-        lines.append(f"fus = {reader}({path!r}, modality='fus'{spacing}){which}")
-        if source.leading == "time":
-            lines.append("fus = as_times(fus)")
-            imports.append("from napari_fus_ulm.selection import as_times")
-        if source.time == "mean":
-            lines.append("if 'time' in fus.dims:")
-            lines.append("    fus = mean_over_time(fus)")
-            imports.append("from napari_fus_ulm.scan import mean_over_time")
-        elif isinstance(source.time, int):
-            lines.append(f"fus = fus.isel(time={source.time}, drop=True)")
-        if source.slice is not None:
-            lines.append(f"fus = fus.isel(k={source.slice})")
-    imports.append(f"from napari_fus_ulm.io import {', '.join(needed)}")
-    arguments = "".join(f", {name}={value!r}" for name, value in _written(settings).items())
-    lines.append(f"result = enhance(fus{arguments})")
-    lines.append(f"write({_stem(source) + '_enhanced.ome.tif'!r}, result.image)")
-    return "\n".join([*imports, "", *lines]) + "\n"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A task that was done.
+
+    Parameters
+    ----------
+    task : str
+        One of `TASKS`.
+    inputs : mapping of str to Source
+        The images by their part in the task: “fus”, “result”, “ulm”; of a figure by their names.
+    settings : mapping
+        The task's settings, as JSON has them.
+    outputs : tuple of str
+        Names of the files that were written.
+    version : str
+        Of the package that did it.
+
+    Raises
+    ------
+    RecordError
+        If there is no such task.
+    """
+
+    task: str
+    inputs: Mapping[str, Source] = field(default_factory=lambda: MappingProxyType({}))
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    outputs: tuple[str, ...] = ()
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise RecordError(
+                f"The record is of a task “{self.task}”, which this version does not know; "
+                f"available: {', '.join(TASKS)}."
+            )
+
+    @classmethod
+    def of(cls, task: str, inputs: Mapping[str, Source], settings: Any) -> Self:
+        """Write down a task that is being done with this version.
+
+        Parameters
+        ----------
+        task : str
+        inputs : mapping of str to Source
+        settings : dataclass
+            The task's settings.
+        """
+        from napari_fus_ulm import __version__
+
+        kept = json.loads(json.dumps(dataclasses.asdict(settings)))
+        return cls(task=task, inputs=dict(inputs), settings=kept, version=__version__)
+
+    def with_outputs(self, paths: typing.Iterable[Path]) -> Record:
+        """Return the record with the names of the files that were written."""
+        return dataclasses.replace(self, outputs=tuple(path.name for path in paths))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "format": FORMAT,
+            "task": self.task,
+            "inputs": {name: source.as_dict() for name, source in self.inputs.items()},
+            "settings": dict(self.settings),
+            "outputs": list(self.outputs),
+            "version": self.version,
+        }
+
+    @classmethod
+    def from_mapping(cls, given: Mapping[str, Any]) -> Self:
+        """Read a JSON object.
+
+        Raises
+        ------
+        RecordError
+            If it is of another format or of an unknown task, or holds unknown or missing fields.
+        """
+        if given.get("format") != FORMAT:
+            raise RecordError(
+                f"The record has the format {given.get('format')!r} and this version reads "
+                f"{FORMAT}; do it again with the version that wrote it "
+                f"({given.get('version') or 'which it does not say'})."
+            )
+        names = {one.name for one in dataclasses.fields(cls)}
+        _refuse_unknown(given, {*names, "format"}, "The record")
+        missing = [name for name in ("task", "inputs", "settings") if name not in given]
+        if missing:
+            raise RecordError(f"The record does not say its {' and '.join(missing)}.")
+        if not all(isinstance(given[name], Mapping) for name in ("inputs", "settings")):
+            raise RecordError("The inputs and settings of a record must be JSON objects.")
+        return cls(
+            task=str(given["task"]),
+            inputs={
+                str(name): Source.from_mapping(source) for name, source in given["inputs"].items()
+            },
+            settings=dict(given["settings"]),
+            outputs=tuple(map(str, given.get("outputs", ()))),
+            version=str(given.get("version", "")),
+        )
 
 
-def copy_as_command(settings: EnhanceSettings, source: Source) -> str:
-    """Return a command line that makes the result again."""
-    lines: list[str] = []
-    path = source.path
-    if source.simulated is not None:
-        lines.append(f"napari-fus-ulm simulate --seed {source.simulated} -o phantom")
-        path = f"phantom/fus/phantom-{source.simulated:06d}.ome.tif"
-    elif not path:
-        path = f"{_stem(source)}.ome.tif"
-        lines.append(f"# The layer “{source.layer}” came from no file: save it as {path} first.")
-    words = ["napari-fus-ulm", "enhance", path]
-    if source.spacing is not None:
-        words += ["--spacing", ",".join(f"{side:.9g}" for side in source.spacing[-2:])]
-    if source.image:
-        words += ["--image", str(source.image + 1)]
-    if source.leading == "time":
-        words += ["--leading", "time"]
-    if source.time is not None and source.time != "mean":
-        words += ["--time", str(source.time + 1 if isinstance(source.time, int) else source.time)]
-    if source.slice is not None:
-        words += ["--slice", str(source.slice + 1)]
-    for name, value in _written(settings).items():
-        words += [
-            f"--{name.replace('_', '-')}",
-            f"{value:.10g}" if name == "pixel_um" else str(value),
-        ]
-    words += ["-o", f"{_stem(source)}_enhanced.ome.tif"]
-    lines.append(shlex.join(words))
-    return "\n".join(lines) + "\n"
+def read_record(path: Path) -> Record:
+    """Read a record from its file.
+
+    Raises
+    ------
+    RecordError
+        If it is missing or holds no record; the sentence names the file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise RecordError(f"There is no file {path}.") from error
+    except (OSError, UnicodeError) as error:
+        raise RecordError(f"“{path.name}” cannot be read as text: {error}.") from error
+    return parse_record(text, path.name)
 
 
-def _written(settings: EnhanceSettings) -> dict[str, Any]:
-    changed = settings.changed()
-    return {
-        field.name: getattr(settings, field.name)
-        for field in fields(settings)
-        if field.name in ALWAYS or field.name in changed
-    }
+def parse_record(text: str, name: str = "the record") -> Record:
+    """Read a record from its text.
+
+    Raises
+    ------
+    RecordError
+        If it is none; the sentence begins with its name.
+    """
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise RecordError(f"“{name}” is no record: it cannot be read as JSON.") from error
+    if not isinstance(given, Mapping):
+        raise RecordError(f"“{name}” is no record: it holds no JSON object.")
+    try:
+        return Record.from_mapping(given)
+    except (TypeError, ValueError) as error:
+        raise RecordError(f"“{name}”: {error}") from error
 
 
-def _stem(source: Source) -> str:
-    name = Path(source.path).name.split(".")[0] if source.path else source.layer
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name) or "fus"
+def write_record(path: Path, record: Record) -> Path:
+    """Write a record as JSON, under a temporary name first."""
+    from napari_fus_ulm.io.atomic import write_json
+
+    return write_json(path, record.as_dict())
 
 
-def _rounded(spacing: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(float(f"{side:.9g}") for side in spacing)
+def record_beside(path: Path) -> Path:
+    """Return where the record of a written file belongs: ``NAME_record.json`` beside it."""
+    from napari_fus_ulm.io.formats import stem_of
+
+    return path.with_name(f"{stem_of(path)}_record.json")
+
+
+def settings_of(kind: type[Settings], given: Mapping[str, Any]) -> Settings:
+    """Make settings from a JSON object; settings within settings too.
+
+    Raises
+    ------
+    RecordError
+        If there is no such setting, or a value is out of range; the sentence names it.
+    """
+    types = typing.get_type_hints(kind)
+    names = {one.name for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    _refuse_unknown(given, names, "The settings")
+    known: dict[str, Any] = {}
+    for name, value in given.items():
+        within = _settings_within(types[name])
+        if within is not None and isinstance(value, Mapping):
+            value = settings_of(within, value)
+        known[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return kind(**known)
+    except (TypeError, ValueError) as error:
+        raise RecordError(str(error)) from error
+
+
+def _settings_within(kind: Any) -> type[Any] | None:
+    """The dataclass of a field, be it that it may also be None."""
+    kinds = typing.get_args(kind) or (kind,)
+    found = (one for one in kinds if isinstance(one, type) and dataclasses.is_dataclass(one))
+    return next(found, None)
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str], what: str) -> None:
+    unknown = sorted(set(map(str, given)) - known)
+    if unknown:
+        raise RecordError(
+            f"{what} has fields that this version does not know: {', '.join(unknown)}."
+        )

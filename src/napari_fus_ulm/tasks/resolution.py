@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeGuard, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeGuard
 
+import numpy as np
 import xarray as xr
 
-from napari_fus_ulm.errors import SettingsError
+from napari_fus_ulm.declared import Setting, check_declared
+from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.inference.events import Progress
-from napari_fus_ulm.registration import Alignment
 from napari_fus_ulm.tasks.events import Take, plane_of
+from napari_fus_ulm.tasks.task import Task
+from napari_fus_ulm.tasks.truth import Aligned
 
 if TYPE_CHECKING:
     from napari_fus_ulm.metrics.frc import RingCorrelation
@@ -31,6 +36,8 @@ class ResolutionSettings:
         Whether the ground truth is moved onto the result first.
     threshold : {"1/7", "half-bit", "2-sigma", "3-sigma"}
         Above it two images agree.
+    local : bool
+        Measure the resolution around every pixel too, which takes longer.
 
     Raises
     ------
@@ -38,14 +45,14 @@ class ResolutionSettings:
         If one is none of these.
     """
 
-    aligned: Alignment = "none"
-    threshold: Threshold = "1/7"
+    aligned: Aligned = "none"
+    threshold: Annotated[
+        Threshold, Setting(label="Threshold", help="Above it two images agree.")
+    ] = "1/7"
+    local: bool = True
 
     def __post_init__(self) -> None:
-        for name, kind in (("aligned", Alignment), ("threshold", Threshold)):
-            value, allowed = getattr(self, name), get_args(kind)
-            if value not in allowed:
-                raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+        check_declared(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +65,8 @@ class FrcReady:
         Of the result with the ULM.
     fus : RingCorrelation or None
         Of the power Doppler with it, where that was given.
-    local : xarray.DataArray
-        Local resolution on the result's grid, µm; NaN where there is none.
+    local : xarray.DataArray or None
+        Local resolution on the result's grid, µm; NaN where there is none. None if not asked for.
     moved : xarray.DataArray or None
         The ULM on the result's grid, where it was moved.
     note : str
@@ -68,7 +75,7 @@ class FrcReady:
 
     result: RingCorrelation
     fus: RingCorrelation | None
-    local: xr.DataArray
+    local: xr.DataArray | None
     moved: xr.DataArray | None
     note: str
 
@@ -81,7 +88,8 @@ def frc_run(
     Parameters
     ----------
     take_result, take_truth : callable
-        Read one plane each; axes of length 1 are left out.
+        Read one plane each; axes of length 1 are left out. Counts of two maps of half the data
+        are compared as they are; beside grey levels, counts are binned to their grid.
     take_fus : callable or None
         Reads the power Doppler, which is then held against the ground truth as well.
     settings : ResolutionSettings
@@ -92,16 +100,46 @@ def frc_run(
     """
     aligned = settings.aligned
     yield Progress(0, 0, "Measuring…" if aligned == "none" else "Aligning and measuring…")
+    result, truth = plane_of(take_result()), plane_of(take_truth())
+    if result.attrs.get("values") != "grey":
+        yield _of_halves(result, truth, settings)
+        return
     from napari_fus_ulm.diagnostics.resolution import resolution
 
     found = resolution(
-        plane_of(take_result()),
-        plane_of(take_truth()),
+        result,
+        truth,
         None if take_fus is None else plane_of(take_fus()),
         aligned=aligned,
         threshold=settings.threshold,
+        local=settings.local,
     )
     yield FrcReady(found.result, found.fus, found.local, found.moved, " ".join(found.notes))
+
+
+def _of_halves(one: xr.DataArray, other: xr.DataArray, settings: ResolutionSettings) -> FrcReady:
+    """Compare the counts of two maps of half the data each, which share one grid."""
+    from napari_fus_ulm.grid import Grid, check_same_extent
+    from napari_fus_ulm.metrics.frc import frc_map, ring_correlation
+
+    if settings.aligned != "none":
+        raise MeasureError(
+            "Two maps of half the data lie on each other; leave their alignment out."
+        )
+    grid = Grid.of(one)
+    check_same_extent(grid, Grid.of(other), f"image “{one.name}”", f"image “{other.name}”")
+    if one.shape != other.shape:
+        raise MeasureError(
+            f"“{one.name}” has {one.shape[0]} × {one.shape[1]} pixels and “{other.name}” "
+            f"{other.shape[0]} × {other.shape[1]}; maps of half the data share one grid."
+        )
+    pixel, threshold = grid.spacing_mm, settings.threshold
+    local = None
+    if settings.local:
+        sharpness = frc_map(one.values, other.values, pixel, threshold=threshold)
+        local = one.copy(data=np.asarray(sharpness, np.float32))
+    found = ring_correlation(one.values, other.values, pixel, threshold)
+    return FrcReady(found, None, local, None, "")
 
 
 def line_planes(
@@ -134,3 +172,33 @@ def grid_words(result: xr.DataArray, fus: xr.DataArray) -> str:
     from napari_fus_ulm.metrics.profiles import grid_words
 
     return grid_words(result, fus)
+
+
+def save_frc(ready: FrcReady, folder: Path) -> list[Path]:
+    """Write ``frc.csv``, the curves over frequency, and ``resolution.ome.tif``, local, in µm."""
+    from napari_fus_ulm.io import write
+
+    found, fus = ready.result, ready.fus
+    columns = {
+        "cycles_per_mm": found.frequency,
+        "threshold": found.threshold,
+        "result": found.smoothed,
+        **({} if fus is None else {"power_doppler": fus.smoothed}),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    table = folder / "frc.csv"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(np.transpose(list(columns.values())).tolist())
+    if ready.local is None:
+        return [table]
+    local = ready.local.copy(data=np.nan_to_num(ready.local.values))
+    return [table, write(folder / "resolution.ome.tif", local)]
+
+
+def _run(images: Mapping[str, Take], settings: ResolutionSettings) -> Iterator[Progress | FrcReady]:
+    return frc_run(images["result"], images["ulm"], images.get("fus"), settings)
+
+
+FRC = Task("frc", ResolutionSettings, ("result", "ulm", "fus"), _run, save_frc, optional=("fus",))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,11 @@ import xarray as xr
 from napari_fus_ulm.declared import check_declared
 from napari_fus_ulm.diagnostics.settings import Seed, Witnesses
 from napari_fus_ulm.errors import MeasureError
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.events import Take, plane_of
+from napari_fus_ulm.tasks.task import Task
 
 if TYPE_CHECKING:
     from napari_fus_ulm.diagnostics.evidence import Evidence
@@ -129,7 +132,7 @@ def support_run(
 
     Raises
     ------
-    ValueError
+    SettingsError
         If one of them is not a plane, or they do not cover the same field of view.
     """
     yield Progress(0, 0, "Gathering evidence…")
@@ -153,11 +156,9 @@ def check_on_its_input(result: xr.DataArray, fus: xr.DataArray) -> None:
 
     Raises
     ------
-    ValueError
+    SettingsError
         The sentence names both and gives their extents in mm.
     """
-    from napari_fus_ulm.grid import Grid
-
     field, drawn_on = Grid.of(fus), Grid.of(result)
     if not field.same_extent(drawn_on):
         first, second = drawn_on.extent_mm, field.extent_mm
@@ -165,3 +166,34 @@ def check_on_its_input(result: xr.DataArray, fus: xr.DataArray) -> None:
             f"“{result.name}” is {first[0]:.1f} × {first[1]:.1f} mm and “{fus.name}” "
             f"{second[0]:.1f} × {second[1]:.1f} mm; a result lies exactly on its input."
         )
+
+
+def save_support(ready: SupportReady, folder: Path) -> list[Path]:
+    """Write ``support.png`` (input, result, classes) and ``probability.ome.tif``."""
+    from napari_fus_ulm.io import write
+    from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
+
+    result, classes = ready.result, ready.support.classes
+    coloured = np.repeat(0.35 * np.clip(result.values, 0.0, 1.0)[..., None], 3, axis=-1)
+    for one in support_classes():
+        rgb = [int(one.colour[at : at + 2], 16) / 255.0 for at in (1, 3, 5)]
+        coloured[classes == one.label] = rgb
+    panels = [
+        Panel(ready.evidence.maps["input"], "power Doppler"),
+        Panel(result.values, "result (generated)", hot=True),
+        Panel(coloured, "green supported, yellow uncertain, red unlikely"),
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    picture, probability = folder / "support.png", folder / "probability.ome.tif"
+    save_picture(picture, side_by_side(panels, Grid.of(result).extent_mm, width=560))
+    write(probability, result.copy(data=np.nan_to_num(ready.support.probability)))
+    return [picture, probability]
+
+
+def _run(
+    images: Mapping[str, Take], settings: SupportSettings
+) -> Iterator[Progress | Notice | SupportReady]:
+    return support_run(images["result"], images["fus"], settings)
+
+
+SUPPORT = Task("support", SupportSettings, ("result", "fus"), _run, save_support)

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from napari_fus_ulm.errors import SettingsError
+import numpy as np
+import xarray as xr
+
+from napari_fus_ulm.declared import Setting, check_declared
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.registration import Alignment
 from napari_fus_ulm.tasks.events import Take, plane_of
+from napari_fus_ulm.tasks.task import Task
 
 if TYPE_CHECKING:
     from napari_fus_ulm.diagnostics.truth import TruthComparison
+
+HIT, MISSING, INVENTED = "#00c08b", "#56b4e9", "#ff8c1a"
+"""Bluish green, sky blue, orange (after Okabe and Ito): told apart by colour-blind eyes too."""
+CLASSES = (
+    ("hit", HIT, "in both"),
+    ("missed", MISSING, "only in the ULM"),
+    ("invented", INVENTED, "only in the result"),
+)
+"""Name, colour and meaning of the labels 1, 2 and 3."""
+Aligned = Annotated[
+    Alignment, Setting(label="Ground truth", help="How the ULM is laid on the result.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +48,18 @@ class TruthSettings:
         If it is none of these.
     """
 
-    aligned: Alignment = "none"
+    aligned: Aligned = "none"
 
     def __post_init__(self) -> None:
-        if self.aligned not in get_args(Alignment):
-            raise SettingsError(
-                f"aligned is {self.aligned!r}; it must be one of {', '.join(get_args(Alignment))}."
-            )
+        check_declared(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TruthReady:
-    """The comparison is there."""
+    """The comparison is there, and the plane that was judged."""
 
     comparison: TruthComparison
+    result: xr.DataArray
 
     @property
     def sentence(self) -> str:
@@ -96,7 +112,7 @@ def truth_run(
     from napari_fus_ulm.diagnostics.truth import against_truth
 
     result, truth = plane_of(take_result()), plane_of(take_truth())
-    yield TruthReady(against_truth(result, truth, aligned=settings.aligned))
+    yield TruthReady(against_truth(result, truth, aligned=settings.aligned), result)
 
 
 def _in_words(calibre: str) -> str:
@@ -105,3 +121,39 @@ def _in_words(calibre: str) -> str:
     if words[0] == "below":
         return f"< {words[1]} µm"
     return f"≥ {words[1]} µm" if words[0] == "from" else f"{words[0]}–{words[2]} µm"
+
+
+def save_truth(ready: TruthReady, folder: Path) -> list[Path]:
+    """Write ``missed.png``, ``table.md`` and the maps: vessels, error and local SSIM (OME-TIFF)."""
+    from napari_fus_ulm.io import write
+    from napari_fus_ulm.io.atomic import write_text
+    from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
+
+    found = ready.comparison
+    reference = np.nan_to_num(found.reference.values)
+    coloured = np.repeat(0.35 * reference[..., None], 3, axis=-1)
+    for label, (_, colour, _) in enumerate(CLASSES, start=1):
+        rgb = [int(colour[at : at + 2], 16) / 255.0 for at in (1, 3, 5)]
+        coloured[found.vessels.values == label] = rgb
+    panels = [
+        Panel(ready.result.values, "result (generated)", hot=True),
+        Panel(reference, "ground truth", hot=True),
+        Panel(coloured, "green hit, blue missed, orange invented"),
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    picture, table = folder / "missed.png", folder / "table.md"
+    save_picture(picture, side_by_side(panels, Grid.of(ready.result).extent_mm, width=560))
+    write_text(table, ready.markdown)
+    maps = {"vessels": found.vessels, "error": found.error, "ssim": found.ssim}
+    written = [
+        write(folder / f"{name}.ome.tif", image.copy(data=np.nan_to_num(image.values)))
+        for name, image in maps.items()
+    ]
+    return [picture, table, *written]
+
+
+def _run(images: Mapping[str, Take], settings: TruthSettings) -> Iterator[Progress | TruthReady]:
+    return truth_run(images["result"], images["ulm"], settings)
+
+
+MISSED = Task("missed", TruthSettings, ("result", "ulm"), _run, save_truth)

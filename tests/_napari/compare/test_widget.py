@@ -46,7 +46,7 @@ def open_compare(request, qtbot, small_pair, results):
             add(viewer, small_pair[1], name="rat ULM")
             add(viewer, small_pair[0], name="rat power Doppler")
             for one in results:
-                record = {"settings": {}, "provenance": one.provenance, "source": {}}
+                record = {"settings": {}, "provenance": one.provenance}
                 kept = {OURS: record, "xarray": one.image}
                 add(viewer, one.image, name=one.title, metadata=kept)
         if window:

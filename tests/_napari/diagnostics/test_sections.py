@@ -8,6 +8,7 @@ from qtpy.QtGui import QGuiApplication
 from napari_fus_ulm._napari.diagnostics.truth_panel import Bar
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm.diagnostics.truth import against_truth
+from napari_fus_ulm.io import write
 from napari_fus_ulm.metrics import vessel_scores
 
 AT_END = {"patch": 128, "overlap": 64, "window": "hann", "fusion": "at-end"}
@@ -203,6 +204,40 @@ def test_a_shifted_ground_truth_is_moved_when_asked(open_dock, small_pair, click
     ask(dock, panel)
     assert dock.notices.error == ""
     assert "moved by a translation" in panel._notes.text()
+
+
+def test_what_a_panel_copies_makes_its_layers_again(
+    open_dock, small_pair, click, ask, tmp_path, monkeypatch
+):
+    names = ("plane_pwd.ome.tif", "plane_ulm.ome.tif")
+    paths = [write(tmp_path / name, scan) for name, scan in zip(names, small_pair, strict=True)]
+    viewer, dock = open_dock(steps=1)
+    fus, ulm = (viewer.open(path, plugin="napari-fus-ulm")[0] for path in paths)
+    dock.ulm.choose(ulm)
+    dock.fus.choose(fus)
+    click(dock)
+    monkeypatch.chdir(tmp_path)
+    result = result_of(viewer).name.removesuffix(" (generated)")
+    for panel, layer, pixels in (
+        (
+            dock.diagnostics.truth,
+            f"{result} · hit, missed, invented",
+            lambda found: found.comparison.vessels,
+        ),
+        (
+            dock.diagnostics.coherence,
+            f"{fus.name} · left patches",
+            lambda found: found.coherence.left,
+        ),
+    ):
+        ask(dock, panel)
+        assert dock.notices.error == ""
+        panel.copy_as.copy_python()
+        assert "as a Python script" in dock.run.status.text()
+        scope = {}
+        exec(compile(QGuiApplication.clipboard().text(), "copied", "exec"), scope)
+        again = pixels(scope["found"]).values
+        np.testing.assert_array_equal(again, np.squeeze(viewer.layers[layer].data))
 
 
 # ---------------------------------------------------------------- without a ground truth

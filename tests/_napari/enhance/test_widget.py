@@ -7,12 +7,12 @@ import time
 
 import numpy as np
 import pytest
-from napari_fus_ulm._napari.widgets.viewer_parts import camera_of
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.viewer.parts import camera_of
 from napari_fus_ulm.io import write
 from napari_fus_ulm.scan import make_scan
 
@@ -92,15 +92,15 @@ def test_copied_script_makes_the_same_image(open_dock, click, tmp_path, monkeypa
     viewer, dock = open_dock()
     dock.open_sample()
     click(dock)
-    dock.result.copy_python()
+    dock.result.copy.copy_python()
     script = QGuiApplication.clipboard().text()
     monkeypatch.chdir(tmp_path)
     scope = {}
     exec(compile(script, "copied", "exec"), scope)
     np.testing.assert_array_equal(scope["result"].image.values, result_of(viewer).data)
-    dock.result.copy_command()
+    dock.result.copy.copy_command()
     command = QGuiApplication.clipboard().text()
-    assert "napari-fus-ulm enhance phantom/fus/phantom-910000007.ome.tif" in command
+    assert "napari-fus-ulm simulate --seed 910000007 -o phantom-910000007\n" in command
     assert "--mode detailed --pixel-um 20 --values linear --seed 0" in command.replace(
         "--steps 2 ", ""
     )
@@ -176,14 +176,17 @@ def test_copied_script_replays_what_the_layer_said(
     click(dock)
     assert dock.notices.error == ""
     result = result_of(viewer)
-    settings, source = dock.result.replay()
-    assert settings.precision == result.metadata[OURS]["provenance"]["precision"] != "auto"
+    record = dock.result.record()
+    source = record.inputs["fus"]
+    assert (
+        record.settings["precision"] == result.metadata[OURS]["provenance"]["precision"] != "auto"
+    )
     assert source.spacing == pytest.approx((0.2, 0.2) if kind == "scaled" else (0.1, 0.1))
     assert source.leading == ("time" if kind == "as times" else None)
-    dock.result.copy_command()
+    dock.result.copy.copy_command()
     command = QGuiApplication.clipboard().text()
     assert ("--spacing 0.2,0.2" if kind == "scaled" else "--leading time") in command
-    dock.result.copy_python()
+    dock.result.copy.copy_python()
     monkeypatch.chdir(tmp_path)
     scope = {}
     exec(compile(QGuiApplication.clipboard().text(), "copied", "exec"), scope)
@@ -197,7 +200,7 @@ def test_grey_values_are_left_to_the_file(open_dock, click, small_pair):
     add(viewer, grey.assign_attrs(small_pair[0].attrs | {"values": "grey"}), name="pwd")
     click(dock)
     assert dock.notices.error == ""
-    dock.result.copy_command()
+    dock.result.copy.copy_command()
     assert dock.notices.error == ""
     assert "--values" not in QGuiApplication.clipboard().text()
 

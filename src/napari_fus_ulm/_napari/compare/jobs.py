@@ -26,7 +26,7 @@ from napari_fus_ulm.tasks.compare import Compared
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_fus_ulm.evaluation.figure import Colours
+    from napari_fus_ulm.tasks.compare import Colours
 
 FIGURES = {"PNG (*.png)": ".png", "SVG (*.svg)": ".svg", "PDF (*.pdf)": ".pdf"}
 TABLES = {"CSV (*.csv)": ".csv"}

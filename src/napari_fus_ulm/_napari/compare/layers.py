@@ -12,8 +12,9 @@ import xarray as xr
 from napari_fus_ulm._napari.layers.placing import Placement, placement_of
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.layers.to_scan import layer_to_scan
-from napari_fus_ulm._napari.picker.picked import likely_modality, shown_numbers
+from napari_fus_ulm._napari.picker.picked import likely_modality, pick, shown_numbers
 from napari_fus_ulm.selection import Selection
+from napari_fus_ulm.tasks.record import Record, Source
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -101,6 +102,47 @@ def plane_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> xr.Da
     power Doppler otherwise.
     """
     return _shown(viewer, layer, _scan_of(layer, truth=truth))
+
+
+def sources_of(
+    viewer: ViewerModel, layers: Sequence[Image], truth: Image | None
+) -> dict[str, Source]:
+    """Where the planes of layers come from, by their names; the ground truth last."""
+    last = None if truth is None else truth.unique_id
+    others = [layer for layer in layers if layer.unique_id != last]
+    found = {layer.name: source_of(viewer, layer) for layer in others}
+    if truth is not None:
+        found[truth.name] = source_of(viewer, truth, truth=True)
+    return found
+
+
+def source_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> Source:
+    """Where the plane that the sliders show comes from: a file, a phantom, or the run that made it.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    layer : napari.layers.Image
+    truth : bool
+        Whether it is the ground truth; see `plane_of`.
+    """
+    scan = _scan_of(layer, truth=truth)
+    shown = {
+        dim: number
+        for dim, number in shown_numbers(viewer, layer, scan).items()
+        if scan.sizes.get(dim, 1) > 1
+    }
+    part = Selection(slices=shown.get("k"), times=shown.get("time"))
+    record = layer.metadata.get(OURS, {}).get("record")
+    if record is None:
+        return pick(layer, scan, part, {}).source
+    return Source(
+        layer=layer.name,
+        modality=None,
+        slice=part.slices,
+        time=part.times,
+        made_by=Record.from_mapping(record),
+    )
 
 
 def _scan_of(layer: Image, *, truth: bool) -> xr.DataArray:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from napari_fus_ulm._napari.compare.layers import plane_of, seen, titles
+from napari_fus_ulm._napari.compare.layers import plane_of, seen, sources_of, titles
 from napari_fus_ulm._napari.compare.views import DIFFERENCE_LIMIT, Pictures
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.tasks.compare import Compared
+from napari_fus_ulm.tasks.compare import Colours, Compared, check_one_field, greys
 from napari_fus_ulm.tasks.enhance import displacement
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
-
-    from napari_fus_ulm.evaluation.figure import Colours
 
 OFF, GRID, CURTAIN, BLINK, DIFFERENCE = "off", "grid", "curtain", "blink", "difference"
 PAIRED = (CURTAIN, DIFFERENCE)
@@ -49,8 +47,6 @@ def pictures_of(
     UserError
         If there are no two images, or they cannot be laid on each other.
     """
-    from napari_fus_ulm.evaluation.figure import greys
-
     if len({layer.unique_id for layer in layers}) < 2:
         raise UserError("The two images are the same one; choose another beside it.")
     read = seen(viewer, layers, truth)
@@ -87,12 +83,12 @@ def compared(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) 
     UserError
         If the images do not cover one field of view.
     """
-    from napari_fus_ulm.evaluation.figure import check_one_field
-
-    images = seen(viewer, layers, truth).images
+    read = seen(viewer, layers, truth)
+    images = read.images
     reference = None if truth is None else plane_of(viewer, truth, truth=True)
     check_one_field([*images, *([] if reference is None else [reference])])
-    return Compared(images, reference, _settings_of(layers))
+    sources = sources_of(viewer, read.layers, truth)
+    return Compared(images, reference, _settings_of(layers), sources)
 
 
 def _settings_of(layers: Sequence[Image]) -> EnhanceSettings:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.utils.events import Event, EventEmitter
 
-    from napari_fus_ulm.evaluation.figure import Colours
+    from napari_fus_ulm.tasks.compare import Colours
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from napari_fus_ulm._napari.layers.identity import find
 from napari_fus_ulm._napari.layers.results import COLOURS, LEGENDS, coherence_layers
 from napari_fus_ulm._napari.viewer.parts import camera_of
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
+from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.scan import spacing_of
 from napari_fus_ulm.tasks.coherence import (
@@ -33,6 +35,7 @@ from napari_fus_ulm.tasks.coherence import (
     CoherenceSettings,
     coherence_run,
 )
+from napari_fus_ulm.tasks.record import Record
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -83,6 +86,9 @@ class CoherencePanel(QWidget):
         self._grid: Shapes | None = None
         self._corners: np.ndarray[Any, Any] = np.empty((0, 4, 2))
         self._viewer: Any = None
+        self._record: Record | None = None
+        self.copy_as = CopyAs(lambda: self._record)
+        self.copy_as.setEnabled(False)
         self._lay_out()
         self.button.clicked.connect(self.asked)
         self.colours.currentIndexChanged.connect(self._say)
@@ -106,7 +112,7 @@ class CoherencePanel(QWidget):
 
         Raises
         ------
-        ValueError
+        UserError
             If the patches of the last run are asked for and it kept none.
         """
         noise = self.noise.currentData()
@@ -116,6 +122,8 @@ class CoherencePanel(QWidget):
         settings = CoherenceSettings(
             enhance=found.settings, noise=noise, region=seen_region(found) if part else None
         )
+        kept = replace(settings, enhance=found.taken)
+        self._record = Record.of("coherence", {"fus": found.picked.source}, kept)
         return partial(coherence_run, found.picked.take, settings, found.enhancement)
 
     def show_event(self, event: Any, found: Diagnosed) -> bool:
@@ -134,6 +142,7 @@ class CoherencePanel(QWidget):
         placed = found.picked.placement.world(coherence.seam_corners, coherence.left)
         self._corners = placed["data"]
         self._fill(event)
+        self.copy_as.setEnabled(True)
         return True
 
     def _on_noise(self, _: int = 0) -> None:
@@ -198,6 +207,7 @@ class CoherencePanel(QWidget):
         layout.addLayout(rows)
         for widget in (self.button, self._legend, self._summary, self.seams):
             layout.addWidget(widget)
+        layout.addWidget(self.copy_as, 0, Qt.AlignmentFlag.AlignRight)
 
 
 def seen_region(found: Diagnosed) -> Box | None:

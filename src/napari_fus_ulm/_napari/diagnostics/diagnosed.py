@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, get_args
+
+from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm.inference.settings import EnhanceSettings, Values
+from napari_fus_ulm.tasks.record import Record, Source
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_fus_ulm._napari.picker.picked import Picked
     from napari_fus_ulm.inference.enhancement import Enhancement
-    from napari_fus_ulm.inference.settings import EnhanceSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,3 +41,21 @@ class Diagnosed:
     truth: Picked | None = None
     result: Image | None = None
     enhancement: Enhancement | None = None
+
+    @property
+    def taken(self) -> EnhanceSettings:
+        """The settings with the values as the layer has them, to be written down."""
+        values = self.picked.outline.attrs.get("values")
+        if self.settings.values != "auto" or values not in get_args(Values):
+            return self.settings
+        return replace(self.settings, values=str(values))  # type: ignore[arg-type]
+
+    def result_source(self, layer: Image | None = None) -> Source:
+        """Where a result comes from: the run that made it, or else its file."""
+        layer = self.result if layer is None else layer
+        assert layer is not None
+        record = layer.metadata.get(OURS, {}).get("record")
+        if record is not None:
+            made = Record.from_mapping(record)
+            return Source(layer=layer.name, modality=None, made_by=made)
+        return Source(layer=layer.name, modality=None, path=str(layer.source.path or ""))

@@ -50,6 +50,7 @@ def local_layer(
     event: FrcReady, found: Diagnosed, result: Image
 ) -> tuple[Any, dict[str, Any], str]:
     """The local resolution as an image, hidden."""
+    assert event.local is not None  # the panel asks for it
     placement, name = found.picked.placement, result.name.removesuffix(" (generated)")
     full = placement.full_dims(event.local)
     low = event.result.finest_um

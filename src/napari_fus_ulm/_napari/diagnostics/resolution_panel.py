@@ -22,8 +22,10 @@ from napari_fus_ulm._napari.diagnostics.line_layer import LineLayer
 from napari_fus_ulm._napari.diagnostics.truth_panel import ALIGNMENTS, result_plane
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
+from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm._napari.widgets.curve_plot import Curve, CurvePlot
 from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.tasks.record import Record
 from napari_fus_ulm.tasks.resolution import (
     FrcReady,
     ResolutionSettings,
@@ -90,6 +92,9 @@ class ResolutionPanel(QWidget):
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         self._frc_words.setTextFormat(Qt.TextFormat.RichText)
         self._legend.setToolTip(HOW)
+        self._record: Record | None = None
+        self.copy_as = CopyAs(lambda: self._record)
+        self.copy_as.setEnabled(False)
         self._lay_out()
         self.draw.clicked.connect(self._on_draw)
         self.button.clicked.connect(self.asked)
@@ -110,7 +115,7 @@ class ResolutionPanel(QWidget):
 
         Raises
         ------
-        ValueError
+        UserError
             If there is no result of a single plane, or no ground truth.
         """
         if found.truth is None:
@@ -120,6 +125,9 @@ class ResolutionPanel(QWidget):
         settings = ResolutionSettings(
             aligned=self.aligned.currentData(), threshold=self.threshold.currentData()
         )
+        fus = replace(found.picked.source, values=found.taken.values)
+        inputs = {"result": found.result_source(self._result), "ulm": found.truth.source}
+        self._record = Record.of("frc", {**inputs, "fus": fus}, settings)
         return partial(frc_run, lambda: plane, found.truth.take, partial(_power, found), settings)
 
     def show_event(self, event: Any, found: Diagnosed) -> bool:
@@ -134,6 +142,7 @@ class ResolutionPanel(QWidget):
             found.viewer.add_layer(layer)
             found.viewer.layers.selection.active = result
         self._measured = key, event
+        self.copy_as.setEnabled(True)
         self._follow()
         return True
 
@@ -268,6 +277,7 @@ class ResolutionPanel(QWidget):
         layout.addLayout(rows)
         for widget in (self.button, self.frc_plot, self._frc_words):
             layout.addWidget(widget)
+        layout.addWidget(self.copy_as, 0, Qt.AlignmentFlag.AlignRight)
 
 
 def profile_curves(found: ProfileComparison) -> list[Curve]:

@@ -26,7 +26,7 @@ class Panel(Protocol):
         """Follow what is chosen."""
 
     def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
-        """What a click starts, in a thread; a ValueError says why not."""
+        """What a click starts, in a thread; a UserError says why not."""
 
     def show_event(self, event: Any, found: Diagnosed) -> bool:
         """Show what the work gave; False if the event is another's."""
@@ -39,9 +39,12 @@ class Diagnostics(QWidget):
     -------
     asked(object)
         A panel wants its work to be done.
+    said(str)
+        What was done.
     """
 
     asked = Signal(object)
+    said = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,6 +58,7 @@ class Diagnostics(QWidget):
         for panel in self.panels:
             layout.addWidget(self.sections[panel.title])
             panel.asked.connect(partial(self.asked.emit, panel))
+            panel.copy_as.said.connect(self.said)
         self.set_context(None)
 
     def set_context(self, found: Diagnosed | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from napari_fus_ulm._napari.diagnostics.truth_panel import result_plane
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
+from napari_fus_ulm._napari.widgets.copy_as import CopyAs
+from napari_fus_ulm.tasks.record import Record
 from napari_fus_ulm.tasks.support import (
     CAUTION,
     SupportReady,
@@ -62,8 +65,12 @@ class SupportPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(rows)
+        self._record: Record | None = None
+        self.copy_as = CopyAs(lambda: self._record)
+        self.copy_as.setEnabled(False)
         for widget in (self.button, self._legend, self._words):
             layout.addWidget(widget)
+        layout.addWidget(self.copy_as, 0, Qt.AlignmentFlag.AlignRight)
         self.button.clicked.connect(self.asked)
         self._legend.setText(_legend())
         self._words.hide()
@@ -77,11 +84,13 @@ class SupportPanel(QWidget):
 
         Raises
         ------
-        ValueError
+        UserError
             If there is no result of a single plane.
         """
         settings = SupportSettings(samples=self.samples.currentData(), enhance=found.settings)
         plane = result_plane(found)
+        inputs = {"result": found.result_source(), "fus": found.picked.source}
+        self._record = Record.of("support", inputs, replace(settings, enhance=found.taken))
         return partial(support_run, lambda: plane, found.picked.take, settings)
 
     def show_event(self, event: Any, found: Diagnosed) -> bool:
@@ -96,6 +105,7 @@ class SupportPanel(QWidget):
         found.viewer.layers.selection.active = found.result
         self._words.setText(event.sentence)
         self._words.show()
+        self.copy_as.setEnabled(True)
         return True
 
 

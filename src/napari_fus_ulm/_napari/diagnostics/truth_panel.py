@@ -13,21 +13,23 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.layers.results import OURS
-from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
+from napari_fus_ulm._napari.widgets.controls import (
+    CalmComboBox,
+    Signal,
+    add_row,
+    form,
+    row,
+    wrapped,
+)
+from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm.errors import UserError
-from napari_fus_ulm.tasks.truth import TruthReady, TruthSettings, truth_run
+from napari_fus_ulm.tasks.record import Record
+from napari_fus_ulm.tasks.truth import CLASSES, TruthReady, TruthSettings, truth_run
 
 if TYPE_CHECKING:
     from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
     from napari_fus_ulm.diagnostics.truth import TruthComparison
 
-HIT, MISSED, INVENTED = "#00c08b", "#56b4e9", "#ff8c1a"
-"""Bluish green, sky blue, orange (after Okabe and Ito): told apart by colour-blind eyes too."""
-CLASSES = (
-    ("hit", HIT, "in both"),
-    ("missed", MISSED, "only in the ULM"),
-    ("invented", INVENTED, "only in the result"),
-)
 BAR, TROUGH = "#3d7ea6", "rgba(128, 128, 128, 60)"
 ALIGNMENTS = (
     ("as it lies", "none"),
@@ -75,7 +77,9 @@ class TruthPanel(QWidget):
         layout.addLayout(rows)
         for widget in (self.button, self._legend, self.table, self._notes):
             layout.addWidget(widget)
-        layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight)
+        self._record: Record | None = None
+        self.copy_as = CopyAs(lambda: self._record)
+        layout.addWidget(row(self.copy, self.copy_as), 0, Qt.AlignmentFlag.AlignRight)
         self.button.clicked.connect(self.asked)
         self.copy.clicked.connect(self._copy)
         self._tell(None)
@@ -89,12 +93,14 @@ class TruthPanel(QWidget):
 
         Raises
         ------
-        ValueError
+        UserError
             If there is no result of a single plane, or no ground truth.
         """
         if found.truth is None:
             raise UserError("Choose the ULM that the result is compared with, above.")
         plane, settings = result_plane(found), TruthSettings(aligned=self.aligned.currentData())
+        inputs = {"result": found.result_source(), "ulm": found.truth.source}
+        self._record = Record.of("missed", inputs, settings)
         return partial(truth_run, lambda: plane, found.truth.take, settings)
 
     def show_event(self, event: Any, found: Diagnosed) -> bool:
@@ -117,7 +123,7 @@ class TruthPanel(QWidget):
             length = "" if found is None else f" {_mm(found, name):.1f} mm"
             words.append(f'<span style="color:{colour}">■</span> {name}{length} ({where})')
         self._legend.setText("<br>".join(words))
-        for widget in (self.table, self._notes, self.copy):
+        for widget in (self.table, self._notes, self.copy, self.copy_as):
             widget.setVisible(found is not None)
         if event is None:
             return
@@ -159,10 +165,10 @@ class CalibreTable(QWidget):
             head = QLabel(text)
             head.setToolTip(tip)
             self._grid.addWidget(head, 0, column)
-        for row, (name, *shares) in enumerate(rows, start=1):
-            self._grid.addWidget(QLabel(name), row, 0)
+        for line, (name, *shares) in enumerate(rows, start=1):
+            self._grid.addWidget(QLabel(name), line, 0)
             for column, share in enumerate(shares, start=1):
-                self._grid.addWidget(Bar(share), row, column)
+                self._grid.addWidget(Bar(share), line, column)
 
 
 class Bar(QLabel):
@@ -183,7 +189,7 @@ def result_plane(found: Diagnosed) -> xr.DataArray:
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no result, or it has several planes.
     """
     if found.result is None:
@@ -218,13 +224,15 @@ def truth_layers(
         given = {"name": f"{name} · {what}", "visible": False, "metadata": metadata, **look}
         layers.append((placement.volume(full), {**where, **given}, "image"))
     labels = placement.full_dims(comparison.vessels)
+    colours: dict[int | None, str] = {None: "transparent"}
+    colours |= {label: colour for label, (_, colour, _) in enumerate(CLASSES, start=1)}
     layers.append(
         (
             placement.volume(labels),
             {
                 **where,
                 "name": f"{name} · hit, missed, invented",
-                "colormap": {None: "transparent", 1: HIT, 2: MISSED, 3: INVENTED},
+                "colormap": colours,
                 "opacity": 0.9,
                 "metadata": record,
             },

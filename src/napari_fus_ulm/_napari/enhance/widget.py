@@ -210,6 +210,7 @@ class EnhanceWidget(DockedWidget):
         self.run.run_asked.connect(self.start)
         self.run.cancel_asked.connect(self.cancel)
         self.diagnostics.asked.connect(self.start_diagnostic)
+        self.diagnostics.said.connect(self.state.say)
         self.sample.clicked.connect(self.open_sample)
         self.compare.clicked.connect(self.compare_all)
         self.result.said.connect(self.state.say)

@@ -11,6 +11,8 @@ import numpy as np
 from napari_fus_ulm._napari.layers.from_scan import display_of
 from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.layers.placing import Placement
+from napari_fus_ulm.tasks.enhance import record_of
+from napari_fus_ulm.tasks.record import Source
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,7 +81,7 @@ class RunLayers:
         record = {
             "settings": dataclasses.asdict(enhancement.settings),
             "provenance": enhancement.provenance,
-            "source": self._record,
+            "record": record_of(enhancement, Source.from_mapping(self._record)).as_dict(),
         }
         metadata = {"xarray": image, OURS: record}
         if self._preview is not None and self._present():

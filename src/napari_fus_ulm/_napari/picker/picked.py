@@ -79,6 +79,7 @@ def pick(
     source = {
         "layer": layer.name,
         "path": path,
+        "modality": str(scan.attrs.get("modality", "unknown")),
         # Always: the layer may say otherwise than its file (its scale, its axis labels).
         "spacing": spacing_of(scan),
         "leading": "time" if "time" in scan.dims and layer.ndim == 3 else None,

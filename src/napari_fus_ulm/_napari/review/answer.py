@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from napari_fus_ulm.review.answers import Preference
+from napari_fus_ulm.tasks.review import Preference
 
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")

@@ -8,8 +8,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QFontDatabase, QGuiApplication
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.review.session import report_command
 from napari_fus_ulm._napari.widgets.controls import Signal, row, wrapped
+from napari_fus_ulm.tasks.review import report_command
 
 if TYPE_CHECKING:
     from napari_fus_ulm.review.session import Session
@@ -59,7 +59,7 @@ class FinishedPanel(QWidget):
 
     def show_session(self, session: Session) -> None:
         """Tell about a session that is finished."""
-        from napari_fus_ulm.review.folder import ANSWERS
+        from napari_fus_ulm.tasks.review import ANSWERS
 
         done = session.progress.done
         self.told.setText(

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_fus_ulm._napari.layers.to_scan import LayerParts, scan_of_parts
 from napari_fus_ulm._napari.picker.picked import likely_modality
-from napari_fus_ulm._napari.review.session import Opened, open_session
 from napari_fus_ulm.errors import ReviewError
 from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.tasks.review import Opened, Picture, section_run
 
 if TYPE_CHECKING:
     import xarray as xr
     from napari.layers import Image
 
-    from napari_fus_ulm.review.cases import Candidate, Kind
+    from napari_fus_ulm.review.cases import Kind
 
 KINDS: tuple[tuple[str, Kind], ...] = (
     ("generated", "generated"),
@@ -53,13 +52,11 @@ def likely_kind(layer: Image) -> Kind:
 def lay_out(
     folder: Path, section: str, reader: str, chosen: Sequence[Chosen]
 ) -> Iterator[Progress | Opened]:
-    """Make a session of one section, layer by layer; an iterator, for a thread.
+    """Make a session of one section from layers; see `section_run`.
 
-    Nothing is written before all layers have been read.
-
-    Yields
-    ------
-    Progress, Opened
+    Returns
+    -------
+    iterator of Progress and Opened
 
     Raises
     ------
@@ -67,42 +64,8 @@ def lay_out(
         If layers are no pictures of one plane and one field of view, a pixel size is not known,
         a generated image is given as a real one, or the folder is not empty or not writable.
     """
-    from napari_fus_ulm.cohort.table import animal_of
-    from napari_fus_ulm.review.cases import Case
-    from napari_fus_ulm.review.plan import ReviewSettings
-    from napari_fus_ulm.review.session import create
-
-    scans = []
-    for done, one in enumerate(chosen):
-        yield Progress(done, len(chosen), one.parts.name)
-        scans.append(_scan(one))
-    case = Case(section, _candidates(chosen, scans), animal_of(section))
-    settings = ReviewSettings(control=any(one.kind == "ulm" for one in chosen))
-    try:
-        create(folder, (case,), settings)
-    except OSError as error:
-        raise ReviewError(
-            f"{folder} cannot be written ({error.strerror or error}); choose another folder."
-        ) from error
-    yield from open_session(folder, reader)
-
-
-def _candidates(chosen: Sequence[Chosen], scans: Sequence[xr.DataArray]) -> tuple[Candidate, ...]:
-    """Grey levels of layers, as `napari_fus_ulm.review.cases.read_cases` has those of files."""
-    from napari_fus_ulm.grey.image import measured_image
-    from napari_fus_ulm.review.cases import Candidate
-    from napari_fus_ulm.scan import spacing_of
-
-    pixels = {
-        one.kind: 1000.0 * max(spacing_of(scan)) for one, scan in zip(chosen, scans, strict=True)
-    }
-    finest_um = pixels.get("generated") or pixels.get("ulm") or pixels["fus"]
-    found = []
-    for one, scan in zip(chosen, scans, strict=True):
-        picture = measured_image(scan, finest_um)
-        grey = np.clip(picture.grey, 0.0, 1.0)
-        found.append(Candidate(one.parts.name, grey, one.kind, picture.grid.spacing_mm))
-    return tuple(found)
+    pictures = [Picture(one.parts.name, one.kind, partial(_scan, one)) for one in chosen]
+    return section_run(folder, section, reader, pictures)
 
 
 def _scan(one: Chosen) -> xr.DataArray:

@@ -21,10 +21,10 @@ from napari_fus_ulm._napari.layers.to_scan import parts_of
 from napari_fus_ulm._napari.review.answer import Answer
 from napari_fus_ulm._napari.review.layers import Chosen, lay_out, likely_kind
 from napari_fus_ulm._napari.review.pictures import TrialPictures
-from napari_fus_ulm._napari.review.session import Opened, open_session, was_unblinded
 from napari_fus_ulm._napari.run import changes
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.tasks.review import Opened, open_session, was_unblinded
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_fus_ulm._napari.review.answer import SIDES, Answer
 from napari_fus_ulm._napari.widgets.controls import Signal, row, wrapped
-from napari_fus_ulm.review.answers import Preference
+from napari_fus_ulm.tasks.review import Preference
 
 CONTINUITY = {
     1: "broken everywhere",

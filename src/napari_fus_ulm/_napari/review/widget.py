@@ -10,7 +10,6 @@ from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.review.finished import FinishedPanel
-from napari_fus_ulm._napari.review.session import Opened
 from napari_fus_ulm._napari.review.start import StartPanel
 from napari_fus_ulm._napari.review.state import Listed, ReviewState, Shown, Work
 from napari_fus_ulm._napari.review.trial import TrialForm
@@ -19,6 +18,7 @@ from napari_fus_ulm._napari.widgets.controls import TallScroll
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm._napari.worker import EventRunner
+from napari_fus_ulm.tasks.review import Opened
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_fus_ulm import io
+from napari_fus_ulm.tasks.record import Record, record_beside, write_record
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -30,7 +31,7 @@ def ask_open(parent: QWidget, *, folder: bool) -> Path | None:
 
 
 def ask_and_save(parent: QWidget, layer: Image) -> str:
-    """Let the user choose where a result goes, and write it.
+    """Let the user choose where a result goes, and write it with the record that makes it again.
 
     Parameters
     ----------
@@ -56,4 +57,8 @@ def ask_and_save(parent: QWidget, layer: Image) -> str:
         return ""
     if io.suffix_of(path, io.SUFFIXES_WRITE) is None:
         path += SAVE_AS.get(kind, ".ome.tif")
-    return f"Saved as {io.write(path, layer.metadata['xarray']).name}."
+    written = io.write(path, layer.metadata["xarray"])
+    if (kept := layer.metadata.get("napari_fus_ulm", {}).get("record")) is not None:
+        record = Record.from_mapping(kept).with_outputs([written])
+        write_record(record_beside(written), record)
+    return f"Saved as {written.name}."

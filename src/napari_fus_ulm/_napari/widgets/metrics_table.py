@@ -11,7 +11,7 @@ from qtpy.QtGui import QGuiApplication, QPainter, QPaintEvent, QPalette, QPen, Q
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.widgets.controls import menu_on
-from napari_fus_ulm.tasks.enhance import Measured
+from napari_fus_ulm.tasks.enhance import Measured, measures_table
 
 if TYPE_CHECKING:
     from napari_fus_ulm.metrics.fidelity import Fidelity
@@ -92,9 +92,7 @@ class MetricsTable(QWidget):
 
     def text(self, fmt: str) -> str:
         """Return the table as "csv" or "markdown"."""
-        from napari_fus_ulm.metrics.fidelity import table
-
-        return table(self.rows(), "csv" if fmt == "csv" else "markdown")
+        return measures_table(self.rows(), "csv" if fmt == "csv" else "markdown")
 
     def _show(self) -> None:
         best = _best(self._rows)

@@ -1,0 +1,94 @@
+"""Which part of a file is meant: options that several commands have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_fus_ulm.errors import SettingsError
+from napari_fus_ulm.tasks.record import Source
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Spacing = Annotated[
+    str | None, typer.Option(help="Pixel size of the input in mm: 0.1 or 0.1,0.11 (y,x).")
+]
+Image = Annotated[int, typer.Option(help="Which image of a file with several.", min=1)]
+Leading = Annotated[str, typer.Option(help="Images of a stack: slice or time.")]
+Time = Annotated[str, typer.Option(help="Times: mean, all, or one from 1.")]
+Slice = Annotated[int, typer.Option(help="Slice, counted from 1.", min=1)]
+
+
+def source_of(
+    path: Path,
+    modality: str | None = "fus",
+    *,
+    spacing: str | None = None,
+    image: int = 1,
+    leading: str = "slice",
+    slice: int | None = None,
+    time: str = "mean",
+) -> Source:
+    """Return where an image comes from, with the options as they were given.
+
+    Raises
+    ------
+    SettingsError
+        If an option cannot be read; the sentence names it.
+    """
+    if leading not in ("slice", "time"):
+        raise SettingsError(f"--leading is {leading!r}; it must be slice or time.")
+    return Source(
+        layer=path.name,
+        path=str(path.absolute()),
+        modality=modality,
+        spacing=spacing_of(spacing),
+        image=image - 1 or None,
+        leading="time" if leading == "time" else None,
+        slice=None if slice is None else slice - 1,
+        time=_times(time),
+    )
+
+
+def result_source(path: Path, slice: int = 1) -> Source:
+    """Return where a result comes from: its slice, where it has several."""
+    from napari_fus_ulm.tasks.replay import take
+
+    whole = source_of(path, None)
+    several = take(whole).sizes.get("k", 1) > 1
+    return replace(whole, slice=slice - 1) if several else whole
+
+
+def take_named(source: Source) -> xr.DataArray:
+    """Read an image and call it by its file, for sentences about it."""
+    from napari_fus_ulm.tasks.replay import take
+
+    return take(source).rename(Path(source.path).name)
+
+
+def spacing_of(text: str | None) -> tuple[float, ...] | None:
+    """Return a pixel size, (y, x) in mm."""
+    if text is None:
+        return None
+    try:
+        step = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise SettingsError(f"--spacing is {text!r}; write 0.1 or 0.1,0.11 (mm).") from error
+    return step * 2 if len(step) == 1 else step
+
+
+def _times(text: str) -> int | str:
+    if text in ("mean", "all"):
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"--time is {text!r}; it must be mean, all, or a number from 1.")
+    return int(text) - 1
+
+
+def chosen(**options: Any) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}

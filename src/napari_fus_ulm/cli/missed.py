@@ -1,0 +1,54 @@
+"""Lay a ULM on a result: which of its vessels are there, missed and invented, by calibre.
+
+Invented means not in this ULM, which may have missed it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_fus_ulm.cli.console import checking_usage, failing_politely, follow, print_json, say
+from napari_fus_ulm.cli.inputs import Image, Slice, Spacing, result_source, source_of
+
+NAME = "missed"
+
+
+def command(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="What *enhance* wrote.")],
+    ulm: Annotated[Path, typer.Argument(metavar="ULM", help="The ground truth.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder: missed.png, table.md and the maps.")
+    ],
+    align: Annotated[
+        str, typer.Option(help="How the ULM is laid on the result: none, shift or affine.")
+    ] = "none",
+    spacing: Spacing = None,
+    image: Image = 1,
+    slice: Slice = 1,
+    json: Annotated[bool, typer.Option("--json", help="Results for machines.")] = False,
+) -> None:
+    """Find the vessels of a ULM that a result misses, and those that it invents."""
+    with failing_politely(json):
+        from napari_fus_ulm.tasks.record import Record
+        from napari_fus_ulm.tasks.replay import run_of, save
+        from napari_fus_ulm.tasks.truth import CLASSES, TruthSettings
+
+        with checking_usage():
+            settings = TruthSettings(aligned=align)  # type: ignore[arg-type]  # says its choices
+            truth = source_of(ulm, "ulm", spacing=spacing, image=image, slice=slice)
+        record = Record.of(
+            "missed", {"result": result_source(result, slice), "ulm": truth}, settings
+        )
+        ready = follow(run_of(record), result.name)
+        paths = [str(saved.path) for saved in save(record, ready, out)]
+        overlay = ready.comparison.overlay
+        if json:
+            lengths = {name: getattr(overlay, f"{name}_mm") for name, _, _ in CLASSES}
+            shares = {"recall": overlay.recall, "precision": overlay.precision}
+            print_json({"files": paths, "mm": lengths, **shares})
+        else:
+            print(ready.markdown, end="")
+            say("\n".join(paths))

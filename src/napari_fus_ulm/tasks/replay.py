@@ -1,0 +1,194 @@
+"""Doing again what a record says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from napari_fus_ulm.errors import RecordError, UserError
+from napari_fus_ulm.inference.events import Finished, Notice, Progress
+from napari_fus_ulm.selection import as_times
+from napari_fus_ulm.tasks.events import Saved, last_of
+from napari_fus_ulm.tasks.record import (
+    Record,
+    Source,
+    record_beside,
+    settings_of,
+    write_record,
+)
+from napari_fus_ulm.tasks.task import FolderTask, Task
+
+WHERE = {
+    "enhance": "enhance.ENHANCE",
+    "coherence": "coherence.COHERENCE",
+    "support": "support.SUPPORT",
+    "missed": "truth.MISSED",
+    "frc": "resolution.FRC",
+    "figure": "compare.FIGURE",
+    "metrics": "compare.METRICS",
+    "evaluate": "evaluate.EVALUATE",
+    "train": "train.TRAIN",
+    "simulate": "simulate.SIMULATE",
+}
+"""Module and name of every task."""
+RECORD = "record.json"
+"""Its name in a folder that is the task's own."""
+
+
+def task_of(name: str) -> Task | FolderTask:
+    """Return the task of a record."""
+    module, _, constant = WHERE[name].partition(".")
+    found: Task | FolderTask = getattr(import_module(f"napari_fus_ulm.tasks.{module}"), constant)
+    return found
+
+
+def take(source: Source) -> xr.DataArray:
+    """Read an image from its source: a file, a phantom, or the run that made it.
+
+    Raises
+    ------
+    RecordError
+        If it came from nowhere that can be read again; the sentence names it.
+    ScanError
+        If the file is missing or damaged, or has no such part.
+    """
+    scan = _whole(source)
+    if source.leading == "time":
+        scan = as_times(scan)
+    scan = source.part.of(scan)
+    return scan if source.values is None else scan.assign_attrs(values=source.values)
+
+
+def _whole(source: Source) -> xr.DataArray:
+    if source.made_by is not None:
+        return _made(source.made_by, source.layer)
+    if source.simulated is not None:
+        from napari_fus_ulm.phantom import simulate_pair
+
+        pair = simulate_pair(source.simulated)
+        return pair.ulm if source.modality == "ulm" else pair.fus
+    if not source.path:
+        raise RecordError(
+            f"“{source.layer}” came from no file; save it, and write its path into the record."
+        )
+    from napari_fus_ulm.io import read, read_one
+
+    how: dict[str, Any] = {"modality": source.modality, "spacing": source.spacing}
+    if not source.image:
+        return read_one(source.path, **how)
+    images = read(source.path, **how)
+    if source.image >= len(images):
+        raise RecordError(
+            f"{source.path} holds {len(images)} images; there is no image {source.image + 1}."
+        )
+    return images[source.image]
+
+
+def _made(record: Record, name: str) -> xr.DataArray:
+    if record.task != "enhance":
+        raise RecordError(
+            f"“{name}” was made by the task “{record.task}”; only the results of “enhance” can be "
+            "made again as an input."
+        )
+    finished: Finished = last_of(run_of(record))
+    return finished.enhancement.image
+
+
+def run_of(record: Record) -> Iterator[Any]:
+    """Return the events of what a record says; the last one is the result. Writes nothing.
+
+    Raises
+    ------
+    RecordError
+        If its inputs or settings are not those of its task.
+    """
+    task = task_of(record.task)
+    if isinstance(task, FolderTask):
+        raise RecordError(f"The task “{record.task}” works in a folder; see `replay`.")
+    try:
+        task.check(record.inputs)
+    except UserError as error:
+        raise RecordError(str(error)) from error
+    settings = settings_of(task.settings, record.settings)
+    takes = {name: partial(take, source) for name, source in record.inputs.items()}
+    return task.run(takes, settings)
+
+
+def replay(record: Record, out: Path) -> Iterator[Any]:
+    """Do again what a record says, write its files, and the record beside them.
+
+    Parameters
+    ----------
+    record : Record
+    out : Path
+        A folder; or the file, where the task writes one.
+
+    Yields
+    ------
+    The events of the task, then `Saved` for every file.
+    """
+    task = task_of(record.task)
+    if isinstance(task, FolderTask):
+        yield from task.run(settings_of(task.settings, record.settings), out)
+        yield from note(record, out)
+        return
+    result: Any = None
+    for event in run_of(record):
+        result = event
+        if isinstance(event, Progress | Notice):
+            yield event
+    yield from save(record, result, target_of(record, out))
+
+
+def save(record: Record, result: Any, target: Path) -> Iterator[Saved]:
+    """Write the files of a result and its record.
+
+    Parameters
+    ----------
+    record : Record
+        What made the result.
+    result : object
+        The last event of its task.
+    target : Path
+        A folder, or the file where the task writes one.
+    """
+    task = task_of(record.task)
+    assert isinstance(task, Task)  # the others have written their files by then
+    paths = task.save(result, target)
+    beside = record_beside(target) if task.file else target / RECORD
+    for path in [*paths, write_record(beside, record.with_outputs(paths))]:
+        yield Saved(path)
+
+
+def note(record: Record, folder: Path) -> Iterator[Saved]:
+    """Write the record of a task that works in a folder, when it has ended.
+
+    Parameters
+    ----------
+    record : Record
+    folder : Path
+    """
+    task = task_of(record.task)
+    assert isinstance(task, FolderTask)
+    paths = task.written(folder)
+    for path in [*paths, write_record(folder / RECORD, record.with_outputs(paths))]:
+        yield Saved(path)
+
+
+def target_of(record: Record, out: Path) -> Path:
+    """Return what is written to when the user has said ``out``: a folder, or a file in it."""
+    from napari_fus_ulm.io import SUFFIXES_WRITE
+
+    task = task_of(record.task)
+    if isinstance(task, FolderTask) or not task.file:
+        return out
+    files = (*SUFFIXES_WRITE, ".png", ".svg", ".pdf", ".csv")
+    if out.name.lower().endswith(files) and not out.is_dir():
+        return out
+    out.mkdir(parents=True, exist_ok=True)
+    return out / (record.outputs[0] if record.outputs else task.file)

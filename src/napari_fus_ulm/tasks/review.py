@@ -1,0 +1,229 @@
+"""Blinded review: a session made from images or from files, opened again, and reported."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_fus_ulm.errors import ReviewError
+from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.review.answers import Preference
+from napari_fus_ulm.review.folder import ANSWERS
+from napari_fus_ulm.tasks.events import Take
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from napari_fus_ulm.review.cases import Candidate, Kind
+    from napari_fus_ulm.review.plan import ReviewSettings
+    from napari_fus_ulm.review.session import Session, Trial
+    from napari_fus_ulm.review.unblinding import Unblinded
+
+
+__all__ = [
+    "ANSWERS",
+    "Opened",
+    "Picture",
+    "Preference",
+    "files_run",
+    "open_session",
+    "readers",
+    "report_command",
+    "section_run",
+    "unblinded",
+    "was_unblinded",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image of the section: the name of its method, what it is, and how it is read."""
+
+    name: str
+    kind: Kind
+    take: Take
+
+
+def section_run(
+    folder: Path, section: str, reader: str, pictures: Sequence[Picture]
+) -> Iterator[Progress | Opened]:
+    """Make a session of one section and open it.
+
+    Nothing is written before all images have been read.
+
+    Parameters
+    ----------
+    folder : Path
+        New or empty.
+    section, reader : str
+    pictures : sequence of Picture
+        Whose ``take`` gives one plane of known pixel size.
+
+    Yields
+    ------
+    Progress, Opened
+
+    Raises
+    ------
+    ReviewError
+        If the images are not of one field of view, or the folder is not empty or not writable.
+    """
+    from napari_fus_ulm.cohort.table import animal_of
+    from napari_fus_ulm.review.cases import Case
+    from napari_fus_ulm.review.plan import ReviewSettings
+    from napari_fus_ulm.review.session import create
+
+    scans = []
+    for done, one in enumerate(pictures):
+        yield Progress(done, len(pictures), one.name)
+        scans.append(one.take())
+    case = Case(section, _candidates(pictures, scans), animal_of(section))
+    settings = ReviewSettings(control=any(one.kind == "ulm" for one in pictures))
+    try:
+        create(folder, (case,), settings)
+    except OSError as error:
+        raise ReviewError(
+            f"{folder} cannot be written ({error.strerror or error}); choose another folder."
+        ) from error
+    yield from open_session(folder, reader)
+
+
+def _candidates(
+    pictures: Sequence[Picture], scans: Sequence[xr.DataArray]
+) -> tuple[Candidate, ...]:
+    """Grey levels of images, as `napari_fus_ulm.review.cases.read_cases` has those of files."""
+    from napari_fus_ulm.grey.image import measured_image
+    from napari_fus_ulm.review.cases import Candidate
+    from napari_fus_ulm.scan import spacing_of
+
+    pixels = {
+        one.kind: 1000.0 * max(spacing_of(scan)) for one, scan in zip(pictures, scans, strict=True)
+    }
+    finest_um = pixels.get("generated") or pixels.get("ulm") or pixels["fus"]
+    found = []
+    for one, scan in zip(pictures, scans, strict=True):
+        picture = measured_image(scan, finest_um)
+        grey = np.clip(picture.grey, 0.0, 1.0)
+        found.append(Candidate(one.name, grey, one.kind, picture.grid.spacing_mm))
+    return tuple(found)
+
+
+def files_run(
+    folder: Path,
+    sources: Mapping[str, tuple[Kind, Path]],
+    *,
+    repeats: float = 0.2,
+    seed: int | None = None,
+    spacing: float | None = None,
+) -> Iterator[Opened]:
+    """Make a session of files, or of folders of files with equal names.
+
+    Parameters
+    ----------
+    folder : Path
+        New or empty.
+    sources : mapping
+        Kind and path by the name of the method.
+    repeats : float
+        Share of the trials that are shown twice, 0 to 1.
+    seed : int, optional
+        Of order and sides; drawn without it.
+    spacing : float, optional
+        mm a pixel, for files that store none.
+
+    Yields
+    ------
+    Opened
+
+    Raises
+    ------
+    ReviewError
+        If files are missing or not of one field of view, or the folder is not empty.
+    """
+    from napari_fus_ulm.review.cases import read_cases
+    from napari_fus_ulm.review.plan import ReviewSettings
+    from napari_fus_ulm.review.session import create
+
+    control = any(kind == "ulm" for kind, _ in sources.values())
+    settings: ReviewSettings = ReviewSettings(repeats_share=repeats, control=control)
+    if seed is not None:
+        settings = replace(settings, seed=seed)
+    session = create(folder, read_cases(sources, spacing=spacing), settings)
+    yield Opened(session, session.next_trial())
+
+
+def unblinded(folder: Path, *, reader: str | None = None, partial: bool = False) -> Unblinded:
+    """Unblind a session; that it was is noted in its folder.
+
+    Raises
+    ------
+    ReviewError
+        If trials are unanswered and ``partial`` is not set, or there are several readers and none
+        is named.
+    """
+    from napari_fus_ulm.review.unblinding import unblind
+
+    return unblind(folder, reader=reader, partial=partial)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A session, and the trial that it goes on with (None when its reader has answered all)."""
+
+    session: Session
+    trial: Trial | None
+
+
+def open_session(folder: Path, reader: str) -> Iterator[Opened]:
+    """Open a session where its reader has stopped; an iterator, for a thread.
+
+    Yields
+    ------
+    Opened
+
+    Raises
+    ------
+    ReviewError
+        If the folder holds no session or pictures are missing; if no name is given, although
+        the answers so far have one, which would begin the session anew.
+    """
+    from napari_fus_ulm.review.session import Session
+
+    session = Session.open(folder, reader)
+    names = readers(folder)
+    if not session.reader and names and "" not in names:
+        raise ReviewError(
+            f"{folder.name} has answers by {', '.join(sorted(names))}. Enter this name as the "
+            "reader to go on, or another one to begin as somebody else."
+        )
+    yield Opened(session, session.next_trial())
+
+
+def readers(folder: Path) -> set[str]:
+    """Names of those who have answered trials of a session."""
+    from napari_fus_ulm.review import answers
+
+    given, _ = answers.read(folder / ANSWERS)
+    return {one.reader for one in given}
+
+
+def was_unblinded(session: Session) -> bool:
+    """Whether the key of a session has been used."""
+    from napari_fus_ulm.review.folder import UNBLINDED
+
+    return (session.folder / UNBLINDED).exists()
+
+
+def report_command(session: Session) -> str:
+    """Word the command that tells what was what; it names the reader where there are several."""
+    words = ["napari-fus-ulm", "review", "report", str(session.folder)]
+    if len(readers(session.folder)) > 1:
+        words += ["--reader", session.reader]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
