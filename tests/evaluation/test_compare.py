@@ -87,6 +87,20 @@ def test_the_shift_is_reported_and_the_score_restored(
     assert [float(one) for one in told] == pytest.approx([0.12, -0.10], abs=0.004)
 
 
+def test_power_doppler_is_aligned_to_less_than_its_pixel(
+    pairs: list[EvaluationPair], tmp_path: Path
+) -> None:
+    pair = pairs[0]
+    away = pair.ulm.isel(j=slice(7, None), i=slice(0, -13))
+    files = write(tmp_path / "a_pwd.nii.gz", pair.fus), write(tmp_path / "a_ulm.nii.gz", away)
+    found = compared(*files, aligned=True)
+    told = re.findall(r"[-+]\d\.\d+", found.rows[0].chosen[-1])
+    assert [float(one) for one in told] == pytest.approx([-0.07, 0.0], abs=0.04)
+    still = write(tmp_path / "b_pwd.nii.gz", pair.fus), write(tmp_path / "b_ulm.nii.gz", pair.ulm)
+    apart, aligned = compared(*still).images[0].scores.r, found.images[0].scores.r
+    assert aligned == pytest.approx(apart, abs=0.1)
+
+
 def test_power_doppler_is_said_to_have_passed_no_intensity_map(
     pairs: list[EvaluationPair], tmp_path: Path
 ) -> None:

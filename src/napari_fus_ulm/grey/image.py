@@ -28,6 +28,11 @@ class GreyImage:
     grey: Array
     grid: Grid
 
+    def scan(self) -> xr.DataArray:
+        """Return the grey levels with the coordinates of their pixels."""
+        coords = self.grid.coords()
+        return xr.DataArray(self.grey, dims=("j", "i"), coords=coords, attrs={"values": "grey"})
+
 
 def grey_image(scan: xr.DataArray, pixel_um: float) -> GreyImage:
     """Grey levels of any 2-D image on a grid of about ``pixel_um``, as it would be shown."""
