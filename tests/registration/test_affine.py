@@ -10,13 +10,8 @@ from scipy import ndimage
 from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.phantom import PhantomPair, PhantomParams, simulate_pair
-from napari_fus_ulm.registration.affine import (
-    NEEDED_GAIN,
-    NEEDED_MM,
-    Registered,
-    register_affine,
-    register_shift,
-)
+from napari_fus_ulm.registration.affine import register_affine, register_shift
+from napari_fus_ulm.registration.registered import NEEDED_GAIN, NEEDED_MM, Registered
 from napari_fus_ulm.registration.shift import align
 from napari_fus_ulm.scan import extent_of, make_scan
 

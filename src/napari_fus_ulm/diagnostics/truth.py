@@ -27,8 +27,8 @@ from napari_fus_ulm.metrics.vessels import (
     match_vessels,
     matched_scores,
 )
-from napari_fus_ulm.registration.affine import Registered
 from napari_fus_ulm.registration.lay import lay_on
+from napari_fus_ulm.registration.registered import Registered
 from napari_fus_ulm.registration.shift import Box
 
 CAVEAT = (

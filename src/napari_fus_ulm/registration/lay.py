@@ -18,12 +18,8 @@ from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.registration import Alignment
-from napari_fus_ulm.registration.affine import (
-    Registered,
-    corner_of,
-    register_affine,
-    register_shift,
-)
+from napari_fus_ulm.registration.affine import register_affine, register_shift
+from napari_fus_ulm.registration.registered import Registered, corner_of
 from napari_fus_ulm.registration.shift import LEAST_SHARE, Box, align
 
 Array = npt.NDArray[np.float32]
