@@ -64,6 +64,8 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     assert ran.exit_code == 1  # type: ignore[attr-defined]
     assert "same field" in ran.stderr  # type: ignore[attr-defined]
     assert run(one, one, "--threshold", "1/2").exit_code == 2  # type: ignore[attr-defined]
+    assert "without it" in run(one, one, "--fus", one).stderr  # type: ignore[attr-defined]
+    assert "alignment out" in run(one, one, "--align", "shift").stderr  # type: ignore[attr-defined]
     bare = tmp_path / "bare.npy"
     np.save(bare, random.random((64, 64)))
     assert "--spacing" in run(bare, one).stderr  # type: ignore[attr-defined]

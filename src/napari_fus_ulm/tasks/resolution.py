@@ -102,6 +102,11 @@ def frc_run(
     yield Progress(0, 0, "Measuring…" if aligned == "none" else "Aligning and measuring…")
     result, truth = plane_of(take_result()), plane_of(take_truth())
     if result.attrs.get("values") != "grey":
+        if take_fus is not None:
+            raise MeasureError(
+                f"“{result.name}” is no generated image, so there is no power Doppler that it was "
+                "made from; compare two ULM maps without it."
+            )
         yield _of_halves(result, truth, settings)
         return
     from napari_fus_ulm.diagnostics.resolution import resolution
