@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_fus_ulm._napari.layers.identity import LayerId
 from napari_fus_ulm.inference.events import Notice, Preview, Progress
@@ -12,6 +13,8 @@ from napari_fus_ulm.tasks.enhance import Measured
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+Work = Callable[[], Iterator[object]]
+"""Makes the events of a run; called in the thread that iterates over them."""
 EMPTY, READY, RUNNING, CANCELLING = "empty", "ready", "running", "cancelling"
 """What the button that runs is for."""
 DONE, CANCELLED, FAILED = "done", "cancelled", "failed"
@@ -87,8 +90,5 @@ class Run:
 def changes(before: DataclassInstance, after: DataclassInstance) -> frozenset[str]:
     """Names of the fields in which two resolved states differ."""
 
-    def value(state: Any, name: str) -> Any:
-        return getattr(state, name)
-
     names = (one.name for one in fields(after))
-    return frozenset(name for name in names if value(before, name) != value(after, name))
+    return frozenset(name for name in names if getattr(before, name) != getattr(after, name))

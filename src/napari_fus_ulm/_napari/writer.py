@@ -31,7 +31,8 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         If it cannot be written; napari shows the sentence.
     """
     from napari_fus_ulm import io
-    from napari_fus_ulm._napari.layers.to_scan import LayerParts, scan_of_parts
+    from napari_fus_ulm._napari.layers.parts import LayerParts
+    from napari_fus_ulm._napari.layers.to_scan import scan_of_parts
     from napari_fus_ulm.errors import ScanError
 
     image = data[0] if meta.get("multiscale") else data

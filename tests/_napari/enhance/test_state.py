@@ -9,7 +9,9 @@ import xarray as xr
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_fus_ulm._napari.enhance.state import EnhanceState, Input, Shown, resolve
+from napari_fus_ulm._napari.enhance.input import Input
+from napari_fus_ulm._napari.enhance.shown import Shown, resolve
+from napari_fus_ulm._napari.enhance.state import EnhanceState
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.layers.to_scan import layer_to_scan

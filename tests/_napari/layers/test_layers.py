@@ -9,13 +9,9 @@ from napari.components import ViewerModel
 from napari.layers import Image, Points
 
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
+from napari_fus_ulm._napari.layers.parts import LayerParts, LayerScan
 from napari_fus_ulm._napari.layers.placing import placement_of
-from napari_fus_ulm._napari.layers.to_scan import (
-    LayerParts,
-    LayerScan,
-    layer_to_scan,
-    scan_of_parts,
-)
+from napari_fus_ulm._napari.layers.to_scan import layer_to_scan, scan_of_parts
 from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.scan import extent_of, make_scan, spacing_of, step_of
 from napari_fus_ulm.selection import Selection

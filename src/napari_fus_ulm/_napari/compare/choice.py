@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_fus_ulm._napari.compare.layers import RESULT, ULM, kind_of
+from napari_fus_ulm._napari.compare.pictures import OFF
 from napari_fus_ulm._napari.layers.identity import LayerId
 
 if TYPE_CHECKING:
@@ -31,6 +32,61 @@ class Wish:
     def among(self, offered: Collection[LayerId | None], default: LayerId | None) -> LayerId | None:
         """Return what is wished, if it is offered, or else the default."""
         return self.layer_id if self.by_hand and self.layer_id in offered else default
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An image in the list."""
+
+    layer_id: LayerId
+    title: str
+    name: str
+    checked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the dock shows.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+        The newest first.
+    truth : hashable or None
+        Id of the ground truth.
+    first, second : hashable or None
+        Ids of the images of the views that have two.
+    view : {"off", "grid", "curtain", "blink", "difference"}
+    words : str
+        What is seen in the view.
+    share : float
+        Where the curtain is, 0 to 1.
+    notices : tuple of str
+        About the images of the view; they go with it.
+    error : str
+        Why there is no view of the images that are checked; it goes when others are.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    truth: LayerId | None = None
+    first: LayerId | None = None
+    second: LayerId | None = None
+    view: str = OFF
+    words: str = ""
+    share: float = 0.5
+    notices: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def checked(self) -> tuple[Entry, ...]:
+        """The checked images, the newest first."""
+        return tuple(entry for entry in self.entries if entry.checked)
+
+    @property
+    def can_be_measured(self) -> bool:
+        """Whether there is an image beside the ground truth."""
+        others = [entry for entry in self.checked if entry.layer_id != self.truth]
+        return self.truth is not None and bool(others)
 
 
 def default_truth(layers: Sequence[Image]) -> LayerId | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
 
-from napari_fus_ulm._napari.compare.state import Entry
+from napari_fus_ulm._napari.compare.choice import Entry
 from napari_fus_ulm._napari.layers.identity import LayerId
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.compare.work import Work, WorkState
+from napari_fus_ulm._napari.compare.work import WorkState
 from napari_fus_ulm._napari.enhance import memory
 from napari_fus_ulm._napari.picker.layer_picker import LayerPicker
 from napari_fus_ulm._napari.picker.load_dialog import LoadDialog
-from napari_fus_ulm._napari.run import CANCELLING, RUNNING
+from napari_fus_ulm._napari.run import CANCELLING, RUNNING, Work
 from napari_fus_ulm._napari.widgets.controls import CalmSpinBox, Section, add_row, form, row
 from napari_fus_ulm._napari.widgets.files import ask_open
 from napari_fus_ulm._napari.widgets.run_panel import RunPanel

@@ -9,11 +9,12 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QAction, QKeySequence  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from napari_fus_ulm._napari.compare.choice import Shown
 from napari_fus_ulm._napari.compare.controls import ViewButtons, ViewControls
 from napari_fus_ulm._napari.compare.image_list import ImageCombo, ImageList
 from napari_fus_ulm._napari.compare.jobs import Jobs
 from napari_fus_ulm._napari.compare.pictures import GRID
-from napari_fus_ulm._napari.compare.state import CompareState, Shown
+from napari_fus_ulm._napari.compare.state import CompareState
 from napari_fus_ulm._napari.widgets.controls import (
     CalmComboBox,
     TallScroll,

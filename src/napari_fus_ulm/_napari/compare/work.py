@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
@@ -24,6 +24,7 @@ from napari_fus_ulm._napari.run import (
     RUNNING,
     Run,
     Warned,
+    Work,
     changes,
 )
 from napari_fus_ulm.inference.events import Finished, Progress
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-Work = Callable[[], Iterator[Any]]
 ENDINGS = {
     CANCELLED: "Cancelled. What has been made stays.",
     FAILED: "It failed; the message says why.",

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject
 
+from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.widgets.controls import Signal
 from napari_fus_ulm.scan import spacing_of
 
 if TYPE_CHECKING:
     from napari.layers import Image, Shapes
+    from napari.utils.events import EventEmitter
 
 NAME = "line across a vessel"
 COLOUR = "#00e5ff"
@@ -36,12 +38,18 @@ class LineLayer(QObject):
         self._viewer: Any = None
         self._layer: Shapes | None = None
         self._told: Any = None
+        self._followed: list[EventEmitter] = []
+
+    def close_connections(self) -> None:
+        """Stop following the line; the dock is about to go, or another layer comes."""
+        for event in self._followed:
+            event.disconnect(self._look)
+        self._followed.clear()
 
     @property
     def layer(self) -> Shapes | None:
         """The layer, while it is in the viewer."""
-        there = self._layer is not None and self._layer in self._viewer.layers
-        return self._layer if there else None
+        return self._layer if present(self._viewer, self._layer) else None
 
     def draw(self, viewer: Any, result: Image) -> None:
         """Let the user draw a line: the layer is selected, and dragging adds one."""
@@ -65,9 +73,12 @@ class LineLayer(QObject):
             self._viewer, self._layer = viewer, layer
             viewer.add_layer(layer)
             # A drag moves the highlight too; the data tell of it only when it ends.
-            for event in (layer.events.data, layer.events.set_data, layer.events.highlight):
+            self.close_connections()
+            events = layer.events
+            self._followed = [events.data, events.set_data, events.highlight]
+            self._followed.append(viewer.layers.events.removed)
+            for event in self._followed:
                 event.connect(self._look)
-            viewer.layers.events.removed.connect(self._look)
         viewer.layers.selection.active = layer
         layer.mode = "add_line"
 
@@ -100,7 +111,4 @@ class LineLayer(QObject):
         if np.array_equal(found, self._told) if found is not None else self._told is None:
             return
         self._told = found
-        try:
-            self.moved.emit()
-        except RuntimeError:  # the dock has been closed and its Qt part is gone
-            return
+        self.moved.emit()

@@ -20,6 +20,7 @@ from napari_fus_ulm._napari.diagnostics.frc import (
 )
 from napari_fus_ulm._napari.diagnostics.line_layer import LineLayer
 from napari_fus_ulm._napari.diagnostics.truth_panel import ALIGNMENTS, result_plane
+from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
@@ -37,6 +38,7 @@ from napari_fus_ulm.tasks.resolution import (
 
 if TYPE_CHECKING:
     from napari.layers import Image
+    from napari.utils.events import EventEmitter
 
     from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
     from napari_fus_ulm._napari.picker.picked import Picked
@@ -73,6 +75,7 @@ class ResolutionPanel(QWidget):
         self._asked: tuple[Any, Image | None] = None, None
         self._viewer: Any = None
         self.line = LineLayer(self)
+        self._followed: list[EventEmitter] = []
         self.comparison: ProfileComparison | None = None
         self.draw = QPushButton("Draw a line across a vessel")
         self.draw.setToolTip(
@@ -106,9 +109,18 @@ class ResolutionPanel(QWidget):
         self._found = found
         if found is not None and self._viewer is None:
             self._viewer = found.viewer
-            found.viewer.layers.selection.events.active.connect(self._on_layers)
-            found.viewer.layers.events.removed.connect(self._on_layers)
+            layers = found.viewer.layers
+            self._followed = [layers.selection.events.active, layers.events.removed]
+            for event in self._followed:
+                event.connect(self._on_layers)
         self._follow()
+
+    def close_connections(self) -> None:
+        """Stop following the viewer; the dock is about to go."""
+        for event in self._followed:
+            event.disconnect(self._on_layers)
+        self._followed.clear()
+        self.line.close_connections()
 
     def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts.
@@ -137,7 +149,7 @@ class ResolutionPanel(QWidget):
         from napari.layers import Layer
 
         key, result = self._asked
-        if result is not None and result in found.viewer.layers:
+        if result is not None and present(found.viewer, result):
             layer = Layer.create(*local_layer(event, found, result))
             found.viewer.add_layer(layer)
             found.viewer.layers.selection.active = result
@@ -154,10 +166,7 @@ class ResolutionPanel(QWidget):
             self._follow()
 
     def _on_layers(self, event: Any = None) -> None:
-        try:
-            self._follow()
-        except RuntimeError:  # the dock has been closed and its Qt part is gone
-            return
+        self._follow()
 
     def _follow(self) -> None:
         """Bring everything up to date with the layers."""

@@ -66,6 +66,10 @@ class Diagnostics(QWidget):
         for panel in self.panels:
             panel.set_context(found)
 
+    def close_connections(self) -> None:
+        """Stop following the viewer; the dock is about to go."""
+        self.resolution.close_connections()
+
     def show_event(self, event: Any, found: Diagnosed) -> bool:
         """Give an event to the panel that it belongs to."""
         return any(panel.show_event(event, found) for panel in self.panels)

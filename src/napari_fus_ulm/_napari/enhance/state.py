@@ -7,35 +7,34 @@ Nothing here needs Qt. `EnhanceState` keeps what is asked for; `resolve` turns i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
+from napari_fus_ulm._napari.enhance.input import Input, describe_input
+from napari_fus_ulm._napari.enhance.shown import Shown, resolve
 from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
 from napari_fus_ulm._napari.layers.results import OURS, RunLayers
-from napari_fus_ulm._napari.layers.to_scan import LayerScan, Question
 from napari_fus_ulm._napari.picker.picked import Picked
 from napari_fus_ulm._napari.picker.state import PickerState
 from napari_fus_ulm._napari.run import (
     CANCELLED,
     CANCELLING,
     DONE,
-    EMPTY,
     FAILED,
-    READY,
     RUNNING,
     Run,
-    Warned,
+    Work,
     changes,
 )
 from napari_fus_ulm.errors import UserError
-from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress
+from napari_fus_ulm.inference.events import Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.tasks.enhance import Measured, displacement, enhance_run, mismatch
+from napari_fus_ulm.tasks.enhance import Measured, enhance_run, mismatch
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -43,164 +42,11 @@ if TYPE_CHECKING:
 
     from napari_fus_ulm.inference.enhancement import Enhancement
 
-Work = Callable[[], Iterator[Any]]
 ENDINGS = {
     CANCELLED: "Cancelled. The preview stays until the next run.",
     FAILED: "The run failed; the message above says why.",
     DONE: "Done.",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
-    """What the chosen layers bring.
-
-    Parameters
-    ----------
-    image : hashable or None
-        Id of the chosen fUS layer.
-    usable : bool
-        It can be enhanced.
-    values : str or None
-        What its numbers are taken for.
-    values_certain : bool
-        The file says so; it is no guess.
-    native_um : float or None
-        Its native pixel in µm.
-    spacing_assumed : bool
-        Its pixel size is not known.
-    warnings : tuple of Warned
-        What is open about it and about the ground truth.
-    """
-
-    image: LayerId | None = None
-    usable: bool = False
-    values: str | None = None
-    values_certain: bool = False
-    native_um: float | None = None
-    spacing_assumed: bool = False
-    warnings: tuple[Warned, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What the dock shows.
-
-    Parameters
-    ----------
-    input : Input
-    phase : {"empty", "ready", "running", "cancelling"}
-        What the button is for.
-    locked : bool
-        Nothing can be chosen, because a run goes on.
-    progress : Progress or None
-    step : str
-    notices : tuple of str
-        Of the newest run on the chosen image; so are the following.
-    measured : tuple of Measured
-    status : str
-    error : str
-        Of that run, or what is wrong with the settings.
-    has_result : bool
-        There has been a result to save or to copy.
-    """
-
-    input: Input = Input()
-    phase: str = EMPTY
-    locked: bool = False
-    progress: Progress | None = None
-    step: str = ""
-    notices: tuple[str, ...] = ()
-    measured: tuple[Measured, ...] = ()
-    status: str = ""
-    error: str = ""
-    has_result: bool = False
-
-
-def resolve(chosen: Input, run: Run, refusal: str, *, has_result: bool) -> Shown:
-    """Return what is shown.
-
-    Parameters
-    ----------
-    chosen : Input
-    run : Run
-        The newest one; of a run on another image that is over, no word is shown.
-    refusal : str
-        What is wrong with the settings, or nothing.
-    has_result : bool
-    """
-    if not run.running and run.image != chosen.image:
-        run = Run()
-    said = {warning.text for warning in chosen.warnings}
-    return Shown(
-        input=chosen,
-        phase=run.phase if run.running else READY if chosen.usable else EMPTY,
-        locked=run.running,
-        progress=run.progress,
-        step=run.step,
-        notices=tuple(text for text in run.notices if text not in said),
-        measured=run.measured,
-        status=run.status if chosen.usable else "",
-        error=refusal or run.error,
-        has_result=has_result,
-    )
-
-
-def describe_input(
-    image: LayerId | None,
-    fus: LayerScan | None,
-    picked: Picked | None,
-    ulm: LayerScan | None,
-    truth: Picked | None,
-) -> Input:
-    """Say what the chosen layers bring.
-
-    Parameters
-    ----------
-    image : hashable or None
-        Id of the fUS layer.
-    fus, ulm : LayerScan or None
-        The layers as they were read.
-    picked, truth : Picked or None
-        The parts of them that are used.
-    """
-    truth_warnings = about_truth(picked, ulm, truth)
-    if fus is None:
-        return Input(image=image, warnings=truth_warnings)
-    from napari_fus_ulm.tasks.catalogue import native_pixel_um
-
-    kinds = {question.kind for question in fus.questions}
-    # That the values are a guess is said beside their setting.
-    warnings = (warned(one, "fus") for one in fus.questions if one.kind != "values")
-    return Input(
-        image=image,
-        usable=True,
-        values=fus.scan.attrs["values"],
-        values_certain="values" not in kinds,
-        native_um=native_pixel_um(fus.scan),
-        spacing_assumed="spacing" in kinds,
-        warnings=(*warnings, *truth_warnings),
-    )
-
-
-def about_truth(
-    picked: Picked | None, ulm: LayerScan | None, truth: Picked | None
-) -> tuple[Warned, ...]:
-    """What is open about the ground truth, and why it cannot be compared."""
-    if ulm is None:
-        return ()
-    warnings = tuple(warned(question, "ulm") for question in ulm.questions)
-    if picked is None or truth is None:
-        return warnings
-    if problem := mismatch(picked.outline, truth.outline):
-        return (*warnings, Warned(problem, "ulm"))
-    beside = displacement(picked.outline, truth.outline)
-    return (*warnings, Warned(beside)) if beside else warnings
-
-
-def warned(question: Question, layer: str) -> Warned:
-    """Say what is open; only sizes and axes can be corrected in the form below the layer."""
-    return Warned(question.text, layer if question.kind in ("spacing", "slices", "leading") else "")
 
 
 def is_result(layer: Layer) -> bool:

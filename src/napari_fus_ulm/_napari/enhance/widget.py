@@ -11,10 +11,12 @@ from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.diagnostics.sections import Diagnostics, Panel
 from napari_fus_ulm._napari.enhance import memory
+from napari_fus_ulm._napari.enhance.input import Input
 from napari_fus_ulm._napari.enhance.model_card import card_dialog
 from napari_fus_ulm._napari.enhance.result_actions import ResultActions
 from napari_fus_ulm._napari.enhance.settings_form import SettingsForm
-from napari_fus_ulm._napari.enhance.state import EnhanceState, Input, Shown
+from napari_fus_ulm._napari.enhance.shown import Shown
+from napari_fus_ulm._napari.enhance.state import EnhanceState
 from napari_fus_ulm._napari.layers.identity import LayerId
 from napari_fus_ulm._napari.picker.layer_picker import LayerPicker
 from napari_fus_ulm._napari.picker.load_dialog import LoadDialog
@@ -196,6 +198,7 @@ class EnhanceWidget(DockedWidget):
         self.runner.cancel()
         self.fus.close_connections()
         self.ulm.close_connections()
+        self.diagnostics.close_connections()
         self.state.close()
 
     def _wire(self) -> None:

@@ -8,7 +8,6 @@ and what its first axis means. `layer_to_scan` takes the likeliest answer and sa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,6 +15,14 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm._napari.layers.from_scan import with_slices
+from napari_fus_ulm._napari.layers.parts import (
+    LayerParts,
+    LayerScan,
+    Question,
+    QuestionKind,
+    parts_of,
+)
+from napari_fus_ulm._napari.layers.units import dimension, factor, mm_in
 from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.confusius import from_confusius
 from napari_fus_ulm.io.guesses import assumed_pixel, guess_values, length_in_mm, modality_of
@@ -23,11 +30,7 @@ from napari_fus_ulm.io.images import luminance
 from napari_fus_ulm.scan import ASSUMED_SLICE_MM, AXIS_OF, DIMS, check_scan, make_scan, step_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari.layers import Layer
-
-QuestionKind = Literal["spacing", "slices", "leading", "values", "transform"]
 
 _MARKS: dict[QuestionKind, dict[str, bool]] = {
     "slices": {"slice_spacing_known": False},
@@ -35,64 +38,6 @@ _MARKS: dict[QuestionKind, dict[str, bool]] = {
     "values": {"values_guessed": True},
 }
 """How a scan says that something about it was assumed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Something that a layer leaves open.
-
-    Parameters
-    ----------
-    kind : {"spacing", "slices", "leading", "values", "transform"}
-        The in-plane pixel size; the distance of slices; whether the first axis is slices or time;
-        the transform of the values; a rotation or shear that is not followed.
-    text : str
-        A sentence for the user.
-    assumed : str
-        The answer taken for now.
-    choices : tuple of str
-        Possible answers; empty for a number.
-    """
-
-    kind: QuestionKind
-    text: str
-    assumed: str
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerScan:
-    """A layer as a scan, what is open about it, and how to lay a result on it.
-
-    Parameters
-    ----------
-    scan : xarray.DataArray
-        The image in mm.
-    questions : tuple of Question
-        Empty when everything is known.
-    name : str
-        The layer's name.
-    """
-
-    scan: xr.DataArray
-    questions: tuple[Question, ...] = ()
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerParts:
-    """What napari tells about an image layer, without the layer."""
-
-    data: Any
-    scale: Sequence[float]
-    translate: Sequence[float]
-    units: Sequence[Any]
-    axis_labels: Sequence[str]
-    rgb: bool = False
-    name: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    source: Path | None = None
-    tilted: bool = False
 
 
 def layer_to_scan(
@@ -133,40 +78,6 @@ def layer_to_scan(
     """
     return scan_of_parts(
         parts_of(layer), values=values, spacing=spacing, leading=leading, modality=modality
-    )
-
-
-def parts_of(layer: Layer) -> LayerParts:
-    """Read what `layer_to_scan` needs from a layer."""
-    from pathlib import Path
-
-    if type(layer).__name__ not in ("Image", "Labels"):
-        raise ScanError(
-            f"The layer “{layer.name}” is a {type(layer).__name__.lower()} layer; an image layer "
-            "was expected."
-        )
-    data: Any = getattr(layer, "data", None)
-    if getattr(layer, "multiscale", False):
-        data = data[0]
-    linear = np.asarray(layer.affine.affine_matrix)[:-1, :-1]
-    tilted = (
-        not np.allclose(layer.rotate, np.eye(layer.ndim))
-        or bool(np.any(layer.shear))
-        or not np.allclose(linear, np.eye(layer.ndim))
-        or bool(np.any(np.asarray(layer.affine.translate)))
-    )
-    path = layer.source.path
-    return LayerParts(
-        data=data,
-        scale=[float(s) for s in layer.scale],
-        translate=[float(t) for t in layer.translate],
-        units=list(layer.units),
-        axis_labels=list(layer.axis_labels),
-        rgb=bool(getattr(layer, "rgb", False)),
-        name=str(layer.name),
-        metadata=layer.metadata,
-        source=Path(path) if path else None,
-        tilted=tilted,
     )
 
 
@@ -282,7 +193,7 @@ def _dims_of(
     if leading is not None:
         return (("time", "j", "i") if leading == "time" else dims), []
     first = parts.axis_labels[-3].lower()
-    if first in ("t", "time", "frame") or _dimension(parts.units[-3]) == "[time]":
+    if first in ("t", "time", "frame") or dimension(parts.units[-3]) == "[time]":
         return ("time", "j", "i"), []
     certain = first in ("z", "k", "slice", "elevation")
     if own is None and certain:
@@ -303,20 +214,20 @@ def _place_of(
     """Return step and start (mm, signed) of k, j, i, and what is open."""
     scale = dict(zip(dims, parts.scale[-len(dims) :], strict=True))
     translate = dict(zip(dims, parts.translate[-len(dims) :], strict=True))
-    factor = mm_in(parts.units[-1])
-    unitless = factor is None
+    mm = mm_in(parts.units[-1])
+    unitless = mm is None
     known = not unitless
     asked: list[Question] = []
-    if factor is None:
+    if mm is None:
         # A scale without a unit is most likely mm, when it is that of an ultrasound image.
         likely = {length_in_mm(abs(scale[d])) == abs(scale[d]) for d in "ji"}
         unscaled = all(abs(scale[d]) == 1.0 for d in "ji")
-        factor = 1.0 if likely == {True} and not unscaled else assumed_pixel(modality)
+        mm = 1.0 if likely == {True} and not unscaled else assumed_pixel(modality)
     if own is not None and not own.attrs.get("spacing_known", True):
-        unchanged = all(np.isclose(abs(scale[d]) * factor, step_of(own, d)) for d in "ji")
+        unchanged = all(np.isclose(abs(scale[d]) * mm, step_of(own, d)) for d in "ji")
         known = known and not unchanged
-    step: dict[str, float] = {d: scale[d] * factor for d in AXIS_OF if d in dims}
-    start: dict[str, float] = {d: translate[d] * factor for d in AXIS_OF if d in dims}
+    step: dict[str, float] = {d: scale[d] * mm for d in AXIS_OF if d in dims}
+    start: dict[str, float] = {d: translate[d] * mm for d in AXIS_OF if d in dims}
     given: list[float] = []
     if spacing is not None:
         given = [float(spacing)] * 3 if isinstance(spacing, int | float) else list(spacing)
@@ -384,35 +295,9 @@ def _times_of(
     axis = len(parts.scale) - len(dims) + dims.index("time")
     if own is not None and "time" in own.dims:
         return np.asarray(own["time"].values, dtype=float)
-    seconds = _factor(parts.units[axis], "second")
+    seconds = factor(parts.units[axis], "second")
     if seconds is None:
         return None
     frames = np.asarray(parts.data).shape[dims.index("time")]
     frame = np.arange(frames, dtype=np.float64)
     return (parts.translate[axis] + parts.scale[axis] * frame) * seconds
-
-
-def mm_in(unit: Any) -> float | None:
-    """Return the millimetres in a unit of length (pint or text), None for any other unit."""
-    return _factor(unit, "millimeter")
-
-
-def _factor(unit: Any, into: str) -> float | None:
-    import pint
-
-    registry: Any = pint.application_registry
-    try:
-        factor = float(registry.Quantity(1.0, str(unit)).to(into).magnitude)
-    except (pint.errors.PintError, AttributeError, ValueError):
-        return None
-    return float(f"{factor:.12g}")  # a conversion leaves 0.9999… where 1 is meant
-
-
-def _dimension(unit: Any) -> str:
-    import pint
-
-    registry: Any = pint.application_registry
-    try:
-        return str(registry.Unit(str(unit)).dimensionality)
-    except (pint.errors.PintError, AttributeError, ValueError):
-        return ""

@@ -47,8 +47,8 @@ class AxisChoice(QWidget):
         self._ways.currentIndexChanged.connect(self._on_way)
         self._number.valueChanged.connect(self._on_number)
 
-    def set_axis(self, size: int, pick: Pick) -> None:
-        """Show the axis of an image."""
+    def set_axis(self, size: int) -> None:
+        """Show how long the axis of an image is."""
         texts = {
             "all": f"all {size} {self._word}s",
             "mean": f"mean of {size} {self._word}s",
@@ -60,12 +60,16 @@ class AxisChoice(QWidget):
                 self._ways.setItemText(index, texts[self._ways.itemData(index)])
             self._number.setRange(1, size)
             self._number.setSuffix(f" of {size}")
+
+    def set_value(self, pick: Pick) -> None:
+        """Show a choice."""
+        with QSignalBlocker(self._number):
             if isinstance(pick, int):
                 self._number.setValue(pick + 1)
-            self._ways.choose("one" if isinstance(pick, int) else pick)
+        self._ways.choose("one" if isinstance(pick, int) else pick)
         self._number.setVisible(isinstance(pick, int))
 
-    def pick(self) -> Pick:
+    def value(self) -> Pick:
         """Return the choice."""
         way = self._ways.currentData()
         return self._number.value() - 1 if way == "one" else way
@@ -147,19 +151,16 @@ class CorrectionForm(QWidget):
         self.slices.changed.connect(self._on_axes)
         self.times.changed.connect(self._on_axes)
 
-    def show_scan(self, scan: xr.DataArray, corrections: Corrections, *, ambiguous: bool) -> None:
-        """Show an image as it is taken now.
+    def show_scan(self, scan: xr.DataArray, *, ambiguous: bool) -> None:
+        """Show an image as it is taken now; what was corrected of it is said by `set_value`.
 
         Parameters
         ----------
         scan : xarray.DataArray
             The whole image.
-        corrections : Corrections
-            What has been corrected so far.
         ambiguous : bool
             Ask whether the first axis is slices or times.
         """
-        self._corrections = corrections
         dy, dx = spacing_of(scan)
         stacked = "k" in scan.dims and scan.sizes["k"] > 1
         filmed = "time" in scan.dims and scan.sizes["time"] > 1
@@ -168,8 +169,8 @@ class CorrectionForm(QWidget):
         if "k" in scan.dims:
             _set(self.slice_um, 1000.0 * step_of(scan, "k"))
         self.leading.choose("time" if filmed else "slice")
-        self.slices.set_axis(scan.sizes.get("k", 1), corrections.slices)
-        self.times.set_axis(scan.sizes.get("time", 1), corrections.times)
+        self.slices.set_axis(scan.sizes.get("k", 1))
+        self.times.set_axis(scan.sizes.get("time", 1))
         for widget, visible in (
             (self.slice_um, stacked),
             (self.leading, ambiguous),
@@ -181,9 +182,15 @@ class CorrectionForm(QWidget):
             if label is not None:
                 label.setVisible(visible)
 
-    def corrections(self) -> Corrections:
+    def value(self) -> Corrections:
         """Return everything corrected so far."""
         return self._corrections
+
+    def set_value(self, corrections: Corrections) -> None:
+        """Show what has been corrected so far."""
+        self._corrections = corrections
+        self.slices.set_value(corrections.slices)
+        self.times.set_value(corrections.times)
 
     def _change(self, **changes: Any) -> None:
         self._corrections = replace(self._corrections, **changes)
@@ -200,7 +207,7 @@ class CorrectionForm(QWidget):
         self._change(leading=meaning)
 
     def _on_axes(self) -> None:
-        self._change(slices=self.slices.pick(), times=self.times.pick())
+        self._change(slices=self.slices.value(), times=self.times.value())
 
 
 def _set(spin: CalmDoubleSpinBox, value: float) -> None:

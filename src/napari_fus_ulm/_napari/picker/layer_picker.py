@@ -8,7 +8,7 @@ import xarray as xr
 from qtpy.QtCore import QSignalBlocker, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.layers.to_scan import LayerScan
+from napari_fus_ulm._napari.layers.parts import LayerScan
 from napari_fus_ulm._napari.picker.correction_form import CorrectionForm
 from napari_fus_ulm._napari.picker.picked import Picked
 from napari_fus_ulm._napari.picker.state import Choice, PickerState
@@ -152,7 +152,8 @@ class LayerPicker(QWidget):
         self.line.setText(state.line)
         self.line.setVisible(bool(state.line))
         if state.layer_scan is not None:
-            self.form.show_scan(state.layer_scan.scan, state.corrections, ambiguous=state.ambiguous)
+            self.form.show_scan(state.layer_scan.scan, ambiguous=state.ambiguous)
+            self.form.set_value(state.corrections)
 
     def _on_state(self) -> None:
         self._show()
@@ -165,7 +166,7 @@ class LayerPicker(QWidget):
         self.state.choose(next(layers, None))
 
     def _on_corrected(self) -> None:
-        self.state.correct(self.form.corrections())
+        self.state.correct(self.form.value())
 
     def _on_step(self, _: object = None) -> None:
         self._slider_rest.start()

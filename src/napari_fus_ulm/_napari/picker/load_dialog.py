@@ -114,7 +114,7 @@ class LoadDialog(QDialog):
         self._say()
 
     def _on_corrected(self) -> None:
-        self._corrections = self.form.corrections()
+        self._corrections = self.form.value()
         self._say()
 
     def _say(self) -> None:
@@ -126,7 +126,8 @@ class LoadDialog(QDialog):
         if not whole.attrs.get("spacing_known", True):
             note = "\n⚠ The file does not tell its pixel size; the one shown is assumed."
         self.line.setText(describe(whole, selection) + note)
-        self.form.show_scan(whole, self._corrections, ambiguous=unclear)
+        self.form.show_scan(whole, ambiguous=unclear)
+        self.form.set_value(self._corrections)
 
     def _on_accept(self) -> None:
         if not self._scans:

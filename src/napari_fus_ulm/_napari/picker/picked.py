@@ -12,15 +12,9 @@ import numpy as np
 import xarray as xr
 
 from napari_fus_ulm._napari.layers.identity import LayerId
+from napari_fus_ulm._napari.layers.parts import LayerParts, LayerScan, Question, parts_of
 from napari_fus_ulm._napari.layers.placing import Placement, placement_of
-from napari_fus_ulm._napari.layers.to_scan import (
-    LayerParts,
-    LayerScan,
-    Question,
-    layer_to_scan,
-    parts_of,
-    scan_of_parts,
-)
+from napari_fus_ulm._napari.layers.to_scan import layer_to_scan, scan_of_parts
 from napari_fus_ulm.io.guesses import modality_of
 from napari_fus_ulm.scan import spacing_of
 from napari_fus_ulm.selection import Selection

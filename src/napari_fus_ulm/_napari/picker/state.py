@@ -11,8 +11,8 @@ from psygnal import Signal
 
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
+from napari_fus_ulm._napari.layers.parts import LayerScan
 from napari_fus_ulm._napari.layers.results import OURS
-from napari_fus_ulm._napari.layers.to_scan import LayerScan
 from napari_fus_ulm._napari.picker.part_form import Corrections, describe, resolve
 from napari_fus_ulm._napari.picker.picked import (
     LayerReader,

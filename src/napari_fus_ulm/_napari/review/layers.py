@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_fus_ulm._napari.layers.to_scan import LayerParts, scan_of_parts
+from napari_fus_ulm._napari.layers.parts import LayerParts
+from napari_fus_ulm._napari.layers.to_scan import scan_of_parts
 from napari_fus_ulm._napari.picker.picked import likely_modality
 from napari_fus_ulm.errors import ReviewError
 from napari_fus_ulm.inference.events import Progress

@@ -11,7 +11,7 @@ from psygnal import Signal
 
 from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.layers.results import OURS
-from napari_fus_ulm._napari.layers.to_scan import mm_in
+from napari_fus_ulm._napari.layers.units import mm_in
 from napari_fus_ulm._napari.viewer.kept import KeptViewer
 from napari_fus_ulm._napari.viewer.parts import camera_of, grid_of, text_overlay
 

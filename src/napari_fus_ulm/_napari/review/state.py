@@ -7,7 +7,6 @@ whoever listens is told which fields of the frozen `Shown` have changed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,11 +16,11 @@ from psygnal import Signal
 
 from napari_fus_ulm._napari.compare.layers import comparable_layers
 from napari_fus_ulm._napari.layers.identity import LayerId, find
-from napari_fus_ulm._napari.layers.to_scan import parts_of
+from napari_fus_ulm._napari.layers.parts import parts_of
 from napari_fus_ulm._napari.review.answer import Answer
 from napari_fus_ulm._napari.review.layers import Chosen, lay_out, likely_kind
 from napari_fus_ulm._napari.review.pictures import TrialPictures
-from napari_fus_ulm._napari.run import changes
+from napari_fus_ulm._napari.run import Work, changes
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.tasks.review import Opened, open_session, was_unblinded
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from napari_fus_ulm.review.cases import Kind
     from napari_fus_ulm.review.session import Session, Trial
 
-Work = Callable[[], Iterator[Progress | Opened]]
 Page = Literal["start", "trial", "finished"]
 
 

@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.review.finished import FinishedPanel
 from napari_fus_ulm._napari.review.start import StartPanel
-from napari_fus_ulm._napari.review.state import Listed, ReviewState, Shown, Work
+from napari_fus_ulm._napari.review.state import Listed, ReviewState, Shown
 from napari_fus_ulm._napari.review.trial import TrialForm
-from napari_fus_ulm._napari.run import Warned
+from napari_fus_ulm._napari.run import Warned, Work
 from napari_fus_ulm._napari.widgets.controls import TallScroll
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
 from napari_fus_ulm._napari.widgets.notices import NoticeArea

@@ -28,46 +28,28 @@ class NoticeArea(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(3)
         self._standing: tuple[Warned, ...] = ()
-        self._notices: list[str] = []
+        self._notices: tuple[str, ...] = ()
         self._error = ""
         self._shown: tuple[object, ...] | None = None
         self._show()
 
     def set_standing(self, warnings: Iterable[Warned]) -> None:
         """Replace the warnings that hold as long as the input is what it is."""
-        found = tuple(warnings)
-        if found != self._standing:
-            self._standing = found
-            self._show()
+        self._standing = tuple(warnings)
+        self._show()
 
     def set_run(self, notices: Iterable[str], error: str) -> None:
         """Replace the notices of a run and its error."""
-        self._notices, self._error = list(notices), error
+        self._notices, self._error = tuple(notices), error
         self._show()
-
-    def add(self, sentence: str) -> None:
-        """Add a notice of the run."""
-        if sentence not in self._notices:
-            self._notices.append(sentence)
-            self._show()
-
-    def set_error(self, sentence: str) -> None:
-        """Show an error; an empty sentence takes it away."""
-        self._error = sentence
-        self._show()
-
-    def clear_run(self) -> None:
-        """Forget the notices and the error of the last run."""
-        self._notices.clear()
-        self.set_error("")
 
     def texts(self) -> list[str]:
         """All sentences shown, for tests and for copying."""
-        said = {warning.text for warning in self._standing}
+        standing = {warning.text for warning in self._standing}
         return [
             *([self._error] if self._error else []),
             *(warning.text for warning in self._standing),
-            *(text for text in self._notices if text not in said),
+            *(text for text in self._notices if text not in standing),
         ]
 
     @property
@@ -76,7 +58,7 @@ class NoticeArea(QWidget):
         return self._error
 
     def _show(self) -> None:
-        shown = (self._standing, tuple(self._notices), self._error)
+        shown = (self._standing, self._notices, self._error)
         if shown == self._shown:
             return
         self._shown = shown

@@ -1,0 +1,99 @@
+"""What the chosen layers bring to a run, and what is open about them; nothing here needs Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_fus_ulm._napari.layers.identity import LayerId
+from napari_fus_ulm._napari.layers.parts import LayerScan, Question
+from napari_fus_ulm._napari.picker.picked import Picked
+from napari_fus_ulm._napari.run import Warned
+from napari_fus_ulm.tasks.enhance import displacement, mismatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What the chosen layers bring.
+
+    Parameters
+    ----------
+    image : hashable or None
+        Id of the chosen fUS layer.
+    usable : bool
+        It can be enhanced.
+    values : str or None
+        What its numbers are taken for.
+    values_certain : bool
+        The file says so; it is no guess.
+    native_um : float or None
+        Its native pixel in µm.
+    spacing_assumed : bool
+        Its pixel size is not known.
+    warnings : tuple of Warned
+        What is open about it and about the ground truth.
+    """
+
+    image: LayerId | None = None
+    usable: bool = False
+    values: str | None = None
+    values_certain: bool = False
+    native_um: float | None = None
+    spacing_assumed: bool = False
+    warnings: tuple[Warned, ...] = ()
+
+
+def describe_input(
+    image: LayerId | None,
+    fus: LayerScan | None,
+    picked: Picked | None,
+    ulm: LayerScan | None,
+    truth: Picked | None,
+) -> Input:
+    """Say what the chosen layers bring.
+
+    Parameters
+    ----------
+    image : hashable or None
+        Id of the fUS layer.
+    fus, ulm : LayerScan or None
+        The layers as they were read.
+    picked, truth : Picked or None
+        The parts of them that are used.
+    """
+    truth_warnings = about_truth(picked, ulm, truth)
+    if fus is None:
+        return Input(image=image, warnings=truth_warnings)
+    from napari_fus_ulm.tasks.catalogue import native_pixel_um
+
+    kinds = {question.kind for question in fus.questions}
+    # That the values are a guess is said beside their setting.
+    warnings = (warned(one, "fus") for one in fus.questions if one.kind != "values")
+    return Input(
+        image=image,
+        usable=True,
+        values=fus.scan.attrs["values"],
+        values_certain="values" not in kinds,
+        native_um=native_pixel_um(fus.scan),
+        spacing_assumed="spacing" in kinds,
+        warnings=(*warnings, *truth_warnings),
+    )
+
+
+def about_truth(
+    picked: Picked | None, ulm: LayerScan | None, truth: Picked | None
+) -> tuple[Warned, ...]:
+    """What is open about the ground truth, and why it cannot be compared."""
+    if ulm is None:
+        return ()
+    warnings = tuple(warned(question, "ulm") for question in ulm.questions)
+    if picked is None or truth is None:
+        return warnings
+    if problem := mismatch(picked.outline, truth.outline):
+        return (*warnings, Warned(problem, "ulm"))
+    beside = displacement(picked.outline, truth.outline)
+    return (*warnings, Warned(beside)) if beside else warnings
+
+
+def warned(question: Question, layer: str) -> Warned:
+    """Say what is open; only sizes and axes can be corrected in the form below the layer."""
+    return Warned(question.text, layer if question.kind in ("spacing", "slices", "leading") else "")

@@ -1,0 +1,74 @@
+"""What the Enhance dock shows, as it follows from what is chosen and from the newest run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from napari_fus_ulm._napari.enhance.input import Input
+from napari_fus_ulm._napari.run import EMPTY, READY, Run
+from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.tasks.enhance import Measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the dock shows.
+
+    Parameters
+    ----------
+    input : Input
+    phase : {"empty", "ready", "running", "cancelling"}
+        What the button is for.
+    locked : bool
+        Nothing can be chosen, because a run goes on.
+    progress : Progress or None
+    step : str
+    notices : tuple of str
+        Of the newest run on the chosen image; so are the following.
+    measured : tuple of Measured
+    status : str
+    error : str
+        Of that run, or what is wrong with the settings.
+    has_result : bool
+        There has been a result to save or to copy.
+    """
+
+    input: Input = field(default_factory=Input)
+    phase: str = EMPTY
+    locked: bool = False
+    progress: Progress | None = None
+    step: str = ""
+    notices: tuple[str, ...] = ()
+    measured: tuple[Measured, ...] = ()
+    status: str = ""
+    error: str = ""
+    has_result: bool = False
+
+
+def resolve(chosen: Input, run: Run, refusal: str, *, has_result: bool) -> Shown:
+    """Return what is shown.
+
+    Parameters
+    ----------
+    chosen : Input
+    run : Run
+        The newest one; of a run on another image that is over, no word is shown.
+    refusal : str
+        What is wrong with the settings, or nothing.
+    has_result : bool
+    """
+    if not run.running and run.image != chosen.image:
+        run = Run()
+    said = {warning.text for warning in chosen.warnings}
+    return Shown(
+        input=chosen,
+        phase=run.phase if run.running else READY if chosen.usable else EMPTY,
+        locked=run.running,
+        progress=run.progress,
+        step=run.step,
+        notices=tuple(text for text in run.notices if text not in said),
+        measured=run.measured,
+        status=run.status if chosen.usable else "",
+        error=refusal or run.error,
+        has_result=has_result,
+    )
