@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fus_ulm.grey.pair import prepare_pair
-from napari_fus_ulm.output.panels import GAP, Panel, save_picture, side_by_side
+from napari_fus_ulm.output.figures import Colours, Panel, draw_panels, save_figure
 from napari_fus_ulm.phantom import simulate_pair
 from napari_fus_ulm.phantom.calibration.real import (
     MAPS,
@@ -31,13 +31,13 @@ from napari_fus_ulm.phantom.calibration.statistics import TEXTURE_UM
 FIELD_MM = (8.0, 10.0)
 
 
-def framed(grey: npt.NDArray[np.floating], caption: str, hot: bool = False) -> Panel:
+def framed(grey: npt.NDArray[np.floating], title: str, colours: Colours = "grey") -> Panel:
     """Crop or fill up an image to the field of view, centred from side to side."""
     rows, columns = (round(1000.0 * side / TEXTURE_UM) for side in FIELD_MM)
     left = (columns - grey.shape[1]) // 2
     full = np.pad(grey, ((0, max(0, rows - grey.shape[0])), (max(0, left), max(0, left + 1))))
     start = max(0, -left)
-    return Panel(full[:rows, start : start + columns], caption, hot)
+    return Panel(full[:rows, start : start + columns], FIELD_MM, title, colours)
 
 
 def main() -> None:
@@ -50,16 +50,14 @@ def main() -> None:
     pictures = {name: grey_picture(power_picture(options.real / f)) for name, f in POWER.items()}
     name, file = next(iter(MAPS.items()))
     real = [framed(grey, f"real {of}, power Doppler") for of, grey in pictures.items()]
-    real.append(framed(grey_map(count_map(options.real / file)), f"real {name}, ULM", True))
+    real.append(framed(grey_map(count_map(options.real / file)), f"real {name}, ULM", "hot"))
     fus, ulm = [], []
     for seed in range(options.seed, options.seed + 3):
         pair = simulate_pair(seed)
         ready = prepare_pair(pair.fus, pair.ulm, TEXTURE_UM)
         fus.append(framed(ready.fus, f"simulated {seed}, power Doppler"))
-        ulm.append(framed(ready.ulm, f"simulated {seed}, ULM", True))
-    rows = [side_by_side(panels, FIELD_MM) for panels in (real, fus, ulm)]
-    gap = np.full((GAP, rows[0].shape[1], 3), 255, dtype=np.uint8)
-    save_picture(options.out, np.concatenate([rows[0], gap, rows[1], gap, rows[2]]))
+        ulm.append(framed(ready.ulm, f"simulated {seed}, ULM", "hot"))
+    save_figure(options.out, draw_panels([real, fus, ulm]))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io.guesses import guess_values
 from napari_fus_ulm.metrics.centrelines import length_map, skeleton
 from napari_fus_ulm.metrics.vessels import vessel_mask
-from napari_fus_ulm.output.panels import Panel, below, save_picture, side_by_side
+from napari_fus_ulm.output.figures import Box, Colours, Panel, cut_out, draw_panels, save_figure
 from napari_fus_ulm.phantom import simulate_pair
 from napari_fus_ulm.phantom.calibration.real import POWER, grey_picture, power_picture
 from napari_fus_ulm.scan import extent_of
@@ -37,7 +37,7 @@ from napari_fus_ulm.scan import extent_of
 Grey = npt.NDArray[np.floating]
 
 IMAGES = Path(__file__).parent / "images"
-PANEL, INSET_MM, INSET_BAR_MM = 270, 2.5, 0.5
+INSET_MM, DPI = 2.5, 150.0
 INSETS_MM = {"rat": (1.4, 5.2), "mouse": (1.2, 5.0)}
 """Top left corner of the part that is enlarged."""
 PHANTOMS = 10
@@ -75,24 +75,13 @@ def draw(name: str, fus: xr.DataArray, made: dict[str, Grey]) -> None:
     """Input and every generator, and below them a part of each enlarged."""
     extent, (top, left) = extent_of(fus), INSETS_MM[name]
     images = {"power Doppler": grey_picture(fus), **made}
-    box = (top, left, INSET_MM, INSET_MM)
-    whole = [Panel(image, title, title in made, box) for title, image in images.items()]
-    parts = [Panel(cut(image, box, extent), "", title in made) for title, image in images.items()]
-    rows = [
-        side_by_side(whole, extent, width=PANEL),
-        side_by_side(parts, (INSET_MM, INSET_MM), width=PANEL, bar_mm=INSET_BAR_MM),
-    ]
-    save_picture(IMAGES / f"gallery-{name}.png", below(rows))
-
-
-def cut(image: Grey, box: tuple[float, float, float, float], extent: tuple[float, float]) -> Grey:
-    """The part of an image in a box given in mm."""
-    down, across = (n / side for n, side in zip(image.shape, extent, strict=True))
-    top, left, height, width = box
-    return image[
-        round(top * down) : round((top + height) * down),
-        round(left * across) : round((left + width) * across),
-    ]
+    box: Box = (top, left, INSET_MM, INSET_MM)
+    whole, parts = [], []
+    for title, image in images.items():
+        colours: Colours = "hot" if title in made else "grey"
+        whole.append(Panel(image, extent, title, colours, box))
+        parts.append(Panel(cut_out(image, extent, box), (INSET_MM, INSET_MM), colours=colours))
+    save_figure(IMAGES / f"gallery-{name}.png", draw_panels([whole, parts]), dpi=DPI)
 
 
 def on_phantoms(count: int) -> dict[str, tuple[list[float], list[float]]]:

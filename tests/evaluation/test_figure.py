@@ -11,14 +11,11 @@ import xarray as xr
 
 from napari_fus_ulm.evaluation.figure import (
     COLUMNS,
-    SCALE_BAR,
-    bar_length,
     figure,
     grey_on_grid,
     greys,
     measure,
     metrics_table,
-    save_figure,
     title_of,
 )
 from napari_fus_ulm.evaluation.pairs import EvaluationPair
@@ -27,6 +24,7 @@ from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.metrics.fidelity import fidelity
 from napari_fus_ulm.metrics.vessels import vessel_scores
+from napari_fus_ulm.output.figures import SCALE_BAR, bar_length, save_figure
 from napari_fus_ulm.scan import extent_of, make_scan
 
 MADE = {"generator_title": "Diffusion", "has_modes": True, "phantom_trained": True}

@@ -18,12 +18,12 @@ from napari_fus_ulm.evaluation.harness import (
     Row,
 )
 from napari_fus_ulm.evaluation.pairs import EvaluationPair
-from napari_fus_ulm.evaluation.picture import INSET_MM, PANEL, richest_part, study_picture
+from napari_fus_ulm.evaluation.picture import INSET_MM, richest_part, study_picture
 from napari_fus_ulm.evaluation.report import markdown
 from napari_fus_ulm.evaluation.scores import Scores
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.metrics import Fidelity, mask_scores
-from napari_fus_ulm.output.panels import CAPTION, GAP
+from napari_fus_ulm.output.figures import cut_out
 from napari_fus_ulm.scan import make_scan
 
 LINE = np.zeros((40, 60), bool)
@@ -194,19 +194,24 @@ def test_the_picture_shows_every_method_and_its_inset() -> None:
     truth = np.zeros((300, 400))
     truth[100:104, 100:200] = 1.0
     pair = pair_with(truth)
-    picture = study_picture(pair, {"dark": truth * 0, "bright": truth * 0 + 1})
-    big, inset = CAPTION + round(PANEL * 0.75), CAPTION + PANEL
-    assert picture.shape == (big + GAP + inset, 4 * PANEL + 3 * GAP, 3)
-    first = [n * (PANEL + GAP) for n in range(4)]
-    middle = picture[big + GAP + CAPTION + PANEL // 2]
-    assert (np.abs(middle[first[0] + 100].astype(int) - 128) <= 1).all()  # fUS in grey
-    assert middle[first[1] + 5].max() <= 4
-    assert middle[first[2] + 5].min() > 240
+    figure = study_picture(pair, {"dark": truth * 0, "bright": truth * 0 + 1})
+    whole, parts = figure.axes[:4], figure.axes[4:]
+    assert [text.get_text() for text in figure.texts if text.get_text()] == [
+        *("fUS", "dark", "bright", "ULM")
+    ]
     box = richest_part(pair)
-    for left in first:  # the outline
-        row = CAPTION + round(box[0] * PANEL / 8.0)
-        column = left + round((box[1] + 1.0) * PANEL / 8.0)
-        assert tuple(picture[row, column]) == (64, 224, 255)
+    assert len(parts) == 4
+    for axes, level in zip(parts, (0.5, 0.0, 1.0, None), strict=True):
+        shown = axes.images[0].get_array()
+        assert shown.shape == (100, 100)  # 2 mm
+        assert level is None or (shown == level).all()
+    richest = cut_out(truth, (6.0, 8.0), box)
+    assert richest.any()
+    np.testing.assert_array_equal(parts[3].images[0].get_array(), richest)
+    assert [axes.images[0].get_cmap().name for axes in parts] == ["gray"] + 3 * ["vessels"]
+    for axes in whole:
+        (outline,) = (patch for patch in axes.patches if not patch.get_fill())
+        assert outline.get_bbox().bounds == pytest.approx((box[1], box[0], box[3], box[2]))
 
 
 def test_a_field_of_view_smaller_than_the_inset(pairs: list[EvaluationPair]) -> None:
@@ -224,5 +229,5 @@ def test_a_field_of_view_smaller_than_the_inset(pairs: list[EvaluationPair]) -> 
         values="linear",
     )
     assert richest_part(small) == pytest.approx((0.0, 0.0, 1.2, 1.2))
-    assert study_picture(small, {"x": truth}).ndim == 3
-    assert study_picture(pairs[0], {"input": pairs[0].condition}).ndim == 3
+    assert len(study_picture(small, {"x": truth}).axes) == 6
+    assert len(study_picture(pairs[0], {"input": pairs[0].condition}).axes) == 6

@@ -31,9 +31,8 @@ def command(
         from napari_fus_ulm.io import write
         from napari_fus_ulm.io.atomic import write_json
         from napari_fus_ulm.metrics.fidelity import fidelity, table
-        from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
+        from napari_fus_ulm.output.figures import Panel, draw_panels, save_figure
         from napari_fus_ulm.phantom import simulate_pair
-        from napari_fus_ulm.scan import extent_of
 
         say("Simulating a fUS/ULM pair…")
         pair = simulate_pair(DEMO_SEED)
@@ -45,13 +44,14 @@ def command(
             results[mode] = enhance(pair.fus, mode=mode)
             rows[mode] = fidelity(results[mode].image.values, truth)
             say(f"{mode}: {results[mode].seconds:.1f} s")
+        extent = Grid.of(pair.fus).extent_mm
         panels = [
-            Panel(fus_to_grey(pair.fus.values), "fUS (simulated power Doppler)"),
-            Panel(results["accurate"].image.values, "Accurate (generated)", hot=True),
-            Panel(results["detailed"].image.values, "Detailed (generated)", hot=True),
-            Panel(truth, "ULM (simulated)", hot=True),
+            Panel(fus_to_grey(pair.fus.values), extent, "fUS (simulated power Doppler)"),
+            Panel(results["accurate"].image.values, extent, "Accurate (generated)", "hot"),
+            Panel(results["detailed"].image.values, extent, "Detailed (generated)", "hot"),
+            Panel(truth, extent, "ULM (simulated)", "hot"),
         ]
-        save_picture(out / "demo.png", side_by_side(panels, extent_of(pair.fus)))
+        save_figure(out / "demo.png", draw_panels([panels]))
         write(out / "enhanced.ome.tif", results["detailed"].image)
         write(out / "fus.ome.tif", pair.fus)
         write(out / "ulm.ome.tif", pair.ulm)

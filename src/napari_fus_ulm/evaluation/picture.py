@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
-from scipy import ndimage
 
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
 from napari_fus_ulm.metrics.centrelines import length_map, skeleton
 from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule, vessel_mask
-from napari_fus_ulm.output.panels import Box, Panel, below, side_by_side
+from napari_fus_ulm.output.figures import Box, Colours, Panel, cut_out, draw_panels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INSET_MM = 2.0
-INSET_BAR_MM = 0.5
-PANEL = 420
 
 
 def study_picture(
@@ -23,7 +23,7 @@ def study_picture(
     pictures: Mapping[str, Grey],
     *,
     rule: VesselRule = DEFAULT_RULE,
-) -> npt.NDArray[np.uint8]:
+) -> Figure:
     """Draw fUS | every picture | ULM, and below them the same 2 mm of each.
 
     Parameters
@@ -36,20 +36,17 @@ def study_picture(
 
     Returns
     -------
-    (height, width, 3) array of uint8
+    matplotlib.figure.Figure
     """
+    extent = pair.grid.extent_mm
     box = richest_part(pair, rule)
     images = {"fUS": pair.condition, **pictures, "ULM": pair.truth}
-    rows = [
-        [Panel(image, caption, caption != "fUS", box) for caption, image in images.items()],
-        [Panel(_cut(image, box, pair), "", caption != "fUS") for caption, image in images.items()],
-    ]
-    return below(
-        [
-            side_by_side(rows[0], pair.grid.extent_mm, width=PANEL),
-            side_by_side(rows[1], (box[2], box[3]), bar_mm=INSET_BAR_MM, width=PANEL),
-        ]
-    )
+    whole, parts = [], []
+    for title, image in images.items():
+        colours: Colours = "grey" if title == "fUS" else "hot"
+        whole.append(Panel(image, extent, title, colours, box))
+        parts.append(Panel(cut_out(image, extent, box), (box[2], box[3]), colours=colours))
+    return draw_panels([whole, parts])
 
 
 def richest_part(pair: EvaluationPair, rule: VesselRule = DEFAULT_RULE) -> Box:
@@ -69,13 +66,3 @@ def richest_part(pair: EvaluationPair, rule: VesselRule = DEFAULT_RULE) -> Box:
     top, left = np.unravel_index(int(np.argmax(inside)), inside.shape)
     step = pair.grid.spacing_mm
     return top * step[0], left * step[1], down * step[0], right * step[1]
-
-
-def _cut(image: Grey, box: Box, pair: EvaluationPair) -> Grey:
-    """The part of an image in the box, enlarged for the eye."""
-    down, across = pair.grid.spacing_mm
-    top, height = round(box[0] / down), round(box[2] / down)
-    left, width = round(box[1] / across), round(box[3] / across)
-    part = image[top : top + height, left : left + width]
-    factor = max(1.0, PANEL / width)
-    return np.asarray(ndimage.zoom(part, factor, order=1), np.float32)

@@ -52,16 +52,11 @@ class Enhancement:
     def _repr_html_(self) -> str:
         """A small picture and one line, for notebooks."""
         import base64
-        import io
 
-        from PIL import Image
-
-        from napari_fus_ulm.output.panels import hot
+        from napari_fus_ulm.output.figures import hot, png
 
         plane = self.image.values.reshape(-1, *self.image.shape[-2:])[0]
-        buffer = io.BytesIO()
-        Image.fromarray(hot(plane)).save(buffer, format="PNG")
-        data = base64.b64encode(buffer.getvalue()).decode("ascii")
+        data = base64.b64encode(png(hot(plane))).decode("ascii")
         trained = " · phantom-trained" if self.provenance.get("phantom_trained") else ""
         return (
             f'<figure><img width="420" src="data:image/png;base64,{data}"/>'

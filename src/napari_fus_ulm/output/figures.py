@@ -8,14 +8,15 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.io.atomic import write_file
 
 if TYPE_CHECKING:
@@ -42,9 +43,11 @@ _LETTER_MM, _SMALL_LETTER_MM = 1.35, 1.16
 """Width of a letter, on average; words in which it is more stay within the margins."""
 _NARROWEST_MM = 40.0
 _BAR_SHARE = 0.25
+_DIMMED = 0.35
+"""Of an image on which classes are painted, so that their colours stand out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Panel:
     """One image of a figure.
 
@@ -56,24 +59,24 @@ class Panel:
         Height and width of the field of view.
     title : str
         Above the image; long ones are folded.
-    below : str
-        Lines below the image.
     colours : {"grey", "hot"}
         Of grey levels: black to white, or over red and yellow, as vascular maps are shown.
     box_mm : tuple of float, optional
         A part to outline.
+    below : str
+        Lines below the image.
     """
 
     image: npt.NDArray[np.floating]
     extent_mm: tuple[float, float]
     title: str = ""
-    below: str = ""
     colours: Colours = "grey"
     box_mm: Box | None = None
+    below: str = ""
 
     def __post_init__(self) -> None:
         if self.colours not in get_args(Colours):
-            raise ValueError(f"The colours are {self.colours!r}; they must be 'grey' or 'hot'.")
+            raise SettingsError(f"The colours are {self.colours!r}; they must be 'grey' or 'hot'.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +132,18 @@ def draw_panels(
 
     Raises
     ------
-    ValueError
-        If there are no panels or the figure is too narrow.
+    MeasureError
+        If there are no panels.
+    SettingsError
+        If the figure is too narrow.
     """
     columns = max((len(row) for row in rows), default=0)
     if not columns:
-        raise ValueError("There is no image to draw; choose at least one.")
+        raise MeasureError("There is no image to draw; choose at least one.")
     if width_mm is None:
         width_mm = 2 * _MARGIN_MM + columns * PANEL_MM + (columns - 1) * _GAP_MM
     if width_mm < _NARROWEST_MM:
-        raise ValueError(
+        raise SettingsError(
             f"The figure is {width_mm:g} mm wide; at least {_NARROWEST_MM:g} mm are needed."
         )
     wide = (width_mm - 2 * _MARGIN_MM - (columns - 1) * _GAP_MM) / columns
@@ -162,20 +167,23 @@ def draw_panels(
                 shown = panel.extent_mm
             middle = (left + wide / 2) / width_mm
             figure.text(middle, (top + 0.8) / height, title, size=_TITLE_PT, ha="center")
-            under, style = (top - tall - 0.8) / height, {"ha": "center", "va": "top"}
-            figure.text(middle, under, panel.below, size=_SMALL_PT, linespacing=1.3, **style)
+            under = figure.text(middle, (top - tall - 0.8) / height, panel.below, size=_SMALL_PT)
+            under.set(ha="center", va="top", linespacing=1.3)
         top -= row.tall + row.below + _GAP_MM
     at = (_MARGIN_MM / width_mm, _MARGIN_MM / height)
     figure.text(*at, "\n".join(notes), size=_SMALL_PT, color="0.25", linespacing=1.3)
     return figure
 
 
-def blank_figure(width_mm: float, height_mm: float) -> Figure:
+def blank_figure(
+    width_mm: float, height_mm: float, layout: Literal["constrained"] | None = None
+) -> Figure:
     """Return a white figure with nothing in it, apart from matplotlib's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width_mm * _MM, height_mm * _MM), facecolor="white")
+    size = (width_mm * _MM, height_mm * _MM)
+    figure = Figure(figsize=size, facecolor="white", layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
@@ -192,7 +200,7 @@ def save_figure(path: Path | str, figure: Figure, *, dpi: float = 300.0) -> Path
 
     Raises
     ------
-    ValueError
+    SettingsError
         If the suffix is none of these.
     ScanError
         If the system refuses to write.
@@ -201,7 +209,7 @@ def save_figure(path: Path | str, figure: Figure, *, dpi: float = 300.0) -> Path
 
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise ValueError(
+        raise SettingsError(
             f"“{path.name}” is no name for a figure; it must end in {', '.join(FORMATS)}."
         )
     with mpl.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}):
@@ -217,6 +225,30 @@ def cut_out(
     rows, columns = round(height * down), round(width * across)
     first, begin = round(top * down), round(left * across)
     return image[first : first + rows, begin : begin + columns]
+
+
+def painted(
+    grey: npt.NDArray[np.floating], classes: npt.NDArray[Any], colours: Mapping[int, str]
+) -> npt.NDArray[np.floating]:
+    """Return a dimmed image with the pixels of each class in the class's colour.
+
+    Parameters
+    ----------
+    grey : (height, width) array
+        Grey levels in [0, 1].
+    classes : (height, width) array of int
+    colours : mapping of int to str
+        By class, as “#rrggbb”; pixels of other classes stay grey.
+
+    Returns
+    -------
+    (height, width, 3) array
+        Red, green and blue in [0, 1].
+    """
+    picture = np.repeat(_DIMMED * np.clip(grey, 0.0, 1.0)[..., None], 3, axis=-1)
+    for label, colour in colours.items():
+        picture[classes == label] = [int(colour[at : at + 2], 16) / 255.0 for at in (1, 3, 5)]
+    return picture
 
 
 def png(picture: npt.NDArray[np.uint8]) -> bytes:

@@ -163,7 +163,7 @@ def save_coherence(ready: CoherenceReady, folder: Path) -> list[Path]:
 def _draw(coherence: Coherence, path: Path, colours: str) -> None:
     """Both directions side by side, the worst seam of each outlined."""
     from napari_fus_ulm.metrics.seams import LEFT_RIGHT, UPPER_LOWER
-    from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
+    from napari_fus_ulm.output.figures import Panel, draw_panels, save_figure
 
     grid = Grid.of(coherence.left)
     corner = np.array(grid.corner_mm)
@@ -182,8 +182,8 @@ def _draw(coherence: Coherence, path: Path, colours: str) -> None:
             height, width = np.ptp(coherence.seam_corners[number], axis=0)
             box = (float(top), float(left), float(height), float(width))
         name = f" (worst: {coherence.seams[worst[0]].name})" if worst else ""
-        panels.append(Panel(np.clip(picture, 0.0, 1.0), direction + name, box_mm=box))
-    save_picture(path, side_by_side(panels, grid.extent_mm, width=640))
+        panels.append(Panel(picture, grid.extent_mm, direction + name, box_mm=box))
+    save_figure(path, draw_panels([panels]))
 
 
 def _run(

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.inference.events import Event, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.output.figures import Colours as Colours  # for the dock, too
 from napari_fus_ulm.tasks.events import Saved, Take, loading, plane_of
 from napari_fus_ulm.tasks.record import Record, Source, record_beside, write_record
 from napari_fus_ulm.tasks.task import Task
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from napari_fus_ulm.evaluation.scores import Scores
     from napari_fus_ulm.generators.checkpoint import Card
 
-Colours = Literal["grey", "hot"]
 PARTS = 1000
 """Units of progress of one run."""
 MAPPED = "fUS was measured after the intensity map that was fitted on training pairs."
@@ -285,7 +285,7 @@ def _written(
 
 def save_figure(ready: FigureReady, path: Path) -> list[Path]:
     """Write a figure as PNG, SVG or PDF, by the suffix."""
-    from napari_fus_ulm.evaluation.figure import save_figure
+    from napari_fus_ulm.output.figures import save_figure
 
     return [save_figure(path, ready.figure)]
 

@@ -216,7 +216,7 @@ def save_evaluation(ready: EvaluateReady, folder: Path) -> list[Path]:
     from napari_fus_ulm.evaluation.picture import study_picture
     from napari_fus_ulm.evaluation.report import markdown
     from napari_fus_ulm.io.atomic import write_text
-    from napari_fus_ulm.output.panels import save_picture
+    from napari_fus_ulm.output.figures import save_figure
 
     evaluation = ready.evaluation
     results = json.dumps(as_json(evaluation), indent=2, ensure_ascii=False)
@@ -234,8 +234,7 @@ def save_evaluation(ready: EvaluateReady, folder: Path) -> list[Path]:
     }
     pair = next((one.pair for one in ready.drawn if one.pair is not None), None)
     if pair is not None and pictures:
-        paths.append(folder / "picture.png")
-        save_picture(paths[-1], study_picture(pair, pictures))
+        paths.append(save_figure(folder / "picture.png", study_picture(pair, pictures)))
     return paths
 
 

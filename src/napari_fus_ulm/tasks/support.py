@@ -171,21 +171,18 @@ def check_on_its_input(result: xr.DataArray, fus: xr.DataArray) -> None:
 def save_support(ready: SupportReady, folder: Path) -> list[Path]:
     """Write ``support.png`` (input, result, classes) and ``probability.ome.tif``."""
     from napari_fus_ulm.io import write
-    from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
+    from napari_fus_ulm.output.figures import Panel, draw_panels, painted, save_figure
 
     result, classes = ready.result, ready.support.classes
-    coloured = np.repeat(0.35 * np.clip(result.values, 0.0, 1.0)[..., None], 3, axis=-1)
-    for one in support_classes():
-        rgb = [int(one.colour[at : at + 2], 16) / 255.0 for at in (1, 3, 5)]
-        coloured[classes == one.label] = rgb
+    coloured = painted(result.values, classes, {c.label: c.colour for c in support_classes()})
+    extent = Grid.of(result).extent_mm
     panels = [
-        Panel(ready.evidence.maps["input"], "power Doppler"),
-        Panel(result.values, "result (generated)", hot=True),
-        Panel(coloured, "green supported, yellow uncertain, red unlikely"),
+        Panel(ready.evidence.maps["input"], extent, "power Doppler"),
+        Panel(result.values, extent, "result (generated)", "hot"),
+        Panel(coloured, extent, "green supported, yellow uncertain, red unlikely"),
     ]
-    folder.mkdir(parents=True, exist_ok=True)
     picture, probability = folder / "support.png", folder / "probability.ome.tif"
-    save_picture(picture, side_by_side(panels, Grid.of(result).extent_mm, width=560))
+    save_figure(picture, draw_panels([panels]))
     write(probability, result.copy(data=np.nan_to_num(ready.support.probability)))
     return [picture, probability]
 

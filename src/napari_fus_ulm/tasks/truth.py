@@ -127,22 +127,20 @@ def save_truth(ready: TruthReady, folder: Path) -> list[Path]:
     """Write ``missed.png``, ``table.md`` and the maps: vessels, error and local SSIM (OME-TIFF)."""
     from napari_fus_ulm.io import write
     from napari_fus_ulm.io.atomic import write_text
-    from napari_fus_ulm.output.panels import Panel, save_picture, side_by_side
+    from napari_fus_ulm.output.figures import Panel, draw_panels, painted, save_figure
 
     found = ready.comparison
     reference = np.nan_to_num(found.reference.values)
-    coloured = np.repeat(0.35 * reference[..., None], 3, axis=-1)
-    for label, (_, colour, _) in enumerate(CLASSES, start=1):
-        rgb = [int(colour[at : at + 2], 16) / 255.0 for at in (1, 3, 5)]
-        coloured[found.vessels.values == label] = rgb
+    colours = {label: colour for label, (_, colour, _) in enumerate(CLASSES, start=1)}
+    coloured = painted(reference, found.vessels.values, colours)
+    extent = Grid.of(ready.result).extent_mm
     panels = [
-        Panel(ready.result.values, "result (generated)", hot=True),
-        Panel(reference, "ground truth", hot=True),
-        Panel(coloured, "green hit, blue missed, orange invented"),
+        Panel(ready.result.values, extent, "result (generated)", "hot"),
+        Panel(reference, extent, "ground truth", "hot"),
+        Panel(coloured, extent, "green hit, blue missed, orange invented"),
     ]
-    folder.mkdir(parents=True, exist_ok=True)
     picture, table = folder / "missed.png", folder / "table.md"
-    save_picture(picture, side_by_side(panels, Grid.of(ready.result).extent_mm, width=560))
+    save_figure(picture, draw_panels([panels]))
     write_text(table, ready.markdown)
     maps = {"vessels": found.vessels, "error": found.error, "ssim": found.ssim}
     written = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from napari_fus_ulm.io.atomic import write_file
+from napari_fus_ulm.output.figures import blank_figure, save_figure
 from napari_fus_ulm.training import validation
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LOSSES = "losses.csv"
 FILE = "curves.png"
 MOST_IN_A_ROW = 3
-PANEL_INCHES = (4.2, 3.0)
+PANEL_MM = (106.68, 76.2)
 BLOCKS, LEAST_STEPS = 100, 5
 """The smooth line is the median of so many blocks of steps, of at least so many steps each."""
 LOG_FALL = 5.0
@@ -50,7 +50,7 @@ def curves_picture(folder: Path) -> Path | None:
     if not trained:
         return None
     figure = _figure(trained, judged, _batch(folder))
-    return write_file(folder / FILE, lambda aside: figure.savefig(aside, dpi=100))
+    return save_figure(folder / FILE, figure, dpi=100)
 
 
 def read_curves(path: Path) -> Curves:
@@ -91,15 +91,10 @@ def _batch(folder: Path) -> int | None:
 
 
 def _figure(trained: Curves, judged: Curves, batch: int | None) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     names = [name for name in trained if name != "step"]
     rows = -(-len(names) // MOST_IN_A_ROW)
     columns = -(-len(names) // rows)
-    size = (PANEL_INCHES[0] * columns, PANEL_INCHES[1] * rows)
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(PANEL_MM[0] * columns, PANEL_MM[1] * rows, layout="constrained")
     for number, name in enumerate(names, start=1):
         axes = figure.add_subplot(rows, columns, number)
         _draw(axes, name, trained, judged)
