@@ -19,6 +19,7 @@ from pathlib import Path, PureWindowsPath
 
 from napari_fus_ulm.errors import CohortError
 from napari_fus_ulm.io.atomic import write_text
+from napari_fus_ulm.output.tables import csv_text
 
 TABLE = "pairs.csv"
 DESCRIPTION = "dataset_description.json"
@@ -143,9 +144,7 @@ def write_pairs_table(folder: Path, pairs: Iterable[PairFiles]) -> Path:
     CohortError
         If two pairs have one name.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[tuple[str, ...]] = [COLUMNS]
     names: set[str] = set()
     base = folder.resolve()
     for pair in pairs:
@@ -154,8 +153,8 @@ def write_pairs_table(folder: Path, pairs: Iterable[PairFiles]) -> Path:
         names.add(pair.name.casefold())
         files = (pair.fus, pair.ulm, pair.vessels)
         told = (_told_path(folder, base, path) if path else "" for path in files)
-        writer.writerow([pair.name, pair.animal, pair.split, *told])
-    return write_text(folder / TABLE, text.getvalue())
+        rows.append((pair.name, pair.animal, pair.split, *told))
+    return write_text(folder / TABLE, csv_text(rows))
 
 
 def _told_path(folder: Path, base: Path, path: Path) -> str:

@@ -27,6 +27,7 @@ from napari_fus_ulm.metrics.vessels import (
     match_vessels,
     matched_scores,
 )
+from napari_fus_ulm.output.tables import markdown_table, number
 from napari_fus_ulm.registration.lay import lay_on
 from napari_fus_ulm.registration.registered import Registered
 from napari_fus_ulm.registration.shift import Box
@@ -145,10 +146,6 @@ def markdown(comparison: TruthComparison) -> str:
     Below it stand what was done to the ground truth and what *invented* means.
     """
     found = comparison.overlay
-    lines = [
-        "| vessels | hit (mm) | missed (mm) | invented (mm) | recall | precision |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
     rows = zip(
         calibre_classes(found.calibre_um),
         found.hit_mm_by_calibre,
@@ -158,17 +155,16 @@ def markdown(comparison: TruthComparison) -> str:
         found.precision_by_calibre,
         strict=True,
     )
-    for name, *values in rows:
-        lines.append(_row(name.replace("_um", "_µm").replace("_", " "), *values))
+    lines = [_row(name.replace("_um", "_µm").replace("_", " "), *values) for name, *values in rows]
     whole = (found.hit_mm, found.missed_mm, found.invented_mm, found.recall, found.precision)
-    lines += [_row("all", *whole), "", *(f"{note}\n" for note in (*comparison.notes, CAVEAT))]
-    return "\n".join(lines)
+    head = ["vessels", "hit (mm)", "missed (mm)", "invented (mm)", "recall", "precision"]
+    table = markdown_table(head, [*lines, _row("all", *whole)])
+    return "\n".join([table, "", *(f"{note}\n" for note in (*comparison.notes, CAVEAT))])
 
 
-def _row(name: str, hit: float, missed: float, invented: float, *shares: float) -> str:
-    lengths = [f"{value:.2f}" for value in (hit, missed, invented)]
-    told = ["–" if math.isnan(value) else f"{value:.3f}" for value in shares]
-    return f"| {' | '.join([name, *lengths, *told])} |"
+def _row(name: str, hit: float, missed: float, invented: float, *shares: float) -> list[str]:
+    lengths = (number(value, 2) for value in (hit, missed, invented))
+    return [name, *lengths, *(number(value, 3) for value in shares)]
 
 
 def _on_grid(

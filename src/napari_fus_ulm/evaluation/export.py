@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import math
 from typing import Any
 
@@ -12,6 +10,7 @@ from napari_fus_ulm.evaluation.columns import difference_of, summary_of
 from napari_fus_ulm.evaluation.harness import Evaluation
 from napari_fus_ulm.evaluation.intervals import Summary
 from napari_fus_ulm.evaluation.methods import INPUT
+from napari_fus_ulm.output.tables import csv_text
 
 FIRST = ("split", "method", "image", "animal", "seconds")
 
@@ -23,15 +22,12 @@ def csv_table(evaluation: Evaluation) -> str:
     judged against the simulated tree. A measure without a value is empty.
     """
     names = list(dict.fromkeys(n for one in evaluation.images for n in one.scores.as_dict()))
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*FIRST, *names])
+    rows: list[list[object]] = [[*FIRST, *names]]
     for one in evaluation.images:
         found = one.scores.as_dict()
-        cells = ["" if found.get(name) is None else found[name] for name in names]
-        seconds = f"{one.seconds:.3f}"
-        writer.writerow([one.split, one.method, one.image, one.animal, seconds, *cells])
-    return buffer.getvalue()
+        first = (one.split, one.method, one.image, one.animal, f"{one.seconds:.3f}")
+        rows.append([*first, *(found.get(name) for name in names)])
+    return csv_text(rows)
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -6,8 +6,6 @@ levels in [0, 1] on one grid, with the same limits and colours for all.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,6 +22,7 @@ from napari_fus_ulm.grey.reference import binned_reference
 from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.output.figures import Colours, Panel, draw_panels, in_rows
+from napari_fus_ulm.output.tables import csv_text
 from napari_fus_ulm.scan import spacing_of
 
 if TYPE_CHECKING:
@@ -172,9 +171,7 @@ def metrics_table(images: Sequence[xr.DataArray], scores: Mapping[str, Scores], 
     str
         With `COLUMNS`. A measure without a value is empty, an infinite one is "inf".
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[list[object]] = [[*COLUMNS]]
     for image in images:
         found = scores.get(str(image.name))
         if found is None:
@@ -184,9 +181,8 @@ def metrics_table(images: Sequence[xr.DataArray], scores: Mapping[str, Scores], 
             *(near.mse, near.ssim, near.psnr, near.lpips, found.r),
             *(vessels.cl_dice, vessels.recall, vessels.precision),
         )
-        cells = ["" if math.isnan(value) else value for value in measures]
-        writer.writerow([image.name, *made_by(image), truth, *cells])
-    return buffer.getvalue()
+        rows.append([image.name, *made_by(image), truth, *measures])
+    return csv_text(rows)
 
 
 def made_by(image: xr.DataArray) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from napari_fus_ulm.cohort.splits import animal_key
 from napari_fus_ulm.evaluation.columns import (
@@ -23,6 +23,7 @@ from napari_fus_ulm.evaluation.harness import Evaluation, Row
 from napari_fus_ulm.evaluation.intervals import Summary
 from napari_fus_ulm.evaluation.methods import INPUT, REFERENCES, SHIFTED, ULM
 from napari_fus_ulm.metrics.vessels import VesselRule
+from napari_fus_ulm.output.tables import markdown_table, number
 
 
 def markdown(evaluation: Evaluation) -> str:
@@ -98,14 +99,14 @@ def _table(
         _best([line[n].mean for line, is_real in zip(found, real, strict=True) if is_real], column)
         for n, column in enumerate(columns)
     ]
-    lines = [_head(title, [column.heading for column in columns])]
+    lines = []
     for row, line, is_real in zip(rows, found, real, strict=True):
         cells = [
             _cell(one, column, is_real and sum(real) > 1 and one.mean == top)
             for one, column, top in zip(line, columns, best, strict=True)
         ]
-        lines.append(_line(row.title, cells))
-    return "\n".join(lines) + "\n"
+        lines.append([row.title, *cells])
+    return _under(title, columns, lines)
 
 
 def _differences(evaluation: Evaluation, rows: Sequence[Row]) -> str:
@@ -114,14 +115,14 @@ def _differences(evaluation: Evaluation, rows: Sequence[Row]) -> str:
     if base is None or not others:
         return ""
     columns = (*LIKENESS, CL_DICE)
-    lines = [_head(f"Difference to: {base.title}", [column.heading for column in columns])]
+    lines = []
     for row in others:
         cells = [
             _with_interval(difference_of(evaluation, row, column.name), column.digits, sign=True)
             for column in columns
         ]
-        lines.append(_line(row.title, cells))
-    return "\n".join(lines) + "\n"
+        lines.append([row.title, *cells])
+    return _under(f"Difference to: {base.title}", columns, lines)
 
 
 def _intervals(evaluation: Evaluation) -> str:
@@ -129,8 +130,7 @@ def _intervals(evaluation: Evaluation) -> str:
     if len(_animals(evaluation)) < 2:
         return ""
     columns = interval_columns(evaluation)
-    title = "Vessels: mean [95 % interval]"
-    lines = [_head(title, [column.heading for column in columns])]
+    lines = []
     for row in evaluation.rows:
         if row.key == ULM and not has_tree(evaluation):
             continue
@@ -141,30 +141,26 @@ def _intervals(evaluation: Evaluation) -> str:
             else _with_interval(summary_of(evaluation, row, column.name), column.digits)
             for column in columns
         ]
-        lines.append(_line(row.title, cells))
-    return "\n".join(lines) + "\n"
+        lines.append([row.title, *cells])
+    return _under("Vessels: mean [95 % interval]", columns, lines)
 
 
 def _with_interval(one: Summary, digits: int, *, sign: bool = False) -> str:
-    mean, low, high = (_number(x, digits, sign=sign) for x in (one.mean, one.low, one.high))
+    mean, low, high = (number(x, digits, sign=sign) for x in (one.mean, one.low, one.high))
     return f"{mean} [{'–' if math.isnan(one.low) else f'{low}, {high}'}]"
 
 
 def _per_image(evaluation: Evaluation, row: Row) -> str:
     columns = (*LIKENESS, CL_DICE)
-    lines = [_head("Image by image", [column.heading for column in columns])]
-    for one in images_of(evaluation, row.key):
-        cells = [_number(value_of(one, column.name), column.digits) for column in columns]
-        lines.append(_line(one.image, cells))
-    return "\n".join(lines) + "\n"
+    lines = [
+        [one.image, *(number(value_of(one, column.name), column.digits) for column in columns)]
+        for one in images_of(evaluation, row.key)
+    ]
+    return _under("Image by image", columns, lines)
 
 
-def _head(title: str, headings: Sequence[str]) -> str:
-    return f"{_line(title, headings)}\n| --- |{' ---: |' * len(headings)}"
-
-
-def _line(name: str, cells: Iterable[str]) -> str:
-    return f"| {name.replace('|', chr(92) + '|')} | {' | '.join(cells)} |"
+def _under(title: str, columns: Sequence[Column], lines: Sequence[Sequence[str]]) -> str:
+    return markdown_table([title, *(column.heading for column in columns)], lines) + "\n"
 
 
 def _best(means: Sequence[float], column: Column) -> float:
@@ -174,19 +170,11 @@ def _best(means: Sequence[float], column: Column) -> float:
 
 
 def _cell(one: Summary, column: Column, bold: bool) -> str:
-    mean = _number(one.mean, column.digits)
+    mean = number(one.mean, column.digits)
     if mean == "–":
         return mean
     mean = f"**{mean}**" if bold else mean
-    return f"{mean} ± {_number(one.sd, column.digits)}"
-
-
-def _number(value: float, digits: int, *, sign: bool = False) -> str:
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    return f"{mean} ± {number(one.sd, column.digits)}"
 
 
 SCALE = {

@@ -6,9 +6,7 @@ beside measures of vessels, never alone.
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 import math
 import threading
 import warnings
@@ -22,6 +20,7 @@ import numpy.typing as npt
 
 from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.metrics.libraries import load_triton_apart
+from napari_fus_ulm.output.tables import csv_text, markdown_table, number
 
 if TYPE_CHECKING:
     import torch
@@ -184,22 +183,15 @@ def table(rows: Mapping[str, Fidelity], fmt: Literal["markdown", "csv"] = "markd
         If the format is neither of the two.
     """
     if fmt == "csv":
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(["name", *_NAMES])
-        for name, row in rows.items():
-            values = (getattr(row, measure) for measure in _NAMES)
-            writer.writerow([name, *("" if math.isnan(value) else value for value in values)])
-        return buffer.getvalue()
+        lines = ([name, *(getattr(row, key) for key in _NAMES)] for name, row in rows.items())
+        return csv_text([["name", *_NAMES], *lines])
     if fmt == "markdown":
-        lines = [
-            "| | MSE ↓ | SSIM ↑ | PSNR (dB) ↑ | LPIPS ↓ |",
-            "| --- | ---: | ---: | ---: | ---: |",
-        ]
-        for name, row in rows.items():
-            cells = [_rounded(getattr(row, measure), _DIGITS[measure]) for measure in _NAMES]
-            lines.append(f"| {name.replace('|', chr(92) + '|')} | {' | '.join(cells)} |")
-        return "\n".join(lines) + "\n"
+        cells = (
+            [name, *(number(getattr(row, key), digits) for key, digits in _DIGITS.items())]
+            for name, row in rows.items()
+        )
+        head = ["", "MSE ↓", "SSIM ↑", "PSNR (dB) ↑", "LPIPS ↓"]
+        return markdown_table(head, cells) + "\n"
     raise SettingsError(f"The table's format is {fmt!r}; it must be 'markdown' or 'csv'.")
 
 
@@ -209,12 +201,6 @@ _DIGITS = {"mse": 4, "ssim": 3, "psnr": 2, "lpips": 3}
 
 def _from_values(values: npt.NDArray[np.float64]) -> Fidelity:
     return Fidelity(**dict(zip(_NAMES, values.tolist(), strict=True)))
-
-
-def _rounded(value: float, digits: int) -> str:
-    if math.isnan(value):
-        return "–"
-    return "∞" if math.isinf(value) else f"{value:.{digits}f}"
 
 
 def _checked(

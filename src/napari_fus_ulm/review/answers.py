@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from napari_fus_ulm.errors import ReviewError
+from napari_fus_ulm.output.tables import csv_text
 
 Preference = Literal["left", "right", "none"]
 SCALE = (1, 2, 3, 4, 5)
@@ -137,9 +138,7 @@ def _to_disk(file: io.BufferedIOBase) -> None:
 
 
 def _line(cells: tuple[str, ...] | list[str]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue().encode("utf-8")
+    return csv_text([cells]).encode("utf-8")
 
 
 def _cells(line: str) -> list[str]:

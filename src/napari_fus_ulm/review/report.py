@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from napari_fus_ulm.evaluation.intervals import Summary
 from napari_fus_ulm.io.side_information import plain
+from napari_fus_ulm.output.tables import csv_text, markdown_table
 from napari_fus_ulm.review.statistics import Preference, Report, Share
 from napari_fus_ulm.review.unblinding import Unblinded
 
@@ -32,21 +30,18 @@ def markdown(report: Report) -> str:
 
 def csv_table(found: Unblinded) -> str:
     """One line per answered trial, with the names."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[list[object]] = [[*COLUMNS]]
     for one in found.judgements:
         given = dataclasses.asdict(one.answer)
         cells = {
             **given,
             **{name: getattr(one, name) for name in COLUMNS if name not in given},
-            "seconds": "" if math.isnan(one.answer.seconds) else one.answer.seconds,
             "preferred": one.preferred or "",
             "repeat_of": one.repeat_of or "",
             "after_unblinding": "yes" if one.answer.after_unblinding else "no",
         }
-        writer.writerow([cells[name] for name in COLUMNS])
-    return buffer.getvalue()
+        rows.append([cells[name] for name in COLUMNS])
+    return csv_text(rows)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -72,7 +67,7 @@ def _ratings(report: Report) -> str:
         for one in report.candidates
     ]
     title = ["Vessel continuity, 1 to 5", "kind", "ratings", "mean [95 %]", "sections"]
-    return _table(title, rows)
+    return markdown_table(title, rows)
 
 
 def _pairs(report: Report) -> str:
@@ -91,7 +86,7 @@ def _pairs(report: Report) -> str:
     title = [
         "Preferred", "trials", "no difference", "first [95 %]", "by animal", "p", "p (Holm)"
     ]  # fmt: skip
-    return _table(title, rows)
+    return markdown_table(title, rows)
 
 
 def _control(one: Preference) -> str:
@@ -156,15 +151,6 @@ def _notes(report: Report) -> str:
         "One reader's judgement of looks: a continuous vessel may still be an invented one."
     )
     return "\n".join(f"- {note}" for note in notes)
-
-
-def _table(title: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [_line(title), "| --- |" + " ---: |" * (len(title) - 1), *map(_line, rows)]
-    return "\n".join(lines)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _mean(one: Summary) -> str:

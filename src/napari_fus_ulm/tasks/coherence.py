@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,8 @@ from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.io.atomic import write_text
+from napari_fus_ulm.output.tables import csv_text
 from napari_fus_ulm.tasks.events import Take, loading
 from napari_fus_ulm.tasks.task import Task
 
@@ -149,14 +150,11 @@ def _in_coordinates(region: Box, plane: xr.DataArray) -> Box:
 def save_coherence(ready: CoherenceReady, folder: Path) -> list[Path]:
     """Write ``coherence.png``, both directions with the worst seam of each, and ``seams.csv``."""
     coherence = ready.coherence
-    folder.mkdir(parents=True, exist_ok=True)
     picture, table = folder / "coherence.png", folder / "seams.csv"
     _draw(coherence, picture, ready.colours)
     rows = [one.as_dict() for one in coherence.seams]
-    with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["seam"])
-        writer.writeheader()
-        writer.writerows(rows)
+    columns = list(rows[0]) if rows else ["seam"]
+    write_text(table, csv_text([columns, *(row.values() for row in rows)]))
     return [picture, table]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ import xarray as xr
 from napari_fus_ulm.declared import Setting, check_declared
 from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.io.atomic import write_text
+from napari_fus_ulm.output.tables import csv_text
 from napari_fus_ulm.tasks.events import Take, plane_of
 from napari_fus_ulm.tasks.task import Task
 from napari_fus_ulm.tasks.truth import Aligned
@@ -190,12 +191,8 @@ def save_frc(ready: FrcReady, folder: Path) -> list[Path]:
         "result": found.smoothed,
         **({} if fus is None else {"power_doppler": fus.smoothed}),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    table = folder / "frc.csv"
-    with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(np.transpose(list(columns.values())).tolist())
+    rows = np.transpose(list(columns.values())).tolist()
+    table = write_text(folder / "frc.csv", csv_text([list(columns), *rows]))
     if ready.local is None:
         return [table]
     local = ready.local.copy(data=np.nan_to_num(ready.local.values))

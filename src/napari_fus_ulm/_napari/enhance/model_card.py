@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.output.tables import markdown_table
 from napari_fus_ulm.tasks.catalogue import card_of
 
 if TYPE_CHECKING:
@@ -40,11 +41,8 @@ def _metrics(metrics: dict[str, Any]) -> list[str]:
     rows = {name: value for name, value in metrics.items() if isinstance(value, dict)}
     lines = [f"- {name}: {value}" for name, value in metrics.items() if name not in rows]
     if rows:
-        lines += ["", "| | " + " | ".join(title for _, title in MEASURES) + " |"]
-        lines += ["| --- |" + " ---: |" * len(MEASURES)]
-        for name, row in rows.items():
-            cells = (_cell(row, measure) for measure, _ in MEASURES)
-            lines.append(f"| {name} | {' | '.join(cells)} |")
+        cells = [[name, *(_cell(row, key) for key, _ in MEASURES)] for name, row in rows.items()]
+        lines += ["", markdown_table(["", *(title for _, title in MEASURES)], cells)]
     return lines or ["Nothing has been measured yet."]
 
 

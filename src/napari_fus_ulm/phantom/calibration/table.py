@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.output.tables import markdown_table
 from napari_fus_ulm.phantom.calibration import statistics as st
 from napari_fus_ulm.phantom.calibration.measure import Measured
 from napari_fus_ulm.phantom.calibration.real import Bands, RealNumbers
@@ -163,15 +164,8 @@ def as_markdown(found: Calibrated, real: RealNumbers) -> str:
         "ULM; expected is their 5–95 % range. Few animals stand behind the real values: the ranges "
         "are guides.",
         "",
-        "| statistic | unit | real | expected | simulated median | 5–95 % | inside |",
-        "| --- | --- | --- | ---: | ---: | ---: | --- |",
+        markdown_table(HEAD, map(_cells, found.rows), align="lllrrrl"),
     ]
-    for row in found.rows:
-        verdict = ("yes" if row.inside else "**no**") + (f", {row.note}" if row.note else "")
-        lines.append(
-            f"| {row.statistic} | {row.unit} | {row.real} | {_span(row.low, row.high)} | "
-            f"{_number(row.median)} | {_span(row.p5, row.p95)} | {verdict} |"
-        )
     outside = [row for row in found.rows if not row.inside]
     lines += ["", "Every median is inside its range." if not outside else "Outside:"]
     for row in outside:
@@ -182,6 +176,15 @@ def as_markdown(found: Calibrated, real: RealNumbers) -> str:
             + f", {way} {_number(bound)}."
         )
     return "\n".join(lines) + "\n"
+
+
+HEAD = ("statistic", "unit", "real", "expected", "simulated median", "5–95 %", "inside")
+
+
+def _cells(row: Row) -> list[str]:
+    verdict = ("yes" if row.inside else "**no**") + (f", {row.note}" if row.note else "")
+    expected, spread = _span(row.low, row.high), _span(row.p5, row.p95)
+    return [row.statistic, row.unit, row.real, expected, _number(row.median), spread, verdict]
 
 
 def _span(low: float, high: float) -> str:
