@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 # machine has; results then do not depend on how many cores this one has.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("NAPARI_FUS_ULM_LOGS", str(Path(gettempdir()) / "napari-fus-ulm-tests"))
 # napari's viewer fixture then fails a test that leaks Qt widgets.
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
 

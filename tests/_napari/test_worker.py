@@ -3,9 +3,13 @@
 import threading
 
 import pytest
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QPushButton
 
-from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner, RunError, explain
+from napari_fus_ulm._napari.widgets.notices import NoticeArea
+from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner, RunError
 from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.tasks.failures import MEMORY_RAN_OUT
 
 
 @pytest.fixture
@@ -110,11 +114,43 @@ def test_our_error_is_no_runtime_error():
     assert not issubclass(RunError, RuntimeError)
 
 
-def test_explanations():
+def test_whatever_is_raised_ends_the_run_and_its_details_can_be_had(qtbot, runner):
+    def fail():
+        yield 1
+        raise KeyboardInterrupt
+
+    state, said = ended(qtbot, runner, fail)
+    assert state == FAILED
+    assert "KeyboardInterrupt" in said
+    assert "in fail" in runner.details(said)
+    assert runner.details("another sentence") == ""
+
+
+def test_an_error_for_the_user_has_no_details(qtbot, runner):
+    def fail():
+        yield 1
+        raise ScanError("The image is empty.")
+
+    assert ended(qtbot, runner, fail) == (FAILED, "The image is empty.")
+    assert runner.details("The image is empty.") == ""
+
+
+def test_memory_that_ran_out_on_any_device_is_said(qtbot, runner):
     import torch
 
-    assert explain(ScanError("The image is empty.")) == "The image is empty."
-    assert explain(ValueError("Choose 20 µm or more.")) != "Choose 20 µm or more."
-    assert "Memory ran out" in explain(MemoryError())
-    assert "Memory ran out" in explain(torch.OutOfMemoryError("CUDA out of memory. Tried"))
-    assert "KeyError" in explain(KeyError("x"))
+    def fail():
+        yield 1
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried")
+
+    assert ended(qtbot, runner, fail) == (FAILED, MEMORY_RAN_OUT)
+
+
+def test_details_are_copied_from_the_dock(qtbot):
+    area = NoticeArea({"It failed.": "Traceback"}.get)
+    qtbot.addWidget(area)
+    area.set_error("It failed.")
+    (copy,) = (one for one in area.findChildren(QPushButton) if one.text() == "Copy details")
+    copy.click()
+    assert QGuiApplication.clipboard().text() == "Traceback"
+    area.set_error("Another.")
+    assert not [one for one in area.findChildren(QPushButton) if one.isVisibleTo(area)]

@@ -10,15 +10,19 @@ from superqt.utils import GeneratorWorker
 
 from napari_fus_ulm._napari.run import CANCELLED, DONE, FAILED
 from napari_fus_ulm._napari.widgets.controls import Signal
-from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.tasks.failures import Failure, failure_of
 
 
 class RunError(Exception):
-    """A run failed; the message is a sentence for the user.
+    """A run failed; the message is a sentence for the user, the details are a traceback.
 
     Not a RuntimeError: Qt's generator workers swallow those (torch's out-of-memory error is one),
     and the run would seem to go on for ever.
     """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.sentence)
+        self.failure = failure
 
 
 class EventWorker(GeneratorWorker[Any, Any, Any]):
@@ -65,7 +69,7 @@ class EventRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._worker: Any = None
-        self._error = ""
+        self._failure = Failure("")
         self._complete = False
 
     @property
@@ -77,6 +81,10 @@ class EventRunner(QObject):
     def cancelling(self) -> bool:
         """Whether a run has been asked to stop and has not ended yet."""
         return self._worker is not None and bool(self._worker.abort_requested)
+
+    def details(self, sentence: str) -> str:
+        """The traceback behind the sentence of the last run's failure; empty if there is none."""
+        return self._failure.details if sentence == self._failure.sentence else ""
 
     def start(self, make_events: Callable[[], Iterator[Any]]) -> None:
         """Run an iterator; ``make_events`` is called in the thread.
@@ -90,7 +98,7 @@ class EventRunner(QObject):
 
         if self.running:
             raise RuntimeError("A run is on already.")
-        self._error, self._complete = "", False
+        self._failure, self._complete = Failure(""), False
         # Not napari's worker class: it would show every error in a pop-up too.
         worker: Any = create_worker(
             run_events,
@@ -117,15 +125,16 @@ class EventRunner(QObject):
             self.event.emit(event)
 
     def _on_error(self, error: BaseException) -> None:
-        self._error = str(error) or type(error).__name__
+        self._failure = error.failure if isinstance(error, RunError) else failure_of(error)
 
     def _on_return(self, _: Any) -> None:
         self._complete = True
 
     def _on_finished(self) -> None:
         self._worker = None
-        state = FAILED if self._error else DONE if self._complete else CANCELLED
-        self.ended.emit(state, self._error)
+        sentence = self._failure.sentence
+        state = FAILED if sentence else DONE if self._complete else CANCELLED
+        self.ended.emit(state, sentence)
 
 
 def run_events(
@@ -143,7 +152,7 @@ def run_events(
     Raises
     ------
     RunError
-        For every exception; `explain` words it.
+        For everything that is raised, so that a run always ends.
     """
     try:
         events = make_events()
@@ -151,29 +160,7 @@ def run_events(
         del make_events
         held.append(events)
         yield from events
-    except Exception as error:
-        raise RunError(explain(error)) from error
-
-
-def explain(error: BaseException) -> str:
-    """Word an exception for the user.
-
-    A `UserError` is a sentence already; anything else is a fault, which is named so that it can
-    be reported.
-    """
-    import sys
-
-    if isinstance(error, MemoryError):
-        return "Memory ran out. Close other programs, or choose a coarser result pixel."
-    if isinstance(error, UserError):
-        return str(error).strip()
-    if "torch" in sys.modules:
-        from napari_fus_ulm.inference.device import is_out_of_memory
-
-        if is_out_of_memory(error):
-            return explain(MemoryError())
-    text = str(error).strip().splitlines()[0] if str(error).strip() else "no details"
-    return (
-        f"The run stopped with an error nobody foresaw ({type(error).__name__}: {text}). "
-        "Nothing was lost; please report it if it comes again."
-    )
+    except GeneratorExit:  # the run has been cancelled
+        raise
+    except BaseException as error:
+        raise RunError(failure_of(error)) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from napari_fus_ulm.cli import (
@@ -19,6 +21,7 @@ from napari_fus_ulm.cli import (
     support,
     train,
 )
+from napari_fus_ulm.cli.console import show_tracebacks
 
 app = typer.Typer(
     help=(
@@ -46,6 +49,16 @@ for module in (
     app.command(module.NAME, help=module.__doc__, short_help=module.command.__doc__)(module.command)
 app.add_typer(pairs.app, name=pairs.NAME)
 app.add_typer(review.app, name=review.NAME)
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error as well.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+    show_tracebacks(debug)
 
 
 def main() -> None:

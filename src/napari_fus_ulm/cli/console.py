@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import typer
@@ -21,15 +23,30 @@ from rich.progress import (
 from napari_fus_ulm.errors import UserError
 
 stderr = Console(stderr=True)
+_debugging: ContextVar[bool] = ContextVar("debugging", default=False)
+
+
+def show_tracebacks(shown: bool) -> None:
+    """Whether `failing_politely` shows tracebacks too, as ``--debug`` asks for."""
+    _debugging.set(shown)
 
 
 @contextmanager
 def failing_politely(as_json: bool = False) -> Iterator[None]:
-    """Turn expected errors into one sentence on stderr and exit code 1; Ctrl-C into 130."""
+    """Turn errors into one sentence on stderr and exit code 1; Ctrl-C into 130.
+
+    With ``--debug`` the traceback comes before the sentence.
+    """
     try:
         yield
-    except (UserError, OSError, MemoryError) as error:
-        sentence = str(error) or type(error).__name__
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as error:
+        from napari_fus_ulm.tasks.failures import failure_of
+
+        sentence = failure_of(error).sentence
+        if _debugging.get():
+            stderr.print(_plain("".join(traceback.format_exception(error))), soft_wrap=True)
         if as_json:
             print_json({"error": sentence})
         # Not wrapped: a path that is broken over two lines can be neither found nor copied.

@@ -50,7 +50,7 @@ class EnhanceWidget(DockedWidget):
         self.fus = LayerPicker(napari_viewer, self.state.fus)
         self.ulm = LayerPicker(napari_viewer, self.state.ulm)
         self.settings = SettingsForm()
-        self.notices = NoticeArea()
+        self.notices = NoticeArea(self.runner.details)
         self.run = RunPanel()
         self.table = MetricsTable()
         self.diagnostics = Diagnostics()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class StartPanel(QWidget):
     start_asked = Signal()
     cancel_asked = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, details: Callable[[str], str]) -> None:
         super().__init__()
         self.reader = QLineEdit()
         self.reader.setPlaceholderText("initials (may be left out)")
@@ -88,7 +89,7 @@ class StartPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
-        self.opening, self.making = NoticeArea(), NoticeArea()
+        self.opening, self.making = NoticeArea(details), NoticeArea(details)
         self._listed: tuple[Listed, ...] = ()
         self._shown = Shown()
         self._lay_out()

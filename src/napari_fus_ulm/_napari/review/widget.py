@@ -40,9 +40,9 @@ class ReviewWidget(DockedWidget):
         self._hidden: list[QDockWidget] = []
         self.state = ReviewState(napari_viewer)
         self.runner = EventRunner(self)
-        self.start = StartPanel()
+        self.start = StartPanel(self.runner.details)
         self.trial = TrialForm()
-        self.notices = NoticeArea()
+        self.notices = NoticeArea(self.runner.details)
         self.finished = FinishedPanel()
         self._again = QTimer(self)
         self._lay_out()

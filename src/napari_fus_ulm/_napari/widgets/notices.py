@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.run import Warned
@@ -14,6 +15,11 @@ from napari_fus_ulm._napari.widgets.controls import Signal, wrapped
 class NoticeArea(QWidget):
     """Standing warnings about the input, notices of a run, and at most one error.
 
+    Parameters
+    ----------
+    details : callable, optional
+        Gives the traceback behind an error's sentence, for *Copy details*; empty if there is none.
+
     Signals
     -------
     fix_asked(str)
@@ -22,8 +28,9 @@ class NoticeArea(QWidget):
 
     fix_asked = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, details: Callable[[str], str] = lambda sentence: "") -> None:
         super().__init__()
+        self._details = details
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(3)
@@ -57,6 +64,12 @@ class NoticeArea(QWidget):
         """The error shown, or nothing."""
         return self._error
 
+    def copy_details(self) -> None:
+        """Put the traceback of the error on the clipboard."""
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self._details(self._error))
+
     def _show(self) -> None:
         shown = (self._standing, self._notices, self._error)
         if shown == self._shown:
@@ -84,6 +97,11 @@ class NoticeArea(QWidget):
         bar = "#d9483b" if is_error else "#d99a2b"
         label.setStyleSheet(f"border-left: 3px solid {bar}; padding: 2px 2px 2px 6px;")
         layout.addWidget(label, 1)
+        if is_error and self._details(text):
+            copy = QPushButton("Copy details")
+            copy.setToolTip("Puts the traceback on the clipboard, to be sent with a report.")
+            copy.clicked.connect(self.copy_details)
+            layout.addWidget(copy, 0, Qt.AlignmentFlag.AlignTop)
         if fix:
             button = QPushButton("set")
             button.setToolTip("Opens the place where this can be corrected.")
