@@ -48,7 +48,7 @@ class Example:
         ({"steps": "3"}, "steps is '3'; it must be a whole number."),
         ({"steps": None}, "steps is None; it must be a whole number."),
         ({"side": 20}, "side is 20; it must be a multiple of 8."),
-        ({"way": "magic"}, "way is 'magic'; it must be one of ddim, ancestral."),
+        ({"way": "magic"}, "way is 'magic'; it must be ddim or ancestral."),
         ({"share": float("nan")}, "share is nan; it must lie between 0.0 and 1.0."),
         ({"share": True}, "share is True; it must be a number."),
     ],

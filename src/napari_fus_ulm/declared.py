@@ -96,9 +96,7 @@ class Declared:
             return
         if self.choices:
             if value not in self.choices:
-                raise SettingsError(
-                    f"{self.name} is {value!r}; it must be one of {', '.join(self.choices)}."
-                )
+                raise SettingsError(f"{self.name} is {value!r}; it must be {self.allowed}.")
             return
         if self.kind not in (int, float):
             return
