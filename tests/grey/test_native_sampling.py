@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, zoom
 
-from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.grey.native_sampling import native_sampling
+from napari_fus_ulm.grey.resampling import area_mean
 
 EXTENT_MM = (4.0, 6.0)
 PROBES = {40: 38.0, 30: 50.0, 25: 60.0, 18: 80.0, 15: 100.0, 12: 125.0}

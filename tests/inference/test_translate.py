@@ -1,6 +1,7 @@
 """Tiled application with models small enough to know the answer."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 from napari_fus_ulm.errors import EnhanceError
 from napari_fus_ulm.generators.base import Generator, PatchBatch
 from napari_fus_ulm.inference import translate
+from napari_fus_ulm.inference.departure import Around
 from napari_fus_ulm.inference.events import Notice
 from napari_fus_ulm.inference.samplers import Estimate, Noise
 from napari_fus_ulm.inference.tiles import Tiling, make_tiling
@@ -81,6 +83,23 @@ def test_tiles_with_a_halo_are_the_whole_frame() -> None:
     whole = result(applied(1024, 0), on)
     for patch, overlap in ((128, 16), (136, 64), (256, 100)):
         np.testing.assert_allclose(result(applied(patch, overlap), on), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("anchor_px", [1.5, 6.0])
+def test_an_anchored_walk_gives_the_same_whatever_the_tiles(anchor_px: float) -> None:
+    """The anchor's Gaussian is wider than the halo: it acts on the frame that tiles make up."""
+    on = frame(328, 296)
+    way = Around(start=0.8, noise_scale=0.7, anchor_px=anchor_px)
+
+    def held(patch: int, overlap: int, way: Around = way) -> np.ndarray:
+        one = dataclasses.replace(applied(patch, overlap), sampler="around-mean", around=way)
+        return result(one, on, 4)
+
+    whole = held(1024, 0)
+    for patch, overlap in ((128, 16), (136, 64)):
+        np.testing.assert_allclose(held(patch, overlap), whole, atol=1e-5)
+    free = dataclasses.replace(way, anchor_px=math.inf)
+    assert np.abs(held(1024, 0, free) - whole).max() > 1e-3
 
 
 def test_without_a_halo_they_are_not() -> None:

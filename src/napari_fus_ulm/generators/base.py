@@ -138,6 +138,13 @@ class Generator(nn.Module, ABC):
         (B, 1, H, W) tensor in model units.
         """
 
+    def schedule(self, t: float) -> tuple[float, float]:
+        """How much signal and how much noise (α and σ) an image at time ``t`` in [0, 1] holds.
+
+        Exactly no signal at 1 and no noise at 0; a one-shot generator knows no time between.
+        """
+        return 1.0 - t, t
+
     @abstractmethod
     def to_model(self, grey: Tensor) -> Tensor:
         """Grey levels in [0, 1] to model units."""

@@ -94,6 +94,11 @@ class ConditionalDiffusion(Generator):
         """Model units to grey levels."""
         return (x - self.shift) / self.scale
 
+    def schedule(self, t: float) -> tuple[float, float]:
+        """α and σ at time ``t`` as plain numbers, for a sampler."""
+        alpha, sigma = signal_noise(torch.tensor(t, dtype=torch.float64))
+        return alpha.item(), sigma.item()
+
     def predict(self, noisy: Tensor, t: Tensor, fus: Tensor, position: Tensor) -> Tensor:
         """Clean estimate α x - σ v in model units."""
         alpha, sigma = (s[:, None, None, None] for s in signal_noise(t))

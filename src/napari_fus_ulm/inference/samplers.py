@@ -1,4 +1,4 @@
-"""Samplers: flat functions that walk from pure noise to an image.
+"""Samplers: flat functions that walk from noise to an image.
 
 Each is an iterator of :class:`Estimate`, one per evaluation of the network, the last of which is
 the result. ``predict(x, t)`` is itself an iterator (of whatever its work reports) that returns the
@@ -13,13 +13,13 @@ from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from napari_fus_ulm.inference.schedule import signal_noise_at
-
 if TYPE_CHECKING:
     from torch import Tensor
 
 Predict = Callable[["Tensor", float], Generator[Any, None, "Tensor"]]
 Noise = Callable[[int], "Tensor"]
+Schedule = Callable[[float], tuple[float, float]]
+Hold = Callable[["Tensor", "Tensor"], "Tensor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,22 @@ def trailing_times(steps: int) -> list[float]:
     return [1.0 - i / steps for i in range(steps + 1)]
 
 
-def sample_ddim(predict: Predict, noise: Noise, times: list[float]) -> Iterator[Any]:
-    """Deterministic DDIM (Song et al. 2021, equation 12 with η = 0) on the cosine schedule.
+def times_from(start: float, steps: int) -> list[float]:
+    """Times for ``steps`` evaluations, of which the first is the mean's where ``start`` < 1.
+
+    From 1 they are the trailing times. From an earlier time the mean is evaluated apart, and the
+    other evaluations lie evenly between ``start`` and 0; a single one leaves no time but ``start``.
+    """
+    if start >= 1.0:
+        return trailing_times(steps)
+    others = steps - 1
+    return [start * (1.0 - i / others) for i in range(steps)] if others else [start]
+
+
+def sample_ddim(
+    predict: Predict, noise: Noise, times: list[float], schedule: Schedule
+) -> Iterator[Any]:
+    """Deterministic DDIM (Song et al. 2021, equation 12 with η = 0).
 
     Parameters
     ----------
@@ -51,6 +65,8 @@ def sample_ddim(predict: Predict, noise: Noise, times: list[float]) -> Iterator[
         ``noise(i)`` is the standard normal noise of step i; that of step 0 is the image at time 1.
     times : list of float
         Falling, from 1 to 0.
+    schedule : callable
+        ``schedule(t)`` is how much signal and how much noise (α and σ) an image at time t holds.
 
     Yields
     ------
@@ -60,12 +76,68 @@ def sample_ddim(predict: Predict, noise: Noise, times: list[float]) -> Iterator[
     for i, (now, later) in enumerate(pairwise(times)):
         clean = yield from predict(x, now)
         yield Estimate(i + 1, len(times) - 1, clean)
-        alpha, sigma = signal_noise_at(now)
-        alpha_later, sigma_later = signal_noise_at(later)
-        x = alpha_later * clean + sigma_later / sigma * (x - alpha * clean)
+        x = _ddim_step(x, clean, schedule(now), schedule(later))
 
 
-def sample_ancestral(predict: Predict, noise: Noise, times: list[float]) -> Iterator[Any]:
+def sample_around_mean(
+    predict: Predict,
+    noise: Noise,
+    times: list[float],
+    schedule: Schedule,
+    *,
+    noise_scale: float = 1.0,
+    hold: Hold | None = None,
+) -> Iterator[Any]:
+    """DDIM begun part-way from the conditional mean, and held to it.
+
+    The first evaluation, at time 1, is the conditional mean m. The walk starts at
+    x = α·m + τ·σ·noise, with τ below one a sample nearer the mean than the posterior's are, and
+    ``hold`` brings each clean estimate back to what the mean knows. From time 1, with τ = 1 and
+    without ``hold``, it is :func:`sample_ddim` bit by bit.
+
+    Parameters
+    ----------
+    predict, noise, schedule
+        As of :func:`sample_ddim`.
+    times : list of float
+        Falling, from where the walk starts to 0 (see :func:`times_from`).
+    noise_scale : float
+        τ, 0 to 1. 0 leaves nothing to walk from: the result is the mean.
+    hold : callable, optional
+        ``hold(clean, mean)`` is the clean estimate to go on with, in model units.
+
+    Yields
+    ------
+    Whatever ``predict`` yields, and an :class:`Estimate` after each evaluation.
+    """
+    start = noise(0)
+    mean = yield from predict(start, 1.0)
+    pairs = list(pairwise(times)) if noise_scale > 0.0 else []
+    steps = 1 + sum(now < 1.0 for now, _ in pairs)
+    yield Estimate(1, steps, mean)
+    done, clean = 1, mean
+    alpha, sigma = schedule(times[0])
+    x = alpha * mean + noise_scale * sigma * start
+    for now, later in pairs:
+        if now < 1.0:
+            clean = yield from predict(x, now)
+            clean = hold(clean, mean) if hold else clean
+            done += 1
+            yield Estimate(done, steps, clean)
+        x = _ddim_step(x, clean, schedule(now), schedule(later))
+
+
+def _ddim_step(
+    x: Tensor, clean: Tensor, now: tuple[float, float], later: tuple[float, float]
+) -> Tensor:
+    """The image at a later time, with the noise that ``clean`` says is in it now."""
+    (alpha, sigma), (alpha_later, sigma_later) = now, later
+    return alpha_later * clean + sigma_later / sigma * (x - alpha * clean)
+
+
+def sample_ancestral(
+    predict: Predict, noise: Noise, times: list[float], schedule: Schedule
+) -> Iterator[Any]:
     """Ancestral sampling: every step draws from the posterior given the clean estimate.
 
     Ho et al. 2020, equations 6 and 7, between any two times of the schedule. Parameters and what
@@ -76,20 +148,19 @@ def sample_ancestral(predict: Predict, noise: Noise, times: list[float]) -> Iter
         clean = yield from predict(x, now)
         yield Estimate(i + 1, len(times) - 1, clean)
         if later > 0.0:
-            of_x, of_clean, deviation = posterior(now, later)
+            of_x, of_clean, deviation = posterior(schedule(now), schedule(later))
             x = of_x * x + of_clean * clean + deviation * noise(i + 1)
 
 
-def posterior(now: float, later: float) -> tuple[float, float, float]:
+def posterior(now: tuple[float, float], later: tuple[float, float]) -> tuple[float, float, float]:
     """Weights of the noisy and of the clean image in q(later | both), and its deviation.
 
     Parameters
     ----------
-    now, later : float
-        Times, 1 ≥ ``now`` > ``later`` ≥ 0.
+    now, later : tuple of float
+        α and σ at two times, of which ``later`` is the less noisy.
     """
-    alpha, sigma = signal_noise_at(now)
-    alpha_later, sigma_later = signal_noise_at(later)
+    (alpha, sigma), (alpha_later, sigma_later) = now, later
     ratio = alpha / alpha_later
     added = sigma**2 - (ratio * sigma_later) ** 2  # variance that comes in from later to now
     return (
@@ -99,7 +170,8 @@ def posterior(now: float, later: float) -> tuple[float, float, float]:
     )
 
 
-SAMPLERS: dict[str, Callable[[Predict, Noise, list[float]], Iterator[Any]]] = {
+SAMPLERS: dict[str, Callable[[Predict, Noise, list[float], Schedule], Iterator[Any]]] = {
+    "around-mean": sample_around_mean,
     "ddim": sample_ddim,
     "ancestral": sample_ancestral,
 }

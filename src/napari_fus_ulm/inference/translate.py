@@ -8,9 +8,11 @@ patches, their number at once, or the device.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +21,19 @@ from torch import Tensor
 
 from napari_fus_ulm.errors import EnhanceError
 from napari_fus_ulm.generators.base import Generator as Model
+from napari_fus_ulm.inference.departure import Around, anchored
 from napari_fus_ulm.inference.device import is_out_of_memory
 from napari_fus_ulm.inference.events import Notice
 from napari_fus_ulm.inference.patches import Patches
-from napari_fus_ulm.inference.samplers import SAMPLERS, Estimate, Noise, trailing_times
+from napari_fus_ulm.inference.samplers import (
+    SAMPLERS,
+    Estimate,
+    Noise,
+    Predict,
+    sample_around_mean,
+    times_from,
+    trailing_times,
+)
 from napari_fus_ulm.inference.tiles import Tile, Tiling, batches, make_tiling, pad_frame
 
 Array = npt.NDArray[np.float32]
@@ -48,6 +59,31 @@ class Applied:
     window: str
     batch: int
     sampler: str = "ddim"
+    around: Around = field(default_factory=Around)
+
+    def samples(self, predict: Predict, noise: Noise, steps: int) -> Iterator[Any]:
+        """Walk with the sampler that was chosen, in ``steps`` evaluations."""
+        schedule, way = self.model.schedule, self.around
+        if self.sampler != "around-mean":
+            yield from SAMPLERS[self.sampler](predict, noise, trailing_times(steps), schedule)
+            return
+        yield from sample_around_mean(
+            predict,
+            noise,
+            times_from(way.start, steps),
+            schedule,
+            noise_scale=way.noise_scale,
+            hold=self.hold if math.isfinite(way.anchor_px) else None,
+        )
+
+    def hold(self, clean: Tensor, mean: Tensor) -> Tensor:
+        """A clean estimate with the mean's low frequencies; both (B, 1, h, w), model units.
+
+        The Gaussian sees what is sampled together: the whole frame where patches are blended at
+        every step, so that no patch has an edge of its own.
+        """
+        grey, of_mean = (self.model.to_grey(x).numpy() for x in (clean, mean))
+        return self.model.to_model(torch.from_numpy(anchored(grey, of_mean, self.around.anchor_px)))
 
     def tiling(self, shape: tuple[int, int]) -> Tiling:
         """The grid of patches over a frame."""
@@ -150,7 +186,7 @@ def sample_frame(
                 )
             yield Notice(said)
 
-    yield from SAMPLERS[applied.sampler](predict, noise, trailing_times(steps))
+    yield from applied.samples(predict, noise, steps)
 
 
 def _fuse(
@@ -237,7 +273,7 @@ def _sample_group(
         return clean
 
     clean: Tensor | None = None
-    for event in SAMPLERS[applied.sampler](predict, noise, trailing_times(steps)):
+    for event in applied.samples(predict, noise, steps):
         if isinstance(event, Estimate):
             clean = event.clean
         else:
