@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from napari_fus_ulm.grey.resampling import resample
 
 from napari_fus_ulm.cohort.seeds import TEST_SEED
 from napari_fus_ulm.evaluation.pairs import phantom_pair
 from napari_fus_ulm.evaluation.scores import score
 from napari_fus_ulm.generators.checkpoint import bundled_weights, sha256, write_text
+from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.inference.departure import Around, around
 from napari_fus_ulm.inference.prepare import Prepared, prepare
 from napari_fus_ulm.inference.samplers import Estimate
@@ -101,7 +101,11 @@ def phantom(seed: int) -> Scene:
 
     def judge(picture: Grey) -> dict[str, float | None]:
         found = score(
-            picture, pair.truth, pair.pixel_mm, vessels=pair.vessels, extent_mm=pair.extent_mm
+            picture,
+            pair.truth,
+            pair.grid.pixel_mm,
+            vessels=pair.vessels,
+            extent_mm=pair.grid.extent_mm,
         ).as_dict()
         return found | {"cldice": found["cl_dice"]}
 

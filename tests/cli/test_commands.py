@@ -398,7 +398,7 @@ def test_held_out_phantoms_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(phantoms, "simulate_pair", small)
     result = run("evaluate", "--phantoms", 1, "--methods", "input,accurate", "--json")
-    assert "Richardson–Lucy and the mean training image are left out" in result.stderr
+    assert "ridge filters and the mean training image are left out" in result.stderr
     found = json.loads(result.stdout)
     assert drawn == [TEST_SEED]
     generated = ["diffusion-accurate", "mhvae-accurate"]

@@ -235,7 +235,7 @@ def test_methods_are_chosen_by_key_generator_or_mode() -> None:
     assert keys == ["input", "diffusion-accurate", "mhvae-accurate"]
     assert len(chosen(rows, ["diffusion"])) == 3
     assert chosen(rows, []) == rows
-    with pytest.raises(ValueError, match="no method 'rll'; available: input, rl, atlas"):
+    with pytest.raises(ValueError, match="no method 'rll'; available: input, rl, hessian, dog"):
         chosen(rows, ["rll"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -20,11 +21,12 @@ from napari_fus_ulm.evaluation.methods import (
     fit_mapped,
 )
 from napari_fus_ulm.evaluation.pairs import EvaluationPair, Grey
+from napari_fus_ulm.evaluation.ridges import difference_of_gaussians, fit_ridges, hessian
 from napari_fus_ulm.grey.intensity_map import apply_monotone_map
 from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.registration.orientation import register
 
-DECONVOLVED, ATLAS, OTHER = "rl", "atlas", "other"
+DECONVOLVED, HESSIAN, DOG, ATLAS, OTHER = "rl", "hessian", "dog", "atlas", "other"
 INPUT_TITLE = "input (bicubic, mapped)"
 
 
@@ -41,6 +43,22 @@ def baselines() -> tuple[Method, ...]:
             "Deconvolution of the linear power Doppler with a Gaussian point spread function whose "
             f"size and number of iterations were tuned on the validation pairs, {mapped}.",
             fit_deconvolution,
+            True,
+        ),
+        Method(
+            HESSIAN,
+            "Hessian ridges (mapped)",
+            "The largest negative curvature of the interpolated fUS image at one scale, which was "
+            f"tuned on the validation pairs, {mapped}.",
+            partial(fit_ridges, hessian),
+            True,
+        ),
+        Method(
+            DOG,
+            "difference of Gaussians (mapped)",
+            "What of the interpolated fUS image stands out of its surround at one scale, which was "
+            f"tuned on the validation pairs, {mapped}.",
+            partial(fit_ridges, difference_of_gaussians),
             True,
         ),
         Method(

@@ -17,8 +17,8 @@ from napari_fus_ulm.phantom import simulate_pair
 
 WORD = "phantom"
 UNTRAINED = (
-    "Phantoms have no training side here: Richardson–Lucy and the mean training image are left "
-    "out, and the input's intensity map is the one on the weights' card."
+    "Phantoms have no training side here: Richardson–Lucy, ridge filters and the mean training "
+    "image are left out, and the input's intensity map is the one on the weights' card."
 )
 
 

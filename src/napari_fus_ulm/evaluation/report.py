@@ -183,7 +183,7 @@ SCALE = {
     "other": "another animal's ULM (chance)",
 }
 """Rows that give the others their scale, and what they stand for."""
-DIMMED = {INPUT, "rl", "atlas"}
+DIMMED = {INPUT, "rl", "hessian", "dog", "atlas"}
 """Baselines that averaging dims, as it does every generator's mode accurate."""
 
 
@@ -213,7 +213,7 @@ def _footnotes(evaluation: Evaluation) -> str:
         lines.append(
             "- A map fitted by least squares, and averaging of any kind, dims a picture where it "
             "is not sure: the recall of rows that are like a regression (the input, "
-            "Richardson–Lucy, the mean training image, Accurate) is partly their contrast."
+            "Richardson–Lucy, ridge filters, the mean training image, Accurate) is partly their contrast."
         )
     if has_tree(evaluation):
         lines.append(
