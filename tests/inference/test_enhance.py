@@ -58,7 +58,8 @@ def test_the_seed_is_the_result(fus: xr.DataArray) -> None:
 
 def test_accurate_hardly_depends_on_the_seed(fus: xr.DataArray) -> None:
     accurate = [enhance(fus, mode="accurate", seed=s).image.values for s in range(3)]
-    detailed = [enhance(fus, mode="detailed", steps=4, seed=s).image.values for s in range(3)]
+    free = EnhanceSettings(sampler="ddim", steps=4)
+    detailed = [enhance(fus, free, seed=s).image.values for s in range(3)]
     # 0 in theory; the shipped weights reach 0.12 here, half a hundredth of a grey level.
     assert np.std(accurate, axis=0).mean() < 0.15 * np.std(detailed, axis=0).mean()
     assert np.std(accurate, axis=0).mean() < 0.01
@@ -321,3 +322,27 @@ def test_the_result_of_an_oblique_image_lies_where_the_image_lies(
         affine = nib.load(write(tmp_path / name, image)).affine
         corners.append(affine @ [-0.5, -0.5, 0, 1])
     np.testing.assert_allclose(corners[1], corners[0], atol=1e-4)
+
+
+def test_departure_goes_from_accurate_to_the_plain_sample(fus: xr.DataArray) -> None:
+    settings = EnhanceSettings(precision="float32", steps=3)
+    accurate = enhance(fus, settings, mode="accurate").image.values
+    near, half, free = (
+        enhance(fus, settings, departure=departure).image.values for departure in (0.0, 0.5, 1.0)
+    )
+    np.testing.assert_array_equal(near, accurate)
+    np.testing.assert_array_equal(free, enhance(fus, settings, sampler="ddim").image.values)
+    assert 0.0 < np.abs(half - accurate).mean() < np.abs(free - accurate).mean()
+
+
+def test_a_spread_says_of_which_samples_it_is(fus: xr.DataArray) -> None:
+    settings = EnhanceSettings(mode="balanced", steps=2, samples=2)
+    held, free = (enhance(fus, settings, sampler=name) for name in ("around-mean", "ddim"))
+    assert held.spread is not None
+    assert free.spread is not None
+    assert held.provenance["spread_of"] == "2 samples around the mean (departure 0.5)"
+    assert free.provenance["spread_of"] == "2 free samples (DDIM)"
+    assert any("less than the uncertainty" in notice for notice in held.provenance["notices"])
+    assert not any("uncertainty" in notice for notice in free.provenance["notices"])
+    assert float(held.spread.mean()) < float(free.spread.mean())
+    assert enhance(fus, settings, departure=0.0).spread is None

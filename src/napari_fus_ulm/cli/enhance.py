@@ -56,7 +56,13 @@ def command(
     ] = None,
     samples: Annotated[int, typer.Option(help="Samples of balanced.")] = DEFAULT.samples,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = DEFAULT.seed,
-    sampler: Annotated[str | None, typer.Option(help="ddim (default) or ancestral.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="around-mean (default), ddim or ancestral.")
+    ] = None,
+    departure: Annotated[
+        float,
+        typer.Option(help="0 (accurate) to 1 (a free sample): sharper, and less true."),
+    ] = DEFAULT.departure,
     patch: Annotated[
         int | None, typer.Option(help="Patch side, pixels; the generator's own by default.")
     ] = None,
@@ -86,6 +92,7 @@ def command(
                 "samples": samples,
                 "seed": seed,
                 "sampler": sampler,
+                "departure": departure,
                 "patch": patch,
                 "overlap": overlap,
                 "window": window,

@@ -213,7 +213,8 @@ def _footnotes(evaluation: Evaluation) -> str:
         lines.append(
             "- A map fitted by least squares, and averaging of any kind, dims a picture where it "
             "is not sure: the recall of rows that are like a regression (the input, "
-            "Richardson–Lucy, ridge filters, the mean training image, Accurate) is partly their contrast."
+            "Richardson–Lucy, ridge filters, the mean training image, Accurate) is partly their "
+            "contrast."
         )
     if has_tree(evaluation):
         lines.append(

@@ -44,6 +44,10 @@ from napari_fus_ulm.inference.translate import (
 from napari_fus_ulm.scan import make_scan
 
 Array = npt.NDArray[np.float32]
+HELD_SPREAD = (
+    "The spread is that of samples held near the mean (departure {departure:g}), so it is less "
+    "than the uncertainty; the sampler DDIM gives that of free samples."
+)
 NoiseSource = Callable[[Shape, int], torch.Tensor]
 
 
@@ -106,9 +110,11 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
     begun = time.monotonic()
     settings = settings.resolved()
     ready = prepare(fus, settings)
+    steps, samples = evaluations(settings, ready.applied.model)
+    if samples > 1 and ready.applied.model.iterative and settings.sampler == "around-mean":
+        ready.notices.append(HELD_SPREAD.format(departure=settings.departure))
     for sentence in ready.notices:
         yield Notice(sentence)
-    steps, samples = evaluations(settings, ready.applied.model)
     images: list[Array] = []
     spreads: list[Array] = []
     known: list[Patches] = []
@@ -229,9 +235,9 @@ def input_on_grid(fus: xr.DataArray, settings: EnhanceSettings) -> xr.DataArray:
 
 def evaluations(settings: EnhanceSettings, model: Generator) -> tuple[int, int]:
     """Steps of a sample and number of samples that the mode asks of this generator."""
-    steps = settings.steps if model.iterative and settings.mode != "accurate" else 1
-    differing = settings.mode == "balanced" and (model.iterative or model.stochastic)
-    return steps, settings.samples if differing else 1
+    steps = settings.steps if model.iterative and settings.departs else 1
+    differing = settings.departs if model.iterative else model.stochastic
+    return steps, settings.samples if settings.mode == "balanced" and differing else 1
 
 
 class _Moments:

@@ -18,6 +18,7 @@ from napari_fus_ulm.grey.native import native_shape
 from napari_fus_ulm.grey.position import position_channels
 from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.grid import Grid, Shape
+from napari_fus_ulm.inference.departure import around
 from napari_fus_ulm.inference.device import choose_device, choose_precision
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import Applied, Frame
@@ -125,6 +126,7 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
         way.window,
         settings.batch,
         settings.sampler,
+        around(settings.departure),
     )
     values, notices = _values(fus, settings)
     grid = Grid.of(fus)

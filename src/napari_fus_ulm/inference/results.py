@@ -47,6 +47,9 @@ def finish(
 ) -> Enhancement:
     """Put the planes of a run together: image, spread where there is one, provenance."""
     provenance = _provenance(ready, settings)
+    if spreads:
+        kind = settings.samples_are if ready.applied.model.iterative else "samples"
+        provenance["spread_of"] = f"{settings.samples} {kind}"
 
     def assemble(stack: list[Array], name: str) -> xr.DataArray:
         leading = ready.scan.dims[:-2]

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton, QWidget
 
 from napari_fus_ulm._napari.widgets.controls import (
     CalmComboBox,
+    CalmDoubleSpinBox,
     CalmSpinBox,
     Signal,
     add_row,
@@ -22,7 +23,7 @@ from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings
 from napari_fus_ulm.tasks.catalogue import entry, names
 
 ADVANCED = (
-    "steps", "samples", "sampler", "seed", "patch", "overlap", "batch", "window", "fusion",
+    "steps", "samples", "sampler", "departure", "seed", "patch", "overlap", "batch", "window", "fusion",
     "position", "device", "precision",
 )  # fmt: skip
 """In the order of the form."""
@@ -43,7 +44,7 @@ class AdvancedForm(QWidget):
         super().__init__()
         layout = form()
         self.setLayout(layout)
-        self._fields: dict[str, CalmSpinBox | CalmComboBox] = {}
+        self._fields: dict[str, CalmSpinBox | CalmDoubleSpinBox | CalmComboBox] = {}
         self._generator = names()[0]
 
         for name in ADVANCED:
@@ -73,7 +74,13 @@ class AdvancedForm(QWidget):
         layout.addRow("", row(self.reset, self.poster))
         self._put_defaults()
 
-    def _field(self, one: Declared) -> CalmSpinBox | CalmComboBox:
+    def _field(self, one: Declared) -> CalmSpinBox | CalmDoubleSpinBox | CalmComboBox:
+        if one.kind is float:
+            share = CalmDoubleSpinBox(one.setting.low or 0.0, one.setting.high or 1.0, 2)
+            share.setSingleStep(0.1)
+            share.setKeyboardTracking(False)
+            share.valueChanged.connect(self._on_change)
+            return share
         if one.kind is int:
             low, high = int(one.setting.low or 0), int(one.setting.high or 2**31 - 1)
             number = CalmSpinBox(low, high, one.setting.multiple_of or one.setting.step)
@@ -87,7 +94,7 @@ class AdvancedForm(QWidget):
     def values(self) -> dict[str, Any]:
         """Return the settings by name."""
         found: dict[str, Any] = {
-            name: field.value() if isinstance(field, CalmSpinBox) else field.currentData()
+            name: field.currentData() if isinstance(field, CalmComboBox) else field.value()
             for name, field in self._fields.items()
         }
         found["weights"] = self._weights.text().strip() or None
@@ -98,11 +105,11 @@ class AdvancedForm(QWidget):
         for name, field in self._fields.items():
             if name not in values:
                 continue
-            if isinstance(field, CalmSpinBox):
-                with QSignalBlocker(field):
-                    field.setValue(int(values[name]))
-            else:
+            if isinstance(field, CalmComboBox):
                 field.choose(values[name])
+            else:
+                with QSignalBlocker(field):
+                    field.setValue(values[name])
         if "weights" in values:
             self._weights.setText(values["weights"] or "")
 
@@ -114,7 +121,7 @@ class AdvancedForm(QWidget):
         own = EnhanceSettings(generator=name)
         self.set_values(dataclasses.asdict(own.application))
         iterative = entry(name).iterative
-        for field in (self._fields["sampler"], self.poster):
+        for field in (self._fields["sampler"], self._fields["departure"], self.poster):
             field.setEnabled(iterative)
 
     def enable(self, *, steps: bool, samples: bool) -> None:
