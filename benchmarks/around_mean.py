@@ -28,7 +28,7 @@ import xarray as xr
 from napari_fus_ulm.cohort.seeds import TEST_SEED
 from napari_fus_ulm.evaluation.pairs import phantom_pair
 from napari_fus_ulm.evaluation.scores import score
-from napari_fus_ulm.generators.checkpoint import bundled_weights, sha256, write_text
+from napari_fus_ulm.generators.checkpoint import bundled_weights, sha256
 from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.inference.departure import Around, around
 from napari_fus_ulm.inference.prepare import Prepared, prepare
@@ -36,6 +36,7 @@ from napari_fus_ulm.inference.samplers import Estimate
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import frame_noise, sample_frame
 from napari_fus_ulm.io import read_one
+from napari_fus_ulm.io.atomic import write_text
 from napari_fus_ulm.metrics.vessels import cl_dice, vessel_mask
 from napari_fus_ulm.phantom import simulate_pair
 

@@ -23,8 +23,8 @@ from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings
 from napari_fus_ulm.tasks.catalogue import entry, names
 
 ADVANCED = (
-    "steps", "samples", "sampler", "departure", "seed", "patch", "overlap", "batch", "window", "fusion",
-    "position", "device", "precision",
+    "steps", "samples", "sampler", "departure", "seed", "patch", "overlap", "batch", "window",
+    "fusion", "position", "device", "precision",
 )  # fmt: skip
 """In the order of the form."""
 
