@@ -10,9 +10,9 @@ from napari_fus_ulm.phantom.anatomy import anatomy_of
 from napari_fus_ulm.phantom.doppler import (
     GRID,
     _bed_level,
-    _blood_volume,
+    blood_volume,
     _blur_with_depth,
-    _capillary_bed,
+    capillary_bed,
     _gamma_field,
     _sample,
     fus_grid,
@@ -99,9 +99,9 @@ def test_the_background_has_the_share_that_was_asked_for(share: float) -> None:
     anatomy = anatomy_of(PARAMS)
     y, x = (GRID * (np.arange(n) + 0.5) for n in SHAPE)
     vessels = _blur_with_depth(
-        _blood_volume(rng, grow_vessels(rng, PARAMS, TISSUE), PARAMS, SHAPE), PARAMS, y
+        blood_volume(rng, grow_vessels(rng, PARAMS, TISSUE), PARAMS, SHAPE), PARAMS, y
     )
-    bed = _capillary_bed(rng, anatomy, TISSUE, x, y)
+    bed = capillary_bed(rng, anatomy, TISSUE, x, y)
     level = _bed_level(vessels, bed, share)
     got = np.sqrt(level * bed).mean() / np.sqrt(vessels + level * bed).mean()
     assert got == pytest.approx(share, abs=0.01)
@@ -110,7 +110,7 @@ def test_the_background_has_the_share_that_was_asked_for(share: float) -> None:
 def test_there_are_fewer_capillaries_outside_the_brain_and_in_white_matter() -> None:
     anatomy = anatomy_of(PARAMS)
     y, x = (GRID * (np.arange(n) + 0.5) for n in SHAPE)
-    bed = _capillary_bed(np.random.default_rng(0), anatomy, TISSUE, x, y)
+    bed = capillary_bed(np.random.default_rng(0), anatomy, TISSUE, x, y)
     xx, yy = np.meshgrid(x, y)
     below = anatomy.below(xx, yy)
     cortex = bed[(below > 400) & (below < 1200)].mean()
@@ -120,7 +120,7 @@ def test_there_are_fewer_capillaries_outside_the_brain_and_in_white_matter() -> 
 
 def test_without_misregistration_a_vessel_lies_where_it_is() -> None:
     for seed in range(3):
-        image = _blood_volume(np.random.default_rng(seed), line(), PARAMS, SHAPE)
+        image = blood_volume(np.random.default_rng(seed), line(), PARAMS, SHAPE)
         assert centroid(image) == pytest.approx((2000.0, 2500.0), abs=3.0)
 
 
@@ -128,7 +128,7 @@ def test_misregistration_moves_a_vessel_by_what_was_asked_for_in_any_direction()
     moved = []
     params = dataclasses.replace(PARAMS, shift_um=60.0)
     for seed in range(60):
-        cy, cx = centroid(_blood_volume(np.random.default_rng(seed), line(), params, SHAPE))
+        cy, cx = centroid(blood_volume(np.random.default_rng(seed), line(), params, SHAPE))
         moved.append((cy - 2000.0, cx - 2500.0))
     assert np.hypot(*np.transpose(moved)) == pytest.approx(60.0, abs=6.0)
     assert np.abs(np.mean(moved, axis=0)).max() < 20.0
@@ -137,7 +137,7 @@ def test_misregistration_moves_a_vessel_by_what_was_asked_for_in_any_direction()
 def test_the_clutter_filter_removes_slow_and_sideways_flow() -> None:
     def power(speed: float, axial: bool) -> float:
         vessels = line(speed=speed, axial=axial)
-        return float(_blood_volume(np.random.default_rng(0), vessels, PARAMS, SHAPE).sum())
+        return float(blood_volume(np.random.default_rng(0), vessels, PARAMS, SHAPE).sum())
 
     cut = PARAMS.clutter_speed_mm_s
     assert power(cut, True) / power(30.0, True) == pytest.approx(0.5, abs=0.02)
@@ -146,8 +146,8 @@ def test_the_clutter_filter_removes_slow_and_sideways_flow() -> None:
 
 def test_distance_of_the_image_planes_fades_the_vessels() -> None:
     away = dataclasses.replace(PARAMS, out_of_plane_um=PARAMS.fus_slice_um / 2)
-    here = _blood_volume(np.random.default_rng(0), line(), PARAMS, SHAPE).sum()
-    there = _blood_volume(np.random.default_rng(0), line(), away, SHAPE).sum()
+    here = blood_volume(np.random.default_rng(0), line(), PARAMS, SHAPE).sum()
+    there = blood_volume(np.random.default_rng(0), line(), away, SHAPE).sum()
     assert there / here == pytest.approx(0.5, abs=0.01)
 
 

@@ -34,6 +34,16 @@ def command(
         Path | None,
         typer.Option(help="Folder of pairs (its train side, if split); phantoms without it."),
     ] = None,
+    ulm: Annotated[
+        Path | None,
+        typer.Option(help="Folder of real ULM maps to record beside the phantoms; no fUS needed."),
+    ] = None,
+    ulm_share: Annotated[
+        float, typer.Option(help="Share of recordings that show such a map.")
+    ] = DEFAULT.ulm_share,
+    ulm_scenes: Annotated[
+        int, typer.Option(help="Ways in which the maps are turned, magnified, bent and thinned.")
+    ] = DEFAULT.ulm_scenes,
     phantoms: Annotated[int, typer.Option(help="Simulated sections.")] = DEFAULT.phantoms,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = DEFAULT.steps,
     batch: Annotated[int, typer.Option(help="Patches a step.")] = DEFAULT.batch,
@@ -73,6 +83,9 @@ def command(
                 preset=preset,
                 model=_arguments(argument or []),
                 pairs=str(pairs) if pairs else None,
+                ulm=str(ulm) if ulm else None,
+                ulm_share=ulm_share,
+                ulm_scenes=ulm_scenes,
                 phantoms=phantoms,
                 seed=seed,
                 steps=steps,

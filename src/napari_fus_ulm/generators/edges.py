@@ -8,13 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
-
 
 def gradients(image: Tensor) -> Tensor:
-    """Sobel gradients (B, 2, H - 2, W - 2) of (B, 1, H, W), along x then y, per pixel."""
-    x = torch.tensor(SOBEL, device=image.device, dtype=image.dtype) / 8.0
-    return F.conv2d(image, torch.stack([x, x.T])[:, None])
+    """Sobel gradients (B, 2, H - 2, W - 2) of (B, 1, H, W), along x then y, per pixel.
+
+    By slices, which are exact and faster than a convolution of one channel.
+    """
+    x = _smoothed(image[..., 2:] - image[..., :-2], 2)
+    y = _smoothed(image[..., 2:, :] - image[..., :-2, :], 3)
+    return torch.cat([x, y], dim=1) / 8.0
+
+
+def _smoothed(image: Tensor, dim: int) -> Tensor:
+    n = image.shape[dim] - 2
+    return image.narrow(dim, 0, n) + 2.0 * image.narrow(dim, 1, n) + image.narrow(dim, 2, n)
 
 
 def edge_loss(

@@ -62,6 +62,14 @@ def time_features(t: Tensor, n: int = 64) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], dim=1)
 
 
+def halved(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """A 2×2 convolution of stride 2, as one of 1×1 on unshuffled pixels.
+
+    The same sums; the strided kernel's gradient is ten times slower on a CPU.
+    """
+    return F.conv2d(F.pixel_unshuffle(x, 2), conv.weight.flatten(1)[:, :, None, None], conv.bias)
+
+
 class LocalUNet(nn.Module):
     """U-Net on 2×2-unshuffled pixels, conditioned on a time in [0, 1].
 
@@ -113,7 +121,7 @@ class LocalUNet(nn.Module):
         for level, blocks in enumerate(self.down):
             if level:
                 kept.append(x)
-                x = self.shrink[level - 1](x)
+                x = halved(x, self.shrink[level - 1])  # type: ignore[arg-type]
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, time)
         deepest = x

@@ -41,8 +41,8 @@ def power_doppler(
     anatomy = anatomy_of(params)
     fine = (round(params.depth_mm * 1000 / GRID), round(params.width_mm * 1000 / GRID))
     y, x = (np.asarray((np.arange(n) + 0.5) * GRID, dtype=np.float64) for n in fine)
-    volume = _blood_volume(rng, vessels, params, fine)
-    bed = _capillary_bed(rng, anatomy, tissue, x, y)
+    volume = blood_volume(rng, vessels, params, fine)
+    bed = capillary_bed(rng, anatomy, tissue, x, y)
     blurred = _blur_with_depth(volume, params, y)
     signal = blurred + _bed_level(blurred, bed, params.background) * bed
     loss = 10 ** (-0.1 * params.attenuation_db_mm * np.clip(y - anatomy.top, 0, None) / 1000.0)
@@ -58,10 +58,14 @@ def power_doppler(
     return np.asarray(coarse / coarse.mean(), dtype=np.float32)
 
 
-def _blood_volume(
-    rng: np.random.Generator, vessels: Vessels, p: PhantomParams, shape: tuple[int, int]
+def blood_volume(
+    rng: np.random.Generator,
+    vessels: Vessels,
+    p: PhantomParams,
+    shape: tuple[int, int],
+    grid: float = GRID,
 ) -> Array:
-    """Blood volume that passes the clutter filter, per grid cell."""
+    """Blood volume that passes the clutter filter, per cell of ``grid`` µm."""
     owner = vessels.owner
     xyz = vessels.points.copy()
     size = 1000.0 * max(p.width_mm, p.depth_mm)
@@ -79,8 +83,8 @@ def _blood_volume(
     spots = 3  # points spread over the lumen, so that wide vessels are wide
     for _ in range(spots):
         offset = rng.normal(0.0, 0.5, (len(xyz), 2)) * vessels.radii[:, None]
-        column = np.floor((xyz[:, 0] + offset[:, 0]) / GRID).astype(np.int64)
-        row = np.floor((xyz[:, 1] + offset[:, 1]) / GRID).astype(np.int64)
+        column = np.floor((xyz[:, 0] + offset[:, 0]) / grid).astype(np.int64)
+        row = np.floor((xyz[:, 1] + offset[:, 1]) / grid).astype(np.int64)
         inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
         total += np.bincount(
             row[inside] * shape[1] + column[inside],
@@ -90,8 +94,8 @@ def _blood_volume(
     return total.reshape(shape)
 
 
-def _capillary_bed(
-    rng: np.random.Generator, a: Anatomy, tissue: Tissue, x: Array, y: Array
+def capillary_bed(
+    rng: np.random.Generator, a: Anatomy, tissue: Tissue, x: Array, y: Array, grid: float = GRID
 ) -> Array:
     """Relative density of capillaries: smooth texture, more in cortex, less in white matter."""
     xx, yy = np.meshgrid(x, y)
@@ -103,9 +107,9 @@ def _capillary_bed(
     density *= np.where(a.in_callosum(xx, yy), rng.uniform(0.35, 0.7), 1.0)
     texture = 0.5 * np.log(tissue.density(xx, yy))
     for scale, strength in ((100.0, 0.12), (300.0, 0.25), (900.0, 0.4)):
-        field = gaussian_filter(rng.normal(size=density.shape), scale / GRID, mode="wrap")
+        field = gaussian_filter(rng.normal(size=density.shape), scale / grid, mode="wrap")
         texture += strength * field / field.std()
-    return gaussian_filter(density, 60.0 / GRID) * np.exp(texture)
+    return gaussian_filter(density, 60.0 / grid) * np.exp(texture)
 
 
 def _bed_level(vessels: Array, bed: Array, share: float) -> float:

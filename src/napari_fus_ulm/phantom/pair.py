@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.phantom.bubbles import ULM_PIXEL, bubble_counts
 from napari_fus_ulm.phantom.doppler import power_doppler
 from napari_fus_ulm.phantom.params import PhantomParams
-from napari_fus_ulm.phantom.section import grow_vessels
+from napari_fus_ulm.phantom.section import ONE_PLANE, grow_vessels
 from napari_fus_ulm.phantom.skull import Transmission, draw_skull
 from napari_fus_ulm.phantom.tissue import Tissue, draw_tissue
 from napari_fus_ulm.phantom.vessels import Vessels
@@ -82,29 +83,45 @@ def simulate_animal(
     ------
     PhantomPair
     """
+    heights = (np.arange(planes) - 0.5 * (planes - 1)) * PLANE_SPACING_UM
+    grown = grow_animal(seed, heights, params, vary=vary)
+    for plane, height in enumerate(heights):
+        # Each plane draws its own numbers, so that it does not depend on how many there are.
+        own = np.random.default_rng([seed, plane])
+        yield _section(own, grown, float(height), seed, plane)
+
+
+@dataclass(frozen=True, slots=True)
+class Animal:
+    """One simulated animal before it is recorded: its parameters, tissue, skull and vessels."""
+
+    params: PhantomParams
+    tissue: Tissue
+    skull: Transmission
+    slab: Vessels
+
+
+def grow_animal(
+    seed: int,
+    heights: npt.NDArray[np.floating] = ONE_PLANE,
+    params: PhantomParams | None = None,
+    *,
+    vary: bool = True,
+) -> Animal:
+    """Draw an animal and grow its vessels; see :func:`simulate_animal`."""
     rng = np.random.default_rng(seed)
     centre = params or PhantomParams()
     animal = centre.draw(rng) if vary else centre
     tissue, skull = draw_tissue(rng), draw_skull(rng, animal)
-    heights = (np.arange(planes) - 0.5 * (planes - 1)) * PLANE_SPACING_UM
-    slab = grow_vessels(rng, animal, tissue, heights)
-    for plane, height in enumerate(heights):
-        # Each plane draws its own numbers, so that it does not depend on how many there are.
-        own = np.random.default_rng([seed, plane])
-        yield _section(own, slab.seen_from(float(height)), animal, tissue, skull, seed, plane)
+    return Animal(animal, tissue, skull, grow_vessels(rng, animal, tissue, heights))
 
 
 def _section(
-    rng: np.random.Generator,
-    vessels: Vessels,
-    animal: PhantomParams,
-    tissue: Tissue,
-    skull: Transmission,
-    seed: int,
-    plane: int,
+    rng: np.random.Generator, grown: Animal, height: float, seed: int, plane: int
 ) -> PhantomPair:
-    counts = bubble_counts(rng, vessels, animal, skull)
-    power = power_doppler(rng, vessels, animal, tissue, skull)
+    animal, vessels = grown.params, grown.slab.seen_from(height)
+    counts = bubble_counts(rng, vessels, animal, grown.skull)
+    power = power_doppler(rng, vessels, animal, grown.tissue, grown.skull)
     # The extent is what counts: pixel sizes follow from it exactly.
     extent = (counts.shape[0] * ULM_PIXEL / 1000.0, counts.shape[1] * ULM_PIXEL / 1000.0)
     record = {

@@ -1,10 +1,11 @@
-"""The pairs a run is trained on: simulated ones, or a laboratory's own folder."""
+"""What a run is trained on: scenes of phantoms and of ULM maps, or a laboratory's own pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from napari_fus_ulm.cohort.table import PairFiles
 from napari_fus_ulm.errors import CohortError, UserError
 from napari_fus_ulm.grey.pair import PreparedPair, prepare_pair
 from napari_fus_ulm.grey.reference import check_reference
+from napari_fus_ulm.phantom.scene import phantom_scene, read_scene, write_scene
+from napari_fus_ulm.phantom.ulm_maps import UlmMap, map_scene, read_maps
 from napari_fus_ulm.scan import check_image
 
 
@@ -26,54 +29,86 @@ class PairReady:
     total: int
 
 
-def phantom_file(folder: Path, seed: int, pixel_um: float) -> Path:
-    """Cache file of one phantom prepared at a pixel size."""
-    return folder / f"phantom_{seed:09d}_{pixel_um:g}um.npy"
+@dataclass(frozen=True, slots=True)
+class SceneTask:
+    """A scene to be prepared: of a phantom, or of a real map with a phantom's unseen vessels.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is kept.
+    seed : int
+        Of the phantom.
+    maps : Path or None
+        Folder of ULM maps; None makes the phantom's own scene.
+    number : int
+        Of the scene of a map: the maps take turns.
+    """
+
+    path: Path
+    seed: int
+    maps: Path | None = None
+    number: int = 0
 
 
-def prepare_phantom(seed: int, pixel_um: float, folder: Path) -> Path:
-    """Simulate one phantom, prepare it, and keep it as float16 (2, height, width)."""
-    from napari_fus_ulm.phantom import simulate_pair
-
-    path = phantom_file(folder, seed, pixel_um)
-    if not path.exists():
-        pair = simulate_pair(seed)
-        ready = prepare_pair(pair.fus, pair.ulm, pixel_um)
-        partial = path.with_suffix(".part.npy")
-        np.save(partial, np.stack([ready.fus, ready.ulm]).astype(np.float16))
-        partial.rename(path)
-    return path
+def phantom_tasks(seeds: Iterable[int], folder: Path) -> list[SceneTask]:
+    """The scenes of simulated animals."""
+    return [SceneTask(folder / f"phantom_{seed:09d}.npz", seed) for seed in seeds]
 
 
-def prepare_phantoms(
-    seeds: Sequence[int], pixel_um: float, folder: Path, workers: int
-) -> Iterator[PairReady]:
-    """Simulate what is missing, on ``workers`` processes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [seed for seed in seeds if not phantom_file(folder, seed, pixel_um).exists()]
-    done = len(seeds) - len(missing)
-    yield PairReady(done, len(seeds))
+def map_tasks(maps: Path, n: int, phantoms: Sequence[int], folder: Path) -> list[SceneTask]:
+    """``n`` scenes of the ULM maps in a folder, with vessels of these phantoms."""
+    return [
+        SceneTask(folder / f"map_{k:05d}.npz", phantoms[k % len(phantoms)], maps, k)
+        for k in range(n)
+    ]
+
+
+def prepare_scene(task: SceneTask) -> None:
+    """Make a scene and keep it, if it is not there yet. Scenes of phantoms come first."""
+    if task.path.exists():
+        return
+    if task.maps is None:
+        write_scene(task.path, phantom_scene(task.seed))
+        return
+    (unseen,) = phantom_tasks([task.seed], task.path.parent)
+    maps = _maps(task.maps)
+    random = np.random.default_rng([task.seed, task.number])
+    made = map_scene(maps[task.number % len(maps)], read_scene(unseen.path), random)
+    write_scene(task.path, made)
+
+
+@lru_cache(maxsize=1)
+def _maps(folder: Path) -> list[UlmMap]:
+    return read_maps(folder)
+
+
+def prepare_scenes(tasks: Sequence[SceneTask], workers: int) -> Iterator[PairReady]:
+    """Make the scenes that are missing, on ``workers`` processes.
+
+    Raises
+    ------
+    CohortError
+        If a ULM map cannot be used.
+    """
+    missing = [task for task in tasks if not task.path.exists()]
+    done = len(tasks) - len(missing)
+    yield PairReady(done, len(tasks))
     if not missing:
         return
     if workers < 2:
-        for seed in missing:
-            prepare_phantom(seed, pixel_um, folder)
+        for task in missing:
+            prepare_scene(task)
             done += 1
-            yield PairReady(done, len(seeds))
+            yield PairReady(done, len(tasks))
         return
     # Spawned, not forked: a fork after torch has started threads may hang.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(prepare_phantom, seed, pixel_um, folder) for seed in missing]
+        waiting = [pool.submit(prepare_scene, task) for task in missing]
         for future in waiting:
             future.result()
             done += 1
-            yield PairReady(done, len(seeds))
-
-
-def load_phantoms(seeds: Sequence[int], pixel_um: float, folder: Path) -> list[PreparedPair]:
-    """Prepared phantoms, memory-mapped."""
-    stacks = (np.load(phantom_file(folder, seed, pixel_um), mmap_mode="r") for seed in seeds)
-    return [PreparedPair(stack[0], stack[1]) for stack in stacks]
+            yield PairReady(done, len(tasks))
 
 
 def load_files(files: Iterable[PairFiles], pixel_um: float) -> list[PreparedPair]:

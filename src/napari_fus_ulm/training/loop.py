@@ -27,12 +27,12 @@ from napari_fus_ulm.generators.base import PatchBatch
 from napari_fus_ulm.generators.checkpoint import Card, card_path
 from napari_fus_ulm.grey.intensity_map import fit_monotone_map
 from napari_fus_ulm.grey.pair import PreparedPair
-from napari_fus_ulm.grey.patches import draw_patches
 from napari_fus_ulm.io.atomic import write_tensors, write_text
 from napari_fus_ulm.training import data
 from napari_fus_ulm.training.curves import LOSSES, curves_picture
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, Run, peak_rate
 from napari_fus_ulm.training.settings import TrainSettings
+from napari_fus_ulm.training.streams import Batch, PairStream, RecordingStream, Stream, batches
 from napari_fus_ulm.training.validation import FILE as VALIDATIONS
 from napari_fus_ulm.training.validation import (
     Validated,
@@ -103,9 +103,9 @@ def train_events(
         init,
         own if resume and own.exists() else None,
     )
-    pairs = yield from _pairs(settings, folder)
+    material = yield from _material(settings, folder)
     write_text(folder / "settings.json", settings.to_json())
-    yield from _steps(settings, folder, pairs, run, seen)
+    yield from _steps(settings, folder, material, run, seen)
 
 
 def training_seeds(settings: TrainSettings) -> range:
@@ -115,39 +115,72 @@ def training_seeds(settings: TrainSettings) -> range:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pairs:
-    """What a run learns from, and what it is judged on meanwhile (may be none)."""
+class _Material:
+    """What a run learns from, and what it is judged on meanwhile (may be none).
 
-    train: list[PreparedPair]
-    validation: list[PreparedPair]
+    ``whole`` are some whole frames, for what the card says of the images.
+    """
+
+    train: Stream
+    validation: Stream | None
+    whole: list[PreparedPair]
 
 
-def _pairs(settings: TrainSettings, folder: Path) -> Generator[data.PairReady, None, _Pairs]:
+def _material(settings: TrainSettings, folder: Path) -> Generator[data.PairReady, None, _Material]:
+    # A generator that is never told the position is judged without it.
+    withheld = 1.0 if settings.without_position >= 1.0 else 0.0
     if settings.pairs is not None:
         cohort = Path(settings.pairs)
         train = data.load_folder(cohort, settings.pixel_um)
-        validation = data.load_files(validation_files(cohort), settings.pixel_um)
+        kept = data.load_files(validation_files(cohort), settings.pixel_um)
         yield data.PairReady(len(train), len(train))
-        return _Pairs(train, validation)
-    own = training_seeds(settings)
-    kept = range(VALIDATION_SEED, VALIDATION_SEED + VALIDATION_PHANTOMS)
-    cache = folder / "phantoms"
-    yield from data.prepare_phantoms([*own, *kept], settings.pixel_um, cache, settings.workers)
-    return _Pairs(*(data.load_phantoms(seeds, settings.pixel_um, cache) for seeds in (own, kept)))
+        return _Material(
+            PairStream(train, settings.flip, settings.without_position),
+            PairStream(kept, without_position=withheld, vary_display=0.0) if kept else None,
+            train,
+        )
+    cache = folder / "scenes"
+    seeds = training_seeds(settings)
+    phantoms = data.phantom_tasks(seeds, cache)
+    judges = data.phantom_tasks(
+        range(VALIDATION_SEED, VALIDATION_SEED + VALIDATION_PHANTOMS), cache
+    )
+    maps: list[data.SceneTask] = []
+    if settings.ulm is not None:
+        maps = data.map_tasks(Path(settings.ulm), settings.ulm_scenes, seeds, cache)
+    yield from data.prepare_scenes([*phantoms, *judges], settings.workers)
+    yield from data.prepare_scenes(maps, settings.workers)
+    stream = RecordingStream(
+        tuple(task.path for task in phantoms),
+        tuple(task.path for task in maps),
+        settings.ulm_share,
+        settings.pixel_um,
+        settings.flip,
+        settings.without_position,
+    )
+    judging = dataclasses.replace(
+        stream,
+        phantoms=tuple(task.path for task in judges),
+        maps=(),
+        flip=False,
+        without_position=withheld,
+    )
+    return _Material(stream, judging, stream.typical(MAP_PAIRS))
 
 
 def _steps(
     settings: TrainSettings,
     folder: Path,
-    pairs: _Pairs,
+    material: _Material,
     run: Run,
     seen: dict[str, Any],
 ) -> Iterator[TrainEvent]:
     started, first = time.monotonic() - run.seconds, run.step
     saved_at, begun = time.monotonic(), time.monotonic()
     curve: list[str] = []
-    while run.step < settings.steps:
-        losses = _one_step(settings, pairs.train, run)
+    left = range(run.step, settings.steps)
+    for batch in batches(material.train, settings.seed, left, settings.batch, settings.patch):
+        losses = _one_step(settings, batch, run)
         if not np.isfinite(losses["loss"]):
             raise TrainingError(
                 f"The loss became {losses['loss']} at step {run.step}; the checkpoint before it "
@@ -162,10 +195,10 @@ def _steps(
         if due or run.step == settings.steps:
             run.save(folder)
             _append_curve(folder / LOSSES, ["step", *losses], curve)
-            judged = _validate(settings, folder, pairs, run)
+            judged = _validate(settings, folder, material.validation, run)
             # What is used is the best that was judged; without a judge, the newest.
             if judged is None or judged.best:
-                _save_weights(settings, folder, run, pairs.train, seen)
+                _save_weights(settings, folder, run, material.whole, seen)
             _draw_curves(folder)
             saved_at, curve = time.monotonic(), []
             if judged is not None:
@@ -175,35 +208,22 @@ def _steps(
                 return
 
 
-def _validate(settings: TrainSettings, folder: Path, pairs: _Pairs, run: Run) -> Validated | None:
-    if not pairs.validation:
+def _validate(
+    settings: TrainSettings, folder: Path, judging: Stream | None, run: Run
+) -> Validated | None:
+    if judging is None:
         return None
     past = [loss for step, loss in past_losses(folder) if step < run.step]
-    losses = validation_losses(
-        run.average,
-        pairs.validation,
-        settings.patch,
-        settings.precision,
-        position=settings.without_position < 1.0,
-    )
+    losses = validation_losses(run.average, judging, settings.patch, settings.precision)
     row = f"{run.step}," + ",".join(f"{v:.6g}" for v in losses.values())
     _append_curve(folder / VALIDATIONS, ["step", *losses], [row])
     return Validated(run.step, losses, all(losses["loss"] < loss for loss in past))
 
 
-def _one_step(settings: TrainSettings, pairs: list[PreparedPair], run: Run) -> dict[str, float]:
-    random = np.random.default_rng([settings.seed, run.step])
-    noise = torch.Generator().manual_seed(int(random.integers(2**62)))
-    drawn = draw_patches(
-        pairs,
-        random,
-        settings.batch,
-        settings.patch,
-        flip=settings.flip,
-        without_position=settings.without_position,
-    )
+def _one_step(settings: TrainSettings, batch: Batch, run: Run) -> dict[str, float]:
+    noise = torch.Generator().manual_seed(batch.noise_seed)
     fus, ulm, position = (
-        torch.from_numpy(a).contiguous(memory_format=torch.channels_last) for a in drawn
+        torch.from_numpy(a).contiguous(memory_format=torch.channels_last) for a in batch.patches
     )
     share = rate(run.step, settings.steps)
     for group in run.optimiser.param_groups:
@@ -243,11 +263,7 @@ def _save_weights(
 ) -> None:
     half = {name: tensor.half() for name, tensor in run.average.state_dict().items()}
     write_tensors(folder / WEIGHTS, half)
-    source = (
-        f"{settings.phantoms} simulated coronal sections"
-        if settings.pairs is None
-        else f"the pairs in {Path(settings.pairs).name}"
-    )
+    source = _source(settings)
     card = Card(
         generator=settings.generator,
         config=run.model.config(),
@@ -269,6 +285,15 @@ def _save_weights(
         notes=f"Trained on {source} only.",
     )
     write_text(card_path(folder / WEIGHTS), json.dumps(dataclasses.asdict(card), indent=2) + "\n")
+
+
+def _source(settings: TrainSettings) -> str:
+    if settings.pairs is not None:
+        return f"the pairs in {Path(settings.pairs).name}"
+    source = f"recordings drawn of {settings.phantoms} simulated coronal sections"
+    if settings.ulm is None:
+        return source
+    return f"{source} and of the ULM maps in {Path(settings.ulm).name}"
 
 
 def field_mm(pairs: list[PreparedPair], pixel_um: float) -> list[list[float]]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from napari_fus_ulm.cohort.seeds import SEED_BLOCK, VALIDATION_SEED
 from napari_fus_ulm.declared import Setting, check_declared
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.generators import entry
 
 Precision = Literal["bfloat16", "float32"]
@@ -30,7 +31,13 @@ class TrainSettings:
         Arguments of the generator, over those of the preset (JSON-able).
     pairs : str or None
         Folder with ``pairs.csv`` (then its train side is used), or with ``fus/`` and ``ulm/`` files
-        of equal names; None trains on phantoms.
+        of equal names; None trains on recordings of phantoms, drawn anew for every batch.
+    ulm : str or None
+        Folder of real ULM maps whose vessels are recorded beside those of the phantoms.
+    ulm_share : float
+        Share of recordings that show a map of ``ulm``.
+    ulm_scenes : int
+        Ways in which the maps are laid (turned, magnified, bent, thinned).
     phantoms : int
         Simulated sections, seeds ``seed * 1_000_000`` onwards.
     seed : int
@@ -80,6 +87,28 @@ class TrainSettings:
             help="Folder of pairs (its train side, if split); phantoms without it.",
         ),
     ] = None
+    ulm: Annotated[
+        str | None,
+        Setting(
+            label="ULM maps",
+            help="Folder of ULM maps without fUS, whose recordings are simulated.",
+        ),
+    ] = None
+    ulm_share: Annotated[
+        float,
+        Setting(
+            label="Share of the maps",
+            help="Share of patches of ULM maps; the others are of phantoms.",
+            low=0.0,
+            high=1.0,
+        ),
+    ] = 0.5
+    ulm_scenes: Annotated[
+        int,
+        Setting(
+            label="Scenes of the maps", help="Sections made of the ULM maps.", low=1, high=10**6
+        ),
+    ] = 200
     phantoms: Annotated[
         int, Setting(label="Phantoms", help="Simulated sections.", low=1, high=SEED_BLOCK)
     ] = 600
@@ -139,6 +168,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         entry(self.generator)  # says which there are
         check_declared(self)
+        if self.pairs is not None and self.ulm is not None:
+            raise SettingsError("Choose pairs or ULM maps to train on, not both in one run.")
 
     def to_json(self) -> str:
         """Return the settings as indented JSON."""

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 
 from napari_fus_ulm.generators.base import Generator, PatchBatch
-from napari_fus_ulm.grey.pair import PreparedPair
-from napari_fus_ulm.grey.patches import draw_patches
+from napari_fus_ulm.training.streams import Stream
 
 PATCHES = 48
 BATCH = 16
@@ -41,12 +40,7 @@ class Validated:
 
 
 def validation_losses(
-    model: Generator,
-    pairs: Sequence[PreparedPair],
-    patch: int,
-    precision: str,
-    *,
-    position: bool = True,
+    model: Generator, stream: Stream, patch: int, precision: str
 ) -> dict[str, float]:
     """Mean training loss over the same :data:`PATCHES` patches, with the same noise.
 
@@ -54,21 +48,14 @@ def validation_losses(
     ----------
     model : Generator
         In evaluation mode.
-    pairs : sequence of PreparedPair
+    stream : Stream
+        Of what is not trained on. It tells no position to a model that has never learnt it, and
+        would take it for noise.
     patch : int
         Side, pixels.
     precision : {"bfloat16", "float32"}
-    position : bool
-        False tells the model no position: one that has never learnt it would take it for noise.
     """
-    drawn = draw_patches(
-        pairs,
-        np.random.default_rng(0),
-        PATCHES,
-        patch,
-        without_position=0.0 if position else 1.0,
-        vary_display=0.0,
-    )
+    drawn = stream.patches(np.random.default_rng(0), PATCHES, patch)
     noise = torch.Generator().manual_seed(0)
     total: dict[str, float] = {}
     for first in range(0, PATCHES, BATCH):
