@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from napari_fus_ulm.phantom import PhantomPair, simulate_pair
+from napari_fus_ulm.phantom import PhantomPair, PhantomParams, simulate_pair
+from napari_fus_ulm.phantom.scene import Scene, phantom_scene
+
+SMALL = PhantomParams(width_mm=3.0, depth_mm=2.4)
 
 
 @dataclass(frozen=True)
@@ -22,3 +25,9 @@ def animals() -> list[Animal]:
         pair = simulate_pair(seed)
         made.append(Animal(pair, time.process_time() - begun))
     return made
+
+
+@pytest.fixture(scope="session")
+def small_scene() -> Scene:
+    """Of a small section of a typical rat, seed 3."""
+    return phantom_scene(3, SMALL, vary=False)

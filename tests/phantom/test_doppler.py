@@ -10,11 +10,11 @@ from napari_fus_ulm.phantom.anatomy import anatomy_of
 from napari_fus_ulm.phantom.doppler import (
     GRID,
     _bed_level,
-    blood_volume,
     _blur_with_depth,
-    capillary_bed,
     _gamma_field,
     _sample,
+    blood_volume,
+    capillary_bed,
     fus_grid,
     power_doppler,
 )

@@ -15,45 +15,47 @@ from napari_fus_ulm.grey.pair import prepare_pair
 from napari_fus_ulm.grey.reference import binned_reference
 from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.io import read_one, write
-from napari_fus_ulm.phantom import simulate_pair
+from napari_fus_ulm.phantom.scene import phantom_scene, read_scene
 from napari_fus_ulm.training.data import (
     PairReady,
+    SceneTask,
     load_folder,
-    load_phantoms,
-    phantom_file,
-    prepare_phantoms,
+    map_tasks,
+    phantom_tasks,
+    prepare_scene,
+    prepare_scenes,
     training_files,
 )
 
 
 @pytest.mark.slow
-def test_missing_phantoms_are_simulated_in_processes_of_their_own(tmp_path: Path) -> None:
-    seeds = range(3, 5)
-    there = phantom_file(tmp_path, 3, 100.0)
-    np.save(there, np.zeros((2, 9, 9), np.float16))
-    written = there.stat().st_mtime_ns
-    assert list(prepare_phantoms(seeds, 100.0, tmp_path, workers=2)) == [
-        PairReady(1, 2),
-        PairReady(2, 2),
-    ]
-    pair = simulate_pair(4)
-    expected = prepare_pair(pair.fus, pair.ulm, 100.0)
-    made = load_phantoms(seeds, 100.0, tmp_path)[1]
-    assert np.array_equal(made.fus, expected.fus.astype(np.float16))
-    assert np.array_equal(made.ulm, expected.ulm.astype(np.float16))
-    assert there.stat().st_mtime_ns == written
+def test_missing_scenes_are_made_in_processes_of_their_own(tmp_path: Path) -> None:
+    tasks = phantom_tasks([3, 4], tmp_path)
+    tasks[0].path.write_bytes(b"there")
+    assert list(prepare_scenes(tasks, workers=2)) == [PairReady(1, 2), PairReady(2, 2)]
+    assert tasks[0].path.read_bytes() == b"there"
+    expected = phantom_scene(4)
+    made = read_scene(tasks[1].path)
+    assert made.counts == pytest.approx(expected.counts, rel=1e-3)
+    assert np.array_equal(made.tops, expected.tops)
     assert [p.name for p in sorted(tmp_path.iterdir())] == [
-        "phantom_000000003_100um.npy",
-        "phantom_000000004_100um.npy",
+        "phantom_000000003.npz",
+        "phantom_000000004.npz",
     ]
 
 
-@pytest.mark.slow
-def test_another_pixel_size_is_simulated_anew(tmp_path: Path) -> None:
-    for pixel_um in (100.0, 200.0):
-        list(prepare_phantoms(range(3, 4), pixel_um, tmp_path, workers=1))
-    coarse, fine = (load_phantoms(range(3, 4), pixel, tmp_path)[0] for pixel in (200.0, 100.0))
-    assert fine.fus.shape == tuple(2 * n for n in coarse.fus.shape)
+def test_maps_take_turns_and_follow_from_seed_and_number(
+    maps_folder: Path, scenes_folder: Path
+) -> None:
+    tasks = map_tasks(maps_folder, 3, [1, 2], scenes_folder)
+    list(prepare_scenes(tasks, workers=1))
+    one, two, three = (read_scene(task.path) for task in tasks)
+    again = SceneTask(scenes_folder / "again.npz", 1, maps_folder, 0)
+    prepare_scene(again)
+    assert np.array_equal(read_scene(again.path).counts, one.counts)
+    # The first and the third show one map, in two ways; it is the one with few bubbles.
+    assert max(one.tops[0], three.tops[0]) < 0.5 * two.tops[0]
+    assert one.counts.shape != three.counts.shape
 
 
 def test_a_folder_of_pairs_is_matched_by_name(pairs_folder: Path) -> None:

@@ -15,7 +15,9 @@ from napari_fus_ulm.cohort.seeds import VALIDATION_PHANTOMS, VALIDATION_SEED
 from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.generators.checkpoint import load_generator, read_card, read_tensors
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
-from napari_fus_ulm.training import run
+from napari_fus_ulm.phantom import PhantomParams
+from napari_fus_ulm.phantom.scene import Scene, phantom_scene
+from napari_fus_ulm.training import data, run
 from napari_fus_ulm.training.data import PairReady
 from napari_fus_ulm.training.loop import WARM_UP, Saved, StepDone, rate, train_events
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
@@ -247,29 +249,65 @@ def test_the_learning_rate_warms_up_stays_and_falls() -> None:
     assert last[len(last) // 2] == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Seeds of the phantoms that are simulated, which are small ones."""
+    seeds: list[int] = []
+    small = PhantomParams(width_mm=2.4, depth_mm=2.0)
+
+    def quick(seed: int) -> Scene:
+        seeds.append(seed)
+        return phantom_scene(seed, small, vary=False)
+
+    monkeypatch.setattr(data, "phantom_scene", quick)
+    return seeds
+
+
 def test_a_run_on_phantoms_prepares_them_first(
-    settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: TrainSettings, tmp_path: Path, drawn: list[int]
 ) -> None:
-    from napari_fus_ulm import phantom
-
-    real = phantom.simulate_pair
-    small = phantom.PhantomParams(width_mm=2.4, depth_mm=2.0)
-    drawn: list[int] = []
-
-    def quick(seed: int) -> phantom.PhantomPair:
-        drawn.append(seed)
-        return real(seed, small, vary=False)
-
-    monkeypatch.setattr(phantom, "simulate_pair", quick)
     chosen = dataclasses.replace(settings, pairs=None, phantoms=2, seed=3, steps=1, workers=1)
     events = list(train_events(chosen, tmp_path / "run"))
     kept = [VALIDATION_SEED + n for n in range(VALIDATION_PHANTOMS)]
     assert drawn == [3_000_000, 3_000_001, *kept]
     assert events[:7] == [PairReady(n, 6) for n in range(7)]
     assert [e.best for e in events if isinstance(e, Validated)] == [True]
-    assert read_card(tmp_path / "run" / WEIGHTS).training["phantom_trained"] is True
+    training = read_card(tmp_path / "run" / WEIGHTS).training
+    assert training["phantom_trained"] is True
+    assert training["data"] == "recordings drawn of 2 simulated coronal sections"
+    assert training["field_mm"] == [[2.0, 2.0], [2.4, 2.4]]
     more = dataclasses.replace(chosen, steps=2)
     again = list(train_events(more, tmp_path / "run", resume=True))
     assert drawn == [3_000_000, 3_000_001, *kept]  # not simulated again
     assert again[0] == PairReady(6, 6)
     assert [step for step, _ in past_losses(tmp_path / "run")] == [1, 2]
+
+
+def test_a_run_on_maps_is_resumed_to_the_last_bit(
+    settings: TrainSettings, tmp_path: Path, maps_folder: Path, drawn: list[int]
+) -> None:
+    chosen = dataclasses.replace(
+        settings,
+        pairs=None,
+        ulm=str(maps_folder),
+        ulm_share=0.6,
+        ulm_scenes=2,
+        phantoms=1,
+        workers=1,
+        steps=3,
+        flip=True,
+    )
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    list(train_events(chosen, whole))
+    stop_after(train_events(chosen, halves), 1)
+    list(train_events(chosen, halves, resume=True))
+    one, other = state(whole), state(halves)
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+    training = read_card(whole / WEIGHTS).training
+    assert training["data"].endswith(f"and of the ULM maps in {maps_folder.name}")
+    assert drawn[0] == 0
+
+
+def test_pairs_and_maps_are_not_mixed(settings: TrainSettings, maps_folder: Path) -> None:
+    with pytest.raises(ValueError, match="Choose pairs or ULM maps"):
+        dataclasses.replace(settings, ulm=str(maps_folder))

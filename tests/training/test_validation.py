@@ -15,6 +15,7 @@ from napari_fus_ulm.training import loop
 from napari_fus_ulm.training.loop import Saved, train_events
 from napari_fus_ulm.training.run import WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
+from napari_fus_ulm.training.streams import PairStream
 from napari_fus_ulm.training.validation import (
     PATCHES,
     Validated,
@@ -29,6 +30,10 @@ def pair(seed: int = 0) -> PreparedPair:
     return PreparedPair(*(rng.random((40, 48)).astype(np.float32) for _ in range(2)))
 
 
+def stream(seed: int = 0, without_position: float = 0.0) -> PairStream:
+    return PairStream([pair(seed)], without_position=without_position, vary_display=0.0)
+
+
 def model() -> ConditionalDiffusion:
     torch.manual_seed(0)
     made = ConditionalDiffusion((8, 8, 8), (1, 1, 1))
@@ -36,15 +41,15 @@ def model() -> ConditionalDiffusion:
 
 
 def test_the_same_weights_give_the_same_loss_whatever_was_drawn_before() -> None:
-    one = validation_losses(model(), [pair()], 32, "float32")
+    one = validation_losses(model(), stream(), 32, "float32")
     torch.manual_seed(77)
     torch.rand(3)
-    assert validation_losses(model(), [pair()], 32, "float32") == one
+    assert validation_losses(model(), stream(), 32, "float32") == one
     assert one["loss"] == pytest.approx(one["v"] + one["edges"], rel=1e-5)
-    assert validation_losses(model(), [pair(1)], 32, "float32") != one
+    assert validation_losses(model(), stream(1), 32, "float32") != one
 
 
-def test_a_model_that_was_never_told_the_position_is_judged_without_it(
+def test_the_stream_says_whether_the_position_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = []
@@ -56,7 +61,7 @@ def test_a_model_that_was_never_told_the_position_is_judged_without_it(
     monkeypatch.setattr(ConditionalDiffusion, "training_loss", watching)
     for position in (True, False):
         told.clear()
-        validation_losses(model(), [pair()], 32, "float32", position=position)
+        validation_losses(model(), stream(0, 0.0 if position else 1.0), 32, "float32")
         assert told == [position] * len(told)
         assert told
 
@@ -69,7 +74,7 @@ def test_the_mean_is_over_all_patches(monkeypatch: pytest.MonkeyPatch) -> None:
         return {"loss": torch.tensor(float(len(sizes)))}
 
     monkeypatch.setattr(ConditionalDiffusion, "training_loss", counting)
-    found = validation_losses(model(), [pair()], 32, "float32")
+    found = validation_losses(model(), stream(), 32, "float32")
     assert sum(sizes) == PATCHES
     assert found["loss"] == pytest.approx(np.mean(range(1, len(sizes) + 1)))
 

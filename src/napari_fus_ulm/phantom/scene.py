@@ -21,6 +21,7 @@ from napari_fus_ulm.phantom.anatomy import anatomy_of
 from napari_fus_ulm.phantom.bubbles import ULM_PIXEL, bubble_counts
 from napari_fus_ulm.phantom.doppler import blood_volume, capillary_bed
 from napari_fus_ulm.phantom.pair import grow_animal
+from napari_fus_ulm.phantom.params import PhantomParams
 
 Array = npt.NDArray[np.float32]
 
@@ -72,9 +73,9 @@ class Scene:
         return float(np.exp(logged))
 
 
-def phantom_scene(seed: int) -> Scene:
-    """The scene of a simulated animal: its ULM is that of ``simulate_pair(seed)``."""
-    grown = grow_animal(seed)
+def phantom_scene(seed: int, params: PhantomParams | None = None, *, vary: bool = True) -> Scene:
+    """The scene of a simulated animal: its ULM is that of `simulate_pair`, whose arguments it has."""
+    grown = grow_animal(seed, params=params, vary=vary)
     params, vessels = grown.params, grown.slab.seen_from(0.0)
     rng = np.random.default_rng([seed, 0])
     counts = bubble_counts(rng, vessels, params, grown.skull)

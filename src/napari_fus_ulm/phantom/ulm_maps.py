@@ -30,6 +30,8 @@ TURNED = 0.2
 """Standard deviation of its rotation, rad."""
 BENT_UM = 80.0
 """Smooth displacement (standard deviation)."""
+CENTRE_UM = 300.0
+"""Distance of the centres of map and scene beyond what the map has to spare (standard deviation)."""
 OFFSET_UM = 30.0
 """Misregistration of power Doppler and ULM (standard deviation, along each axis)."""
 COUNT_POWERS = (0.55, 1.0)
@@ -162,12 +164,11 @@ def _placed(ulm: UlmMap, shape: tuple[int, int], rng: np.random.Generator) -> Ar
         image = bin_counts(image[: binned[0] * n, : binned[1] * n], binned)
         pixel *= n
     angle, side = rng.normal(0.0, TURNED), rng.choice([-1.0, 1.0])
-    y, x = np.meshgrid(
-        *((np.arange(n, dtype=np.float32) - 0.5 * n) * step for n in shape), indexing="ij"
-    )
+    along = ((np.arange(n, dtype=np.float32) + 0.5 - 0.5 * n) * step for n in shape)
+    y, x = np.meshgrid(*along, indexing="ij")
     room = [max(0.0, n * pixel - m * step) for n, m in zip(image.shape, shape, strict=True)]
     centre = [
-        0.5 * n * pixel + rng.uniform(-0.5, 0.5) * r + rng.normal(0.0, 300.0)
+        0.5 * n * pixel + rng.uniform(-0.5, 0.5) * r + rng.normal(0.0, CENTRE_UM)
         for n, r in zip(image.shape, room, strict=True)
     ]
     rows = centre[0] + np.cos(angle) * y - np.sin(angle) * x + _bend(rng, shape)
