@@ -108,7 +108,7 @@ def test_training_times_are_stratified_and_often_the_last() -> None:
     times = training_times(64, generator())
     assert times.min() > 0.0
     assert times.max() == 1.0
-    assert (times == 1.0).sum() == 8
+    assert (times == 1.0).sum() == 16
     others = np.sort(times[times < 1.0].numpy())
     assert np.diff(others).max() < 0.15
     assert torch.equal(times, training_times(64, generator()))
