@@ -13,20 +13,21 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from napari_fus_ulm.cohort.seeds import SEED_BLOCK, TEST_SEED
+from napari_fus_ulm.cohort.seeds import TEST_SEED
 from napari_fus_ulm.evaluation.harness import evaluate
 from napari_fus_ulm.evaluation.methods import INPUT
 from napari_fus_ulm.evaluation.phantoms import held_out, load_phantom, phantom_methods
 from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_card
-from napari_fus_ulm.grey.intensity_map import fit_monotone_map
 from napari_fus_ulm.io.atomic import write_text
 from napari_fus_ulm.metrics.fidelity import Fidelity, mean_and_sd
-from napari_fus_ulm.training import data
-from napari_fus_ulm.training.loop import MAP_PAIRS, field_mm
 from napari_fus_ulm.training.run import WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
 
 NOTES = "Trained on {sections} simulated coronal rodent sections only; it has seen no recording. "
+MAPS = (
+    "Trained on simulated recordings of {sections} simulated coronal rodent sections and of three "
+    "ULM maps of two mice; it has seen no fUS recording. "
+)
 FAILURES = {
     "diffusion": (
         "Known failures: small vessels that power Doppler does not show are missed or invented, "
@@ -55,16 +56,12 @@ def main() -> None:
     source = options.run / WEIGHTS
     card = read_card(source)
     settings = card.training["settings"]
-    first = settings["seed"] * SEED_BLOCK
-    seeds = range(first, first + settings["phantoms"])
-    pairs = data.load_phantoms(seeds, card.pixel_um, options.run / "phantoms")
-    card.training["field_mm"] = field_mm(pairs, card.pixel_um)
-    card.training["input_map"] = fit_monotone_map(pairs[:MAP_PAIRS])
     card.training["command"] = command_of(settings, options.run)
     target = BUNDLED / f"{card.generator}.safetensors"
     shutil.copyfile(source, target)
     note = f"{options.note.strip()} " if options.note else ""
-    notes = NOTES.format(sections=settings["phantoms"]) + FAILURES[card.generator]
+    kind = MAPS if settings.get("ulm") else NOTES
+    notes = kind.format(sections=settings["phantoms"]) + FAILURES[card.generator]
     notes += f"{note}Not for diagnosis."
     card = dataclasses.replace(card, notes=notes, metrics={})
     write_card(target, card)

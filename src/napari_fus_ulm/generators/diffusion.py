@@ -133,8 +133,7 @@ class ConditionalDiffusion(Generator):
 def training_times(n: int, rng: torch.Generator, at_end: float = 0.25) -> Tensor:
     """Stratified times in (0, 1]; a share ``at_end`` of them is exactly 1.
 
-    The last step is the one that *Accurate* is made of and *Detailed* departs from, so it is trained
-    more often.
+    *Accurate* is made of the last step and *Detailed* departs from it, so it is trained more often.
     """
     t = (torch.arange(n) + torch.rand(n, generator=rng)) / n
     t = t[torch.randperm(n, generator=rng)].clamp(min=1e-3)

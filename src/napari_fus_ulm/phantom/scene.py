@@ -74,7 +74,7 @@ class Scene:
 
 
 def phantom_scene(seed: int, params: PhantomParams | None = None, *, vary: bool = True) -> Scene:
-    """The scene of a simulated animal: its ULM is that of `simulate_pair`, whose arguments it has."""
+    """The scene of a simulated animal; its ULM is that of `simulate_pair` of the same arguments."""
     grown = grow_animal(seed, params=params, vary=vary)
     params, vessels = grown.params, grown.slab.seen_from(0.0)
     rng = np.random.default_rng([seed, 0])

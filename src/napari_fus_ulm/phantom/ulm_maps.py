@@ -31,7 +31,7 @@ TURNED = 0.2
 BENT_UM = 80.0
 """Smooth displacement (standard deviation)."""
 CENTRE_UM = 300.0
-"""Distance of the centres of map and scene beyond what the map has to spare (standard deviation)."""
+"""Movement of the map in its scene, beyond the room that is left (standard deviation)."""
 OFFSET_UM = 30.0
 """Misregistration of power Doppler and ULM (standard deviation, along each axis)."""
 COUNT_POWERS = (0.55, 1.0)
