@@ -297,7 +297,8 @@ class _Grid:
     def sample_rows(self, profile: Array) -> Array:
         """The same of a profile over depth."""
         depth = self.origin[0] + (np.arange(self.shape[0]) + 0.5) * self.pixel[0]
-        return np.interp(depth / SCENE_PIXEL - 0.5, np.arange(len(profile)), profile)
+        rows = np.interp(depth / SCENE_PIXEL - 0.5, np.arange(len(profile)), profile)
+        return np.asarray(rows, dtype=np.float32)
 
 
 def _grid(scene: Scene, params: RecordingParams) -> _Grid:
@@ -387,7 +388,8 @@ def _log_normal(rng: np.random.Generator, shape: tuple[int, int], sd: float, sig
 def _shading(rng: np.random.Generator, shape: tuple[int, int], sd: float) -> Array:
     if sd <= 0.0:
         return np.ones(shape, np.float32)
-    return np.exp(sd * _smooth_field(rng, shape, float(rng.uniform(8.0, 25.0))))
+    field = _smooth_field(rng, shape, float(rng.uniform(8.0, 25.0)))
+    return np.asarray(np.exp(sd * field), dtype=np.float32)
 
 
 def _one_side(missing: int, shape: tuple[int, int]) -> Array:
@@ -416,7 +418,7 @@ def _black(power: Array, params: RecordingParams) -> float:
     """Power below which a display is black; 0 for linear recordings."""
     if params.values == "linear":
         return 0.0
-    return float(np.percentile(power, 99.7)) * 10.0 ** (-0.1 * params.range_db)
+    return float(np.percentile(power, 99.7)) * float(10.0 ** (-0.1 * params.range_db))
 
 
 def _displayed(power: Array, params: RecordingParams, black: float) -> Array:

@@ -97,7 +97,7 @@ def _read_map(path: Path) -> UlmMap:
         image, width = np.maximum(resample(image, shape), 0.0), side
     positive = np.maximum(image, 0.0)
     unit, density = bubble_unit(positive)
-    return UlmMap(positive / np.float32(unit), 1000.0 * width, density)
+    return UlmMap((positive / unit).astype(np.float32), 1000.0 * width, density)
 
 
 def bubble_unit(image: Array) -> tuple[float, bool]:
