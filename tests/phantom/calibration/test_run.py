@@ -126,7 +126,7 @@ def test_the_power_doppler_pictures_have_the_documented_background() -> None:
 
 
 def test_numbers_are_stored_and_no_pixels() -> None:
-    text = files("napari_fus_ulm.phantom").joinpath(STORED).read_text(encoding="utf-8")
+    text = files("napari_fus_ulm.phantom.calibration").joinpath(STORED).read_text(encoding="utf-8")
     assert len(text) < 10_000
     assert as_json(stored_numbers()) == text
     assert dataclasses.asdict(stored_numbers()).keys() == json.loads(text).keys()
