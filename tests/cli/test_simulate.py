@@ -25,6 +25,7 @@ from napari_fus_ulm.phantom.calibration.real import stored_numbers
 from napari_fus_ulm.phantom.calibration.run import AnimalMeasured, Calibrated
 from napari_fus_ulm.phantom.calibration.table import TABLE, table_rows
 from napari_fus_ulm.phantom.population import PlanesReady, PopulationSettings
+from napari_fus_ulm.tasks import simulate
 
 
 def run(*arguments: object, code: int = 0) -> Any:
@@ -66,7 +67,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[PopulationSettings, int
         seen.append((settings, workers))
         yield PlanesReady(settings.animals, settings.animals)
 
-    monkeypatch.setattr(population, "simulate_population", simulated)
+    monkeypatch.setattr(simulate, "simulate_population", simulated)
     return seen
 
 
