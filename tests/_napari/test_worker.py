@@ -148,9 +148,9 @@ def test_memory_that_ran_out_on_any_device_is_said(qtbot, runner):
 def test_details_are_copied_from_the_dock(qtbot):
     area = NoticeArea({"It failed.": "Traceback"}.get)
     qtbot.addWidget(area)
-    area.set_error("It failed.")
+    area.set_run((), "It failed.")
     (copy,) = (one for one in area.findChildren(QPushButton) if one.text() == "Copy details")
     copy.click()
     assert QGuiApplication.clipboard().text() == "Traceback"
-    area.set_error("Another.")
+    area.set_run((), "Another.")
     assert not [one for one in area.findChildren(QPushButton) if one.isVisibleTo(area)]

@@ -131,7 +131,7 @@ def test_the_table_is_not_written_after_every_animal(
         _: object, tasks: list[tuple[Path, PopulationSettings, int]], **__: object
     ) -> Iterator[int]:
         for folder, chosen, number in tasks:
-            files = population._files(folder, chosen, number, 0)
+            files = population.pair_files(folder, chosen, number, 0)
             for path in (files.fus, files.ulm, files.vessels):
                 assert path is not None
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from scipy.stats import spearmanr
 
 from napari_fus_ulm.phantom import PhantomParams
 from napari_fus_ulm.phantom.anatomy import anatomy_of
-from napari_fus_ulm.phantom.doppler import GRID, _capillary_bed
+from napari_fus_ulm.phantom.doppler import GRID, capillary_bed
 from napari_fus_ulm.phantom.section import grow_vessels
 from napari_fus_ulm.phantom.tissue import CONTRAST, draw_tissue
 
@@ -43,7 +43,7 @@ def test_vessels_and_capillaries_are_dense_in_the_same_places() -> None:
         found = np.histogram2d(small[:, 1], small[:, 0], edges)[0]
         whole = cells(inside.astype(float)) == 256
         for field, into in ((tissue, same), (foreign, other)):
-            bed = _capillary_bed(np.random.default_rng(seed), anatomy, field, x, y)
+            bed = capillary_bed(np.random.default_rng(seed), anatomy, field, x, y)
             into.append(spearmanr(cells(bed)[whole], cells(found)[whole]).statistic)
     assert min(same) > 0.1
     assert np.mean(same) > np.mean(other) + 0.15
