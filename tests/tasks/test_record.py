@@ -4,10 +4,12 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from napari_fus_ulm.cli import app
@@ -352,6 +354,35 @@ def test_a_file_that_is_no_record_is_named(tmp_path):
     assert done.exit_code == 1
     assert "“notes.json” is no record" in done.stderr
     assert "There is no file" in CliRunner().invoke(app, ["run", str(tmp_path / "x")]).stderr
+
+
+@pytest.mark.parametrize("task", ["coherence", "support"])
+def test_a_command_never_leaves_a_setting_out(task):
+    """Every changed setting is an option that the command has, or ``run`` is given the record."""
+    command = typer.main.get_command(app).commands[task]
+    options = {option for one in command.params for option in one.opts}
+    changes = {
+        "pixel_um": 25.0, "values": "sqrt", "steps": 7, "samples": 3, "sampler": "ancestral",
+        "departure": 0.3, "patch": 64, "overlap": 16, "window": "hann", "fusion": "at-end",
+        "batch": 4, "position": "off", "device": "cpu", "precision": "float32", "seed": 5,
+        "mode": "accurate", "generator": "mhvae", "weights": "a.safetensors",
+    }  # fmt: skip
+    assert set(changes) == {one.name for one in fields(EnhanceSettings)}
+    fus, result = Source(layer="a", path="/d/a.nii"), Source(layer="b", path="/d/b.nii")
+    inputs = {"fus": fus} if task == "coherence" else {"fus": fus, "result": result}
+    kind = {"coherence": CoherenceSettings, "support": SupportSettings}[task]
+    settled = {
+        "coherence": ("samples",),
+        "support": ("generator", "weights", "mode", "steps", "seed", "samples"),
+    }[task]
+    for name, value in changes.items():
+        settings = kind(enhance=EnhanceSettings(**{name: value}))
+        words = shlex.split(as_command(Record.of(task, inputs, settings)).splitlines()[0])
+        if words[1:3] == ["run", "-"] or name in settled:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        assert option in words, name
+        assert {word for word in words if word.startswith("--")} <= options
 
 
 def test_every_task_can_be_recorded_and_replayed():

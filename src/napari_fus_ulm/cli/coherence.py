@@ -13,12 +13,14 @@ import typer
 
 from napari_fus_ulm.cli.console import checking_usage, failing_politely, follow, print_json, say
 from napari_fus_ulm.cli.inputs import Leading, Slice, Spacing, Time, chosen, source_of
+from napari_fus_ulm.declared import declared
 from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.settings import EnhanceSettings
 
 NAME = "coherence"
 Box = tuple[float, float, float, float]
 DEFAULT = EnhanceSettings()
+SAMPLERS = declared(EnhanceSettings)["sampler"].allowed
 
 
 def command(
@@ -37,7 +39,10 @@ def command(
     values: Annotated[
         str, typer.Option(help="auto, linear, sqrt, cbrt, db or display.")
     ] = DEFAULT.values,
-    sampler: Annotated[str, typer.Option(help="ddim or ancestral.")] = DEFAULT.sampler,
+    sampler: Annotated[str, typer.Option(help=f"{SAMPLERS}.")] = DEFAULT.sampler,
+    departure: Annotated[
+        float, typer.Option(help="Of a sample from Accurate (0) to a free one (1).")
+    ] = DEFAULT.departure,
     patch: Annotated[int | None, typer.Option(help="Patch side, with --noise run.")] = None,
     overlap: Annotated[int | None, typer.Option(help="Overlap, with --noise run.")] = None,
     window: Annotated[str | None, typer.Option(help="box or hann, with --noise run.")] = None,
@@ -75,6 +80,7 @@ def command(
                 steps=steps,
                 seed=seed,
                 sampler=sampler,
+                departure=departure,
                 patch=patch,
                 overlap=overlap,
                 window=window,

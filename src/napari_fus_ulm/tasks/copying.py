@@ -14,6 +14,10 @@ from napari_fus_ulm.tasks.record import Record, Source, settings_of
 from napari_fus_ulm.tasks.replay import WHERE, task_of
 from napari_fus_ulm.tasks.task import FolderTask, changed
 
+SUPPORT_OPTIONS = ("pixel_um", "values", "position", "device", "precision")
+"""Settings of *Enhance* that the command ``support`` has options for."""
+OWN = ("generator", "weights", "mode", "steps", "seed", "samples")
+"""Those that *Support* settles by itself, whatever they are."""
 ALWAYS = ("mode", "pixel_um", "seed")
 """Settings of *Enhance* that are written out even where they are the defaults."""
 
@@ -67,7 +71,10 @@ def as_command(record: Record) -> str:
 
 
 def _has_options_for(record: Record) -> bool:
-    """Whether the options of a command can say which part of which file is meant."""
+    """Whether the options of a command can say which part of which file is meant, and how."""
+    settings = settings_of(task_of(record.task).settings, record.settings)
+    if record.task == "support" and not {*changed(settings.enhance)} <= {*SUPPORT_OPTIONS, *OWN}:
+        return False
     parts = {name: _part(source) for name, source in record.inputs.items()}
     given = {name for name, words in parts.items() if words}
     if record.task == "missed" and {"--time", "--leading"} & {*parts["ulm"]}:
@@ -300,14 +307,15 @@ def _coherence(words: _Words, record: Record, settings: Any) -> list[str]:
     if settings.region is not None:
         options["region"] = ",".join(f"{side:.12g}" for side in settings.region)
     enhance = settings.enhance.changed()
+    enhance.pop("samples", None)  # one sample of every patch is compared
     part = [*_part(source), *_options(enhance), *_options(options)]
     return ["coherence", words.file(source), *part, "-o", _target(record)]
 
 
 def _support(words: _Words, record: Record, settings: Any) -> list[str]:
     result, fus = record.inputs["result"], record.inputs["fus"]
-    kept = ("pixel_um", "values", "position", "device", "precision")
-    enhance = {key: value for key, value in settings.enhance.changed().items() if key in kept}
+    given = changed(settings.enhance)
+    enhance = {key: given[key] for key in SUPPORT_OPTIONS if key in given}
     options = {"samples": settings.samples, "seed": settings.seed, **enhance}
     line = ["support", words.file(result), "--fus", words.file(fus), *_part(fus)]
     return [*line, *_options(options), "-o", _target(record)]
