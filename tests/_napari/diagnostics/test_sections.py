@@ -237,7 +237,8 @@ def test_what_a_panel_copies_makes_its_layers_again(
         scope = {}
         exec(compile(QGuiApplication.clipboard().text(), "copied", "exec"), scope)
         again = pixels(scope["found"]).values
-        # To the last digits: a layer keeps its pixel size in its own arithmetic.
+        # To the last digits: the worker's thread may have another number of OpenMP threads than
+        # this one, and sums are then rounded otherwise.
         np.testing.assert_allclose(again, np.squeeze(viewer.layers[layer].data), atol=1e-6)
 
 
