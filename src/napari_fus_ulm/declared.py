@@ -28,7 +28,9 @@ class Setting:
     label : str
         A word or two, for a form.
     help : str
-        One sentence, for a tooltip and the command line.
+        What it does and costs, for a tooltip.
+    brief : str
+        A few words for the command line, where the help is long.
     low, high : int or float or None
         The range, both ends included.
     multiple_of : int or None
@@ -41,6 +43,7 @@ class Setting:
 
     label: str
     help: str
+    brief: str = ""
     low: Number | None = None
     high: Number | None = None
     multiple_of: int | None = None
@@ -56,6 +59,8 @@ class Declared:
     ----------
     name : str
     setting : Setting
+    default
+        `dataclasses.MISSING` if there is none.
     choices : tuple of str
         Of a `Literal`; empty for everything else.
     kind : type
@@ -66,6 +71,7 @@ class Declared:
 
     name: str
     setting: Setting
+    default: Any
     choices: tuple[str, ...]
     kind: type
     optional: bool
@@ -82,7 +88,10 @@ class Declared:
             *others, last = self.choices
             return f"{', '.join(others)} or {last}" if others else last
         low, high = self.setting.low, self.setting.high
-        return "" if low is None or high is None else f"{_plain(low)} to {_plain(high)}"
+        if low is None or high is None:
+            return ""
+        factor = self.setting.multiple_of
+        return f"{_plain(low)} to {_plain(high)}" + (f", a multiple of {factor}" if factor else "")
 
     def check(self, value: Any) -> None:
         """Refuse a value that the setting cannot take.
@@ -114,7 +123,7 @@ class Declared:
 def declared(settings: Any) -> Mapping[str, Declared]:
     """The declared fields of a settings class, by name, in their order."""
     hints = get_type_hints(settings, include_extras=True)
-    found = (_declared(one.name, hints[one.name]) for one in dataclasses.fields(settings))
+    found = (_declared(one, hints[one.name]) for one in dataclasses.fields(settings))
     return types.MappingProxyType({one.name: one for one in found if one is not None})
 
 
@@ -130,16 +139,18 @@ def check_declared(settings: Any) -> None:
         one.check(getattr(settings, name))
 
 
-def _declared(name: str, hint: Any) -> Declared | None:
-    setting = next((one for one in get_args(hint)[1:] if isinstance(one, Setting)), None)
+def _declared(one: dataclasses.Field[Any], hint: Any) -> Declared | None:
+    setting = next((said for said in get_args(hint)[1:] if isinstance(said, Setting)), None)
     if setting is None:
         return None
     kinds = [get_args(hint)[0]]
     if get_origin(kinds[0]) in (Union, types.UnionType):
         kinds = list(get_args(kinds[0]))
-    (kind,) = (one for one in kinds if one is not type(None))
+    (kind,) = (other for other in kinds if other is not type(None))
     choices = get_args(kind) if get_origin(kind) is Literal else ()
-    return Declared(name, setting, choices, str if choices else kind, len(kinds) > 1)
+    return Declared(
+        one.name, setting, one.default, choices, str if choices else kind, len(kinds) > 1
+    )
 
 
 def _plain(number: Number) -> str:

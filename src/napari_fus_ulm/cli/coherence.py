@@ -13,44 +13,40 @@ import typer
 
 from napari_fus_ulm.cli.console import checking_usage, failing_politely, follow, print_json, say
 from napari_fus_ulm.cli.inputs import Leading, Slice, Spacing, Time, chosen, source_of
-from napari_fus_ulm.declared import declared
+from napari_fus_ulm.cli.options import option
 from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.tasks.coherence import CoherenceSettings
 
 NAME = "coherence"
 Box = tuple[float, float, float, float]
 DEFAULT = EnhanceSettings()
-SAMPLERS = declared(EnhanceSettings)["sampler"].allowed
 
 
 def command(
     image: Annotated[Path, typer.Argument(metavar="IN", help="A fUS file.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder: coherence.png, seams.csv.")],
-    generator: Annotated[str, typer.Option(help="Generator.")] = DEFAULT.generator,
-    weights: Annotated[Path | None, typer.Option(help="Weights (.safetensors).")] = None,
+    generator: Annotated[str, option(EnhanceSettings, "generator")] = DEFAULT.generator,
+    weights: Annotated[Path | None, option(EnhanceSettings, "weights")] = None,
     mode: Annotated[str, typer.Option(help="detailed or accurate.")] = DEFAULT.mode,
     noise: Annotated[
         str,
-        typer.Option(help="independent; shared (shows what borders do); run (its own patches)."),
+        option(CoherenceSettings, "noise"),
     ] = "independent",
-    steps: Annotated[int, typer.Option(help="Evaluations of a sample.")] = DEFAULT.steps,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = DEFAULT.seed,
-    pixel_um: Annotated[float, typer.Option(help="Result pixel in µm.")] = DEFAULT.pixel_um,
-    values: Annotated[
-        str, typer.Option(help="auto, linear, sqrt, cbrt, db or display.")
-    ] = DEFAULT.values,
-    sampler: Annotated[str, typer.Option(help=f"{SAMPLERS}.")] = DEFAULT.sampler,
-    departure: Annotated[
-        float, typer.Option(help="Of a sample from Accurate (0) to a free one (1).")
-    ] = DEFAULT.departure,
-    patch: Annotated[int | None, typer.Option(help="Patch side, with --noise run.")] = None,
-    overlap: Annotated[int | None, typer.Option(help="Overlap, with --noise run.")] = None,
-    window: Annotated[str | None, typer.Option(help="box or hann, with --noise run.")] = None,
-    fusion: Annotated[str | None, typer.Option(help="at-end, with --noise run.")] = None,
-    batch: Annotated[int, typer.Option(help="Batch size, 128-pixel patches.")] = DEFAULT.batch,
-    position: Annotated[str, typer.Option(help="auto or off.")] = DEFAULT.position,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = DEFAULT.device,
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = DEFAULT.precision,
+    steps: Annotated[int, option(EnhanceSettings, "steps")] = DEFAULT.steps,
+    seed: Annotated[int, option(EnhanceSettings, "seed")] = DEFAULT.seed,
+    pixel_um: Annotated[float, option(EnhanceSettings, "pixel_um")] = DEFAULT.pixel_um,
+    values: Annotated[str, option(EnhanceSettings, "values")] = DEFAULT.values,
+    sampler: Annotated[str, option(EnhanceSettings, "sampler")] = DEFAULT.sampler,
+    departure: Annotated[float, option(EnhanceSettings, "departure")] = DEFAULT.departure,
+    patch: Annotated[int | None, option(EnhanceSettings, "patch", "with --noise run")] = None,
+    overlap: Annotated[int | None, option(EnhanceSettings, "overlap", "with --noise run")] = None,
+    window: Annotated[str | None, option(EnhanceSettings, "window", "with --noise run")] = None,
+    fusion: Annotated[str | None, option(EnhanceSettings, "fusion", "with --noise run")] = None,
+    batch: Annotated[int, option(EnhanceSettings, "batch")] = DEFAULT.batch,
+    position: Annotated[str, option(EnhanceSettings, "position")] = DEFAULT.position,
+    device: Annotated[str, option(EnhanceSettings, "device")] = DEFAULT.device,
+    precision: Annotated[str, option(EnhanceSettings, "precision")] = DEFAULT.precision,
     spacing: Spacing = None,
     part: Annotated[
         int, typer.Option("--image", help="Which image of a file with several.", min=1)
@@ -66,7 +62,7 @@ def command(
 ) -> None:
     """Compare neighbouring patches, each sampled on its own."""
     with failing_politely(json):
-        from napari_fus_ulm.tasks.coherence import CAUTION, CoherenceSettings
+        from napari_fus_ulm.tasks.coherence import CAUTION
         from napari_fus_ulm.tasks.record import Record
         from napari_fus_ulm.tasks.replay import run_of, save
 

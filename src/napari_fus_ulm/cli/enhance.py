@@ -16,6 +16,7 @@ from napari_fus_ulm.cli.console import (
     say,
 )
 from napari_fus_ulm.cli.inputs import Image, Leading, Spacing, Time, source_of
+from napari_fus_ulm.cli.options import option
 from napari_fus_ulm.errors import ScanError, SettingsError
 from napari_fus_ulm.inference.settings import PRESETS, EnhanceSettings
 from napari_fus_ulm.io import SUFFIXES_WRITE
@@ -28,18 +29,19 @@ if TYPE_CHECKING:
 
 NAME = "enhance"
 DEFAULT = EnhanceSettings()
+OWN = "else the generator's own"
 
 
 def command(
     inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="fUS files or folders.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder, or file for a single input.")],
-    mode: Annotated[str, typer.Option(help="detailed, balanced or accurate.")] = DEFAULT.mode,
+    mode: Annotated[str, option(EnhanceSettings, "mode")] = DEFAULT.mode,
     gain: Annotated[
         float | None,
         typer.Option(help="Result pixels per native pixel, 3 to 5; or --pixel-um.", min=1),
     ] = None,
     pixel_um: Annotated[
-        float | None, typer.Option(help="Result pixel in µm (20 by default).")
+        float | None, option(EnhanceSettings, "pixel_um", f"{DEFAULT.pixel_um:g} by default")
     ] = None,
     spacing: Spacing = None,
     image: Image = 1,
@@ -48,36 +50,29 @@ def command(
         int | None, typer.Option(help="One slice, counted from 1; all without it.", min=1)
     ] = None,
     time: Time = "mean",
-    values: Annotated[
-        str, typer.Option(help="auto, linear, sqrt, cbrt, db or display.")
-    ] = DEFAULT.values,
+    values: Annotated[str, option(EnhanceSettings, "values")] = DEFAULT.values,
     steps: Annotated[
-        int | None, typer.Option(help=f"Evaluations of a sample ({DEFAULT.steps}).")
+        int | None, option(EnhanceSettings, "steps", f"{DEFAULT.steps} by default")
     ] = None,
-    samples: Annotated[int, typer.Option(help="Samples of balanced.")] = DEFAULT.samples,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = DEFAULT.seed,
+    samples: Annotated[int, option(EnhanceSettings, "samples")] = DEFAULT.samples,
+    seed: Annotated[int, option(EnhanceSettings, "seed")] = DEFAULT.seed,
     sampler: Annotated[
-        str | None, typer.Option(help="around-mean (default), ddim or ancestral.")
+        str | None, option(EnhanceSettings, "sampler", f"{DEFAULT.sampler} by default")
     ] = None,
-    departure: Annotated[
-        float,
-        typer.Option(help="0 (accurate) to 1 (a free sample): sharper, and less true."),
-    ] = DEFAULT.departure,
-    patch: Annotated[
-        int | None, typer.Option(help="Patch side, pixels; the generator's own by default.")
-    ] = None,
-    overlap: Annotated[int | None, typer.Option(help="Overlap, pixels; likewise.")] = None,
-    window: Annotated[str | None, typer.Option(help="box or hann; likewise.")] = None,
-    fusion: Annotated[str | None, typer.Option(help="per-step or at-end; likewise.")] = None,
+    departure: Annotated[float, option(EnhanceSettings, "departure")] = DEFAULT.departure,
+    patch: Annotated[int | None, option(EnhanceSettings, "patch", OWN)] = None,
+    overlap: Annotated[int | None, option(EnhanceSettings, "overlap", OWN)] = None,
+    window: Annotated[str | None, option(EnhanceSettings, "window", OWN)] = None,
+    fusion: Annotated[str | None, option(EnhanceSettings, "fusion", OWN)] = None,
     preset: Annotated[
         str, typer.Option(help="Settings to begin with: default, or poster (the study's recipe).")
     ] = "default",
-    batch: Annotated[int, typer.Option(help="128-pixel patches at once.")] = DEFAULT.batch,
-    position: Annotated[str, typer.Option(help="auto or off.")] = DEFAULT.position,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = DEFAULT.device,
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = DEFAULT.precision,
-    generator: Annotated[str, typer.Option(help="Generator.")] = DEFAULT.generator,
-    weights: Annotated[Path | None, typer.Option(help="Weights (.safetensors).")] = None,
+    batch: Annotated[int, option(EnhanceSettings, "batch")] = DEFAULT.batch,
+    position: Annotated[str, option(EnhanceSettings, "position")] = DEFAULT.position,
+    device: Annotated[str, option(EnhanceSettings, "device")] = DEFAULT.device,
+    precision: Annotated[str, option(EnhanceSettings, "precision")] = DEFAULT.precision,
+    generator: Annotated[str, option(EnhanceSettings, "generator")] = DEFAULT.generator,
+    weights: Annotated[Path | None, option(EnhanceSettings, "weights")] = None,
     suffix: Annotated[str, typer.Option(help=".ome.tif, .nii.gz or .npy.")] = ".ome.tif",
     json: Annotated[bool, typer.Option("--json", help="Results for machines.")] = False,
 ) -> None:

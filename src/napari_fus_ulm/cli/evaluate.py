@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_fus_ulm.cli.console import failing_politely, follow, print_json, say
+from napari_fus_ulm.cli.options import option
+from napari_fus_ulm.declared import declared
+from napari_fus_ulm.tasks.evaluate import EvaluateSettings
 
 if TYPE_CHECKING:
     from napari_fus_ulm.evaluation.harness import Evaluation
 
 NAME = "evaluate"
+DEFAULTS = declared(EvaluateSettings)
 
 
 ONLY = {
@@ -46,7 +50,7 @@ def command(
         Path | None,
         typer.Option("-o", "--out", help="Folder: table.md, images.csv, results.json, picture."),
     ] = None,
-    side: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    side: Annotated[str, option(EvaluateSettings, "side")] = DEFAULTS["side"].default,
     splits: Annotated[
         int, typer.Option(help="Draw so many splits by animal, not the cohort's.", min=0)
     ] = 0,
@@ -56,7 +60,7 @@ def command(
     weights: Annotated[
         list[Path] | None, typer.Option(help="Weights in place of the bundled; repeatable.")
     ] = None,
-    pixel_um: Annotated[float, typer.Option(help="Pixel everything is compared on, µm.")] = 20.0,
+    pixel_um: Annotated[float, option(EvaluateSettings, "pixel_um")] = DEFAULTS["pixel_um"].default,
     align: Annotated[bool, typer.Option("--align", help="Shift RESULT onto ULM first.")] = False,
     spacing: Annotated[
         float | None, typer.Option(help="With RESULT: mm a pixel where a file tells none.")
@@ -69,7 +73,7 @@ def command(
     form = _form(images, references, phantoms)
     _refuse_others(context, form)
     with failing_politely(json):
-        from napari_fus_ulm.tasks.evaluate import EvaluateSettings, evaluate_run, make_writable
+        from napari_fus_ulm.tasks.evaluate import evaluate_run, make_writable
         from napari_fus_ulm.tasks.record import Record
         from napari_fus_ulm.tasks.replay import save
 
@@ -82,7 +86,7 @@ def command(
             images=None if is_cohort else path(images),
             references=path(references),
             phantoms=phantoms,
-            side=side,
+            side=side,  # type: ignore[arg-type]
             splits=splits,
             methods=tuple(word.strip() for word in methods.split(",") if word.strip()),
             weights=tuple(str(one.absolute()) for one in weights or []),

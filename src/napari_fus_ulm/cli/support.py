@@ -23,10 +23,12 @@ from napari_fus_ulm.cli.inputs import (
     source_of,
     take_named,
 )
+from napari_fus_ulm.cli.options import option
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.tasks.support import SupportSettings
 
 NAME = "support"
-DEFAULT = EnhanceSettings()
+DEFAULT, DEFAULT_SUPPORT = EnhanceSettings(), SupportSettings()
 
 
 def command(
@@ -35,15 +37,13 @@ def command(
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Folder: support.png, probability.ome.tif.")
     ],
-    samples: Annotated[int, typer.Option(help="Drawn anew as witnesses.")] = 8,
-    seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
-    pixel_um: Annotated[float, typer.Option(help="Pixel of the samples, µm.")] = DEFAULT.pixel_um,
-    values: Annotated[
-        str, typer.Option(help="auto, linear, sqrt, cbrt, db or display.")
-    ] = DEFAULT.values,
-    position: Annotated[str, typer.Option(help="auto or off.")] = DEFAULT.position,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = DEFAULT.device,
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = DEFAULT.precision,
+    samples: Annotated[int, option(SupportSettings, "samples")] = DEFAULT_SUPPORT.samples,
+    seed: Annotated[int, option(SupportSettings, "seed")] = DEFAULT_SUPPORT.seed,
+    pixel_um: Annotated[float, option(EnhanceSettings, "pixel_um")] = DEFAULT.pixel_um,
+    values: Annotated[str, option(EnhanceSettings, "values")] = DEFAULT.values,
+    position: Annotated[str, option(EnhanceSettings, "position")] = DEFAULT.position,
+    device: Annotated[str, option(EnhanceSettings, "device")] = DEFAULT.device,
+    precision: Annotated[str, option(EnhanceSettings, "precision")] = DEFAULT.precision,
     spacing: Spacing = None,
     image: Image = 1,
     leading: Leading = "slice",
@@ -55,7 +55,7 @@ def command(
     with failing_politely(json):
         from napari_fus_ulm.tasks.record import Record
         from napari_fus_ulm.tasks.replay import save
-        from napari_fus_ulm.tasks.support import SUPPORT, SupportSettings, support_classes
+        from napari_fus_ulm.tasks.support import SUPPORT, support_classes
 
         with checking_usage():
             enhance = EnhanceSettings(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_fus_ulm.cli.console import checking_usage, failing_politely, progress, say
+from napari_fus_ulm.cli.options import option
 from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.training.settings import TrainSettings
 
@@ -22,49 +23,36 @@ DEFAULT = TrainSettings()
 
 def command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
-    generator: Annotated[str, typer.Option(help="Generator.")] = DEFAULT.generator,
-    preset: Annotated[
-        str, typer.Option(help="Of the generator: faithful (pix2pix), published (mhvae), poster.")
-    ] = DEFAULT.preset,
+    generator: Annotated[str, option(TrainSettings, "generator")] = DEFAULT.generator,
+    preset: Annotated[str, option(TrainSettings, "preset")] = DEFAULT.preset,
     argument: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Argument of the generator; repeatable."),
     ] = None,
     pairs: Annotated[
         Path | None,
-        typer.Option(help="Folder of pairs (its train side, if split); phantoms without it."),
+        option(TrainSettings, "pairs"),
     ] = None,
-    ulm: Annotated[
-        Path | None,
-        typer.Option(help="Folder of real ULM maps to record beside the phantoms; no fUS needed."),
-    ] = None,
-    ulm_share: Annotated[
-        float, typer.Option(help="Share of recordings that show such a map.")
-    ] = DEFAULT.ulm_share,
-    ulm_scenes: Annotated[
-        int, typer.Option(help="Ways in which the maps are turned, magnified, bent and thinned.")
-    ] = DEFAULT.ulm_scenes,
-    phantoms: Annotated[int, typer.Option(help="Simulated sections.")] = DEFAULT.phantoms,
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = DEFAULT.steps,
-    batch: Annotated[int, typer.Option(help="Patches a step.")] = DEFAULT.batch,
-    patch: Annotated[int, typer.Option(help="Patch side, pixels.")] = DEFAULT.patch,
-    pixel_um: Annotated[float, typer.Option(help="Pixel of the generator.")] = DEFAULT.pixel_um,
+    ulm: Annotated[Path | None, option(TrainSettings, "ulm")] = None,
+    ulm_share: Annotated[float, option(TrainSettings, "ulm_share")] = DEFAULT.ulm_share,
+    ulm_scenes: Annotated[int, option(TrainSettings, "ulm_scenes")] = DEFAULT.ulm_scenes,
+    phantoms: Annotated[int, option(TrainSettings, "phantoms")] = DEFAULT.phantoms,
+    steps: Annotated[int, option(TrainSettings, "steps")] = DEFAULT.steps,
+    batch: Annotated[int, option(TrainSettings, "batch")] = DEFAULT.batch,
+    patch: Annotated[int, option(TrainSettings, "patch")] = DEFAULT.patch,
+    pixel_um: Annotated[float, option(TrainSettings, "pixel_um")] = DEFAULT.pixel_um,
     without_position: Annotated[
-        float, typer.Option(help="Share of patches whose position is withheld; 1 never tells it.")
+        float, option(TrainSettings, "without_position")
     ] = DEFAULT.without_position,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak; the method's own by default.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything.")] = DEFAULT.seed,
-    patience: Annotated[
-        int, typer.Option(help="Stop after so many checkpoints without progress; 0 never does.")
-    ] = DEFAULT.patience,
-    init: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
+    learning_rate: Annotated[float | None, option(TrainSettings, "learning_rate")] = None,
+    seed: Annotated[int, option(TrainSettings, "seed")] = DEFAULT.seed,
+    patience: Annotated[int, option(TrainSettings, "patience")] = DEFAULT.patience,
+    init: Annotated[Path | None, option(TrainSettings, "init")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
-    precision: Annotated[str, typer.Option(help="bfloat16 or float32.")] = DEFAULT.precision,
-    workers: Annotated[int, typer.Option(help="Simulating processes.")] = DEFAULT.workers,
+    precision: Annotated[str, option(TrainSettings, "precision")] = DEFAULT.precision,
+    workers: Annotated[int, option(TrainSettings, "workers")] = DEFAULT.workers,
     checkpoint_minutes: Annotated[
-        float, typer.Option(help="Between checkpoints.")
+        float, option(TrainSettings, "checkpoint_minutes")
     ] = DEFAULT.checkpoint_minutes,
 ) -> None:
     """Train a generator on phantoms or pairs."""

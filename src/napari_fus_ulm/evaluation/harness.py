@@ -11,22 +11,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Annotated, Literal
 
 from napari_fus_ulm.cohort.leakage import refuse_copies, refuse_phantoms, refuse_weights
 from napari_fus_ulm.cohort.splits import Split, animal_key
 from napari_fus_ulm.cohort.table import PairFiles
-from napari_fus_ulm.declared import Setting, check_declared
+from napari_fus_ulm.declared import check_declared
 from napari_fus_ulm.errors import EvaluationError
 from napari_fus_ulm.evaluation.methods import REFERENCES, Method
 from napari_fus_ulm.evaluation.pairs import PIXEL_UM, EvaluationPair, Grey, load_pair
 from napari_fus_ulm.evaluation.scores import Scores, score
+from napari_fus_ulm.evaluation.settings import JudgedPixel, JudgedSide, Side
 from napari_fus_ulm.evaluation.tree import DEFAULT_TREE_RULE, TreeRule
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule
 
-Side = Literal["test", "validation"]
 KEPT_PAIRS = 64
 """Prepared pairs kept in memory (about 6 MB each)."""
 
@@ -50,11 +49,8 @@ class EvaluationSettings:
         What of a simulated tree can be seen.
     """
 
-    side: Annotated[Side, Setting(label="Side", help="Side of the split that is judged.")] = "test"
-    pixel_um: Annotated[
-        float,
-        Setting(label="Pixel", help="Pixel everything is compared on, µm.", low=5.0, high=200.0),
-    ] = PIXEL_UM
+    side: JudgedSide = "test"
+    pixel_um: JudgedPixel = PIXEL_UM
     cohort: str = ""
     rule: VesselRule = DEFAULT_RULE
     tree_rule: TreeRule = DEFAULT_TREE_RULE

@@ -84,23 +84,29 @@ class EnhanceSettings:
     """
 
     generator: Annotated[
-        str, Setting(label="Generator", help="The model that draws the vessels.")
+        str, Setting(label="Generator", brief="Generator", help="The model that draws the vessels.")
     ] = "diffusion"
     weights: Annotated[
         str | None,
         Setting(
             label="Weights",
+            brief="Weights (.safetensors)",
             help="A .safetensors file that you trained; the bundled weights if left out.",
         ),
     ] = None
     mode: Annotated[
         Mode,
-        Setting(label="Result", help="One sharp sample, the mean of several, or the mean itself."),
+        Setting(
+            label="Result",
+            brief="Result",
+            help="One sharp sample, the mean of several, or the mean itself.",
+        ),
     ] = "detailed"
     pixel_um: Annotated[
         float,
         Setting(
             label="Pixel",
+            brief="Pixel of the result, µm",
             help="Pixel size of the result in µm; a larger one gives a coarser image, in the same "
             "time.",
             low=5.0,
@@ -111,6 +117,7 @@ class EnhanceSettings:
         Values,
         Setting(
             label="Values",
+            brief="Values of the input",
             help="What the numbers of the fUS image are; a wrong answer shifts contrast and "
             "background.",
         ),
@@ -119,6 +126,7 @@ class EnhanceSettings:
         int,
         Setting(
             label="Steps",
+            brief="Evaluations of a sample",
             help="Evaluations of one sample; more are sharper, slower.",
             low=1,
             high=100,
@@ -128,6 +136,7 @@ class EnhanceSettings:
         int,
         Setting(
             label="Samples",
+            brief="Samples of balanced",
             help="Samples averaged in Balanced; more are smoother.",
             low=2,
             high=64,
@@ -137,6 +146,7 @@ class EnhanceSettings:
         int,
         Setting(
             label="Seed",
+            brief="Seed of the noise",
             help="Start of the noise; another number, another draw.",
             low=0,
             high=2**31 - 1,
@@ -146,6 +156,7 @@ class EnhanceSettings:
         Sampler,
         Setting(
             label="Sampler",
+            brief="Sampler",
             help="Around the mean holds a sample near what fUS determines; DDIM draws a free "
             "sample; ancestral adds fresh noise at every step and wants more of them.",
             words={"around-mean": "around the mean", "ddim": "DDIM"},
@@ -155,6 +166,7 @@ class EnhanceSettings:
         float,
         Setting(
             label="Departure",
+            brief="From mean to free sample",
             help="How far a sample around the mean may depart from it: 0 is Accurate, 1 a free "
             "sample. On phantoms 0.5 is nearly as sharp as a free sample (LPIPS 0.35 against 0.33; "
             "Accurate 0.55) and truer (clDice 0.55 against 0.49; Accurate 0.61).",
@@ -166,6 +178,7 @@ class EnhanceSettings:
         int | None,
         Setting(
             label="Patch",
+            brief="Side of a patch, pixels",
             help="Side of a patch in result pixels; larger needs more memory.",
             low=32,
             high=4096,
@@ -176,6 +189,7 @@ class EnhanceSettings:
         int | None,
         Setting(
             label="Overlap",
+            brief="Overlap, pixels",
             help="Pixels that neighbouring patches share; more is smoother and slower.",
             low=0,
             high=3072,
@@ -186,6 +200,7 @@ class EnhanceSettings:
         Window | None,
         Setting(
             label="Window",
+            brief="Blending",
             help="How overlaps are blended: box keeps inner parts, Hann fades.",
             words={"hann": "Hann"},
         ),
@@ -194,6 +209,7 @@ class EnhanceSettings:
         Fusion | None,
         Setting(
             label="Fusion",
+            brief="Fusion",
             help="Blend the patches at every step, or sample each alone and blend once.",
             words={"per-step": "per step", "at-end": "at the end"},
         ),
@@ -202,6 +218,7 @@ class EnhanceSettings:
         int,
         Setting(
             label="Batch size",
+            brief="128-pixel patches at once",
             help="Patches evaluated together, counted as 128-pixel ones: a patch of 768 counts for "
             "36, and one patch is always evaluated. More needs more memory and makes Cancel "
             "slower.",
@@ -213,17 +230,24 @@ class EnhanceSettings:
         Position,
         Setting(
             label="Position",
+            brief="Position in the brain",
             help="Auto tells the generator where in the brain a patch lies when the field of view "
             "is a known one.",
         ),
     ] = "auto"
     device: Annotated[
-        str, Setting(label="Device", help="The processor that does the work: auto, cpu, cuda, mps.")
+        str,
+        Setting(
+            label="Device",
+            brief="auto, cpu, cuda or mps",
+            help="The processor that does the work: auto, cpu, cuda, mps.",
+        ),
     ] = "auto"
     precision: Annotated[
         Precision,
         Setting(
             label="Precision",
+            brief="Precision",
             help="bfloat16 is quicker where the processor knows it, float32 exact.",
         ),
     ] = "auto"

@@ -57,7 +57,11 @@ class CoherenceSettings:
     enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
     noise: Annotated[
         Noise,
-        Setting(label="Noise", help="Of neighbouring patches; shared noise shows what borders do."),
+        Setting(
+            label="Noise",
+            brief="Noise",
+            help="Of neighbouring patches; shared noise shows what borders do.",
+        ),
     ] = "independent"
     region: Box | None = None
     colours: Annotated[

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_fus_ulm.declared import check_declared
 from napari_fus_ulm.errors import SettingsError
+from napari_fus_ulm.evaluation.settings import JudgedPixel, JudgedSide
 from napari_fus_ulm.inference.events import Notice, Progress
 from napari_fus_ulm.tasks.events import Take
 from napari_fus_ulm.tasks.task import Task
@@ -61,16 +63,17 @@ class EvaluateSettings:
     images: str | None = None
     references: str | None = None
     phantoms: int = 0
-    side: str = "test"
+    side: JudgedSide = "test"
     splits: int = 0
     methods: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
-    pixel_um: float = 20.0
+    pixel_um: JudgedPixel = 20.0
     align: bool = False
     spacing: float | None = None
     picture: int = 1
 
     def __post_init__(self) -> None:
+        check_declared(self)
         kinds = (self.cohort, self.phantoms, self.images)
         if sum(map(bool, kinds)) != 1 or (self.images is None) != (self.references is None):
             raise SettingsError(
@@ -166,7 +169,7 @@ def _events(settings: EvaluateSettings) -> Iterator[Event]:
     if settings.cohort is not None:
         folder = Path(settings.cohort)
         measured = EvaluationSettings(
-            side=settings.side,  # type: ignore[arg-type]  # it says itself what it can be
+            side=settings.side,  # it says itself what it can be
             pixel_um=settings.pixel_um,
             cohort=cohort_name(folder),
         )

@@ -91,14 +91,14 @@ class TrainSettings:
         str | None,
         Setting(
             label="ULM maps",
-            help="Folder of ULM maps without fUS, whose recordings are simulated.",
+            help="Folder of real ULM maps to record beside the phantoms; no fUS needed.",
         ),
     ] = None
     ulm_share: Annotated[
         float,
         Setting(
             label="Share of the maps",
-            help="Share of patches of ULM maps; the others are of phantoms.",
+            help="Share of recordings that show such a map.",
             low=0.0,
             high=1.0,
         ),
@@ -106,7 +106,10 @@ class TrainSettings:
     ulm_scenes: Annotated[
         int,
         Setting(
-            label="Scenes of the maps", help="Sections made of the ULM maps.", low=1, high=10**6
+            label="Scenes of the maps",
+            help="Ways in which the maps are laid and bent.",
+            low=1,
+            high=10**6,
         ),
     ] = 200
     phantoms: Annotated[
@@ -126,7 +129,7 @@ class TrainSettings:
     ] = 128
     pixel_um: Annotated[
         float,
-        Setting(label="Pixel", help="Pixel size of the generator, µm.", low=1.0, high=200.0),
+        Setting(label="Pixel", help="Pixel of the generator, µm.", low=1.0, high=200.0),
     ] = 20.0
     learning_rate: Annotated[
         float | None,

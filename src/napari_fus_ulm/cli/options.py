@@ -1,0 +1,27 @@
+"""Options that say what a settings class declares: help, choices and range stand there once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from napari_fus_ulm.declared import declared
+
+
+def option(settings: Any, name: str, note: str = "") -> Any:
+    """Return a typer option of a declared setting.
+
+    Parameters
+    ----------
+    settings : type
+        The settings class.
+    name : str
+        The field.
+    note : str
+        What this command adds, such as what happens without the option.
+    """
+    one = declared(settings)[name]
+    words = "; ".join(part for part in (one.allowed, note) if part)
+    about = f" ({words})." if words else "."
+    return typer.Option(help=(one.setting.brief or one.setting.help.removesuffix(".")) + about)
