@@ -1,14 +1,14 @@
 """What a sample around the mean gives and costs: rows of settings, on phantoms and a real pair.
 
-    python benchmarks/around_mean.py --phantoms 8 --data ../shared/data -o runs/around-mean
+    python benchmarks/around_mean.py --phantoms 6 --data ../shared/data -o runs/around-mean
 
-Scenes are held-out phantoms and, where FOLDER/rat_pair is at hand, one real pair as it is and under
-multiplied speckle (a grainier average of the same slice). Real pairs are judged by the rule that
-lies beside them (rat_pair/score.py), phantoms by this project's. Around a middle setting one number
-is changed at a time; then the one control that a user has (``departure``), and the medoid of
-several samples (the one whose vessels agree best with the others'). What is measured is kept in
-OUT/measured.json by weights, scene and row, so that a run that was stopped goes on; pictures lie
-beside it. Prints the tables.
+Scenes are phantoms that no weights have seen and, where FOLDER/rat_pair is at hand, one real pair as
+it is and under multiplied speckle (a grainier average of the same slice). Real pairs are judged by
+the rule that lies beside them (rat_pair/score.py), phantoms by this project's. Around a middle
+setting one number is changed at a time; then the one control that a user has (``departure``), and
+the medoid of several samples (the one whose vessels agree best with the others'). What is measured
+is kept in OUT/measured.json by weights, scene and row, so that a run that was stopped goes on;
+pictures lie beside it. Prints the tables.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.cohort.seeds import TEST_SEED
+from napari_fus_ulm.cohort.seeds import VALIDATION_SEED
 from napari_fus_ulm.evaluation.pairs import phantom_pair
 from napari_fus_ulm.evaluation.scores import score
 from napari_fus_ulm.generators.checkpoint import bundled_weights, sha256
@@ -42,7 +42,8 @@ from napari_fus_ulm.phantom import simulate_pair
 
 Grey = npt.NDArray[np.float32]
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "napari_fus_ulm"
-FIRST_SEED = TEST_SEED + 300
+FIRST_SEED = VALIDATION_SEED + 300
+"""Numbers are chosen on these; what is reported of the choice wants --first-seed 910000300."""
 GRAIN = 0.4
 """Coefficient of variation of the speckle that makes the grainier pair."""
 MIDDLE = Around(start=0.8, noise_scale=0.75, anchor_px=2.5)
@@ -97,7 +98,7 @@ def rows() -> list[Row]:
 
 
 def phantom(seed: int) -> Scene:
-    """A held-out phantom, judged by its ULM and its tree."""
+    """A phantom, judged by its ULM and its tree."""
     pair = phantom_pair(simulate_pair(seed), f"phantom-{seed}")
 
     def judge(picture: Grey) -> dict[str, float | None]:
@@ -221,7 +222,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--weights", type=Path, default=bundled_weights("diffusion"))
-    parser.add_argument("--phantoms", type=int, default=8)
+    parser.add_argument("--phantoms", type=int, default=6)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--rows", nargs="*", default=[], help="Parts of row names; all by default.")

@@ -184,6 +184,23 @@ def test_evidence_comes_with_progress_and_from_samples_that_are_not_the_result(s
     assert found.maps["spread"].max() > 0.0
 
 
+def test_witnesses_are_the_same_whatever_sampler_drew_the_result(section):
+    """The weights of the map were fitted on free samples."""
+    fus = section.fus.isel(j=slice(0, 16), i=slice(0, 16))
+    few = EvidenceSettings(samples=2, steps=2)
+    drawn = enhance(fus, mode="accurate").image
+
+    def spread(**sampling: Any) -> np.ndarray:
+        settings = EnhanceSettings(**sampling)
+        *_, ready = evidence_events(drawn, fus, few, enhance_settings=settings)
+        return ready.evidence.maps["spread"]
+
+    free = spread(sampler="ddim")
+    np.testing.assert_array_equal(spread(), free)
+    np.testing.assert_array_equal(spread(departure=0.1), free)
+    np.testing.assert_array_equal(spread(sampler="ancestral"), free)
+
+
 def test_a_stack_is_refused(section):
     stack = section.fus.expand_dims("slice")
     with pytest.raises(ValueError, match="one plane"):
