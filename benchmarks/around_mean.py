@@ -2,7 +2,7 @@
 
     python benchmarks/around_mean.py --phantoms 6 --data ../shared/data -o runs/around-mean
 
-Scenes are phantoms that no weights have seen and, where FOLDER/rat_pair is at hand, one real pair as
+Scenes are phantoms that no weights have seen and, where FOLDER/rat_pair is at hand, a real pair as
 it is and under multiplied speckle (a grainier average of the same slice). Real pairs are judged by
 the rule that lies beside them (rat_pair/score.py), phantoms by this project's. Around a middle
 setting one number is changed at a time; then the one control that a user has (``departure``), and
