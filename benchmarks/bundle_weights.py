@@ -28,6 +28,8 @@ MAPS = (
     "Trained on simulated recordings of {sections} simulated coronal rodent sections and of three "
     "ULM maps of two mice; it has seen no fUS recording. "
 )
+UNTOLD = ("model", "flip", "checkpoint_minutes", "workers", "device")
+"""Settings left out of a command: it mirrors phantoms by itself, and the rest changes no weight."""
 FAILURES = {
     "diffusion": (
         "Known failures: small vessels that power Doppler does not show are missed or invented, "
@@ -85,8 +87,7 @@ def command_of(settings: dict[str, Any], run: Path) -> str:
     default = dataclasses.asdict(TrainSettings())
     words = ["napari-fus-ulm", "train"]
     for name, value in settings.items():
-        # The command line mirrors phantoms by itself; how often it saves changes no weight.
-        if name in ("model", "flip", "checkpoint_minutes", "workers") or value == default[name]:
+        if name in UNTOLD or value == default[name]:
             continue
         words += [f"--{name.replace('_', '-')}", str(value)]
     for name, value in settings.get("model", {}).items():

@@ -88,6 +88,7 @@ def test_a_run_tells_how_far_it_is(settings: TrainSettings, tmp_path: Path) -> N
     assert [(event.step, event.steps) for event in steps] == [(n, 4) for n in (1, 2, 3, 4)]
     assert all(set(event.losses) == {"loss", "v", "edges"} for event in steps)
     assert all(event.patches_per_second > 0 for event in steps)
+    assert all(0.0 <= event.waiting < 1.0 for event in steps)
     assert events[-1] == Saved(4, tmp_path / "run")
     with (tmp_path / "run" / "losses.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -114,6 +115,7 @@ def test_the_weights_are_used_as_they_are(settings: TrainSettings, tmp_path: Pat
     assert training["steps"] == 4
     assert training["patches"] == 8
     assert training["phantom_trained"] is True  # the folder's pairs are simulated
+    assert training["device"] == "cpu"
     assert TrainSettings(**training["settings"]) == settings
     assert training["field_mm"] == [[2.0, 2.0], [2.4, 2.4]]
     assert (np.diff(training["input_map"]) >= 0).all()
@@ -170,8 +172,8 @@ def test_other_settings_are_refused_by_name(settings: TrainSettings, tmp_path: P
     changed = dataclasses.replace(settings, learning_rate=0.1, batch=4)
     with pytest.raises(TrainingError, match=r"other settings: batch, learning_rate\."):
         list(train_events(changed, tmp_path / "run", resume=True))
-    # More steps, another rhythm and other workers are the same run.
-    more = dataclasses.replace(settings, steps=2, checkpoint_minutes=9.0, workers=1)
+    # More steps, another rhythm, other workers and another device are the same run.
+    more = dataclasses.replace(settings, steps=2, checkpoint_minutes=9.0, workers=1, device="cpu")
     list(train_events(more, tmp_path / "run", resume=True))
     assert int(state(tmp_path / "run")["step"]) == 2
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from napari_fus_ulm.generators.base import PatchBatch
 from napari_fus_ulm.grey.intensity import ulm_to_grey
 from napari_fus_ulm.grey.pair import PreparedPair
 from napari_fus_ulm.grey.patches import draw_patches
@@ -21,6 +23,7 @@ from napari_fus_ulm.training.streams import (
     RecordingStream,
     batch_of,
     batches,
+    on_device,
 )
 
 
@@ -34,10 +37,11 @@ def test_patches_follow_from_seed_and_step(stream: RecordingStream) -> None:
         batch_of(stream, seed, step, 6, 32) for seed, step in ((1, 5), (1, 5), (2, 5), (1, 6))
     )
     assert one.noise_seed == same.noise_seed != later.noise_seed
-    for a, b, c, d in zip(one.patches, same.patches, other.patches, later.patches, strict=True):
-        assert np.array_equal(a, b)
-        assert not np.array_equal(a, c)
-        assert not np.array_equal(a, d)
+    for part in ("fus", "ulm", "position"):
+        a, b, c, d = (getattr(batch.patches, part) for batch in (one, same, other, later))
+        assert torch.equal(a, b)
+        assert not torch.equal(a, c)
+        assert not torch.equal(a, d)
 
 
 def test_patches_are_grey_levels_with_positions(stream: RecordingStream) -> None:
@@ -104,8 +108,8 @@ def test_pairs_are_drawn_as_before() -> None:
     random = np.random.default_rng([3, 7])
     assert drawn.noise_seed == int(random.integers(2**62))
     expected = draw_patches(pairs, random, 5, 32, flip=True, without_position=0.4)
-    for found, there in zip(drawn.patches, expected, strict=True):
-        assert np.array_equal(found, there)
+    for part, there in zip(("fus", "ulm", "position"), expected, strict=True):
+        assert np.array_equal(getattr(drawn.patches, part), there)
 
 
 class Counting:
@@ -119,13 +123,14 @@ class Counting:
         return Patches(*(rng.random((n, c, size, size)).astype(np.float32) for c in (1, 1, 3)))
 
 
-def test_batches_come_in_order_prepared_beside() -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_batches_come_in_order_prepared_beside(threads: int) -> None:
     stream = Counting()
-    found = list(batches(stream, 4, range(2, 9), 2, 8))
-    assert len(found) == 7
-    for step, batch in zip(range(2, 9), found, strict=True):
+    drawn = list(batches(stream, 4, range(2, 9), 2, 8, threads=threads))
+    assert len(drawn) == 7
+    for step, batch in zip(range(2, 9), drawn, strict=True):
         expected = batch_of(Counting(), 4, step, 2, 8)
-        assert np.array_equal(batch.patches.fus, expected.patches.fus)
+        assert torch.equal(batch.patches.fus, expected.patches.fus)
     assert threading.current_thread().name not in stream.threads
 
 
@@ -135,6 +140,41 @@ def test_no_more_is_prepared_than_a_few_batches_ahead() -> None:
     next(coming)
     coming.close()
     assert 1 <= len(stream.threads) <= 1 + AHEAD
+
+
+def test_batches_are_prepared_in_several_threads() -> None:
+    """Each waits until the other is there too: one thread alone would wait in vain."""
+    both = threading.Barrier(2, timeout=30.0)
+
+    class Meeting(Counting):
+        def patches(self, rng: np.random.Generator, n: int, size: int) -> Patches:
+            both.wait()
+            return super().patches(rng, n, size)
+
+    assert len(list(batches(Meeting(), 0, range(4), 1, 8, threads=2))) == 4
+
+
+def test_batches_for_cuda_are_pinned_and_travel_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[tuple[int, ...]] = []
+
+    def pin(tensor: torch.Tensor) -> torch.Tensor:
+        pinned.append(tuple(tensor.shape))
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    list(batches(Counting(), 0, range(1), 2, 8))
+    assert pinned == []
+    list(batches(Counting(), 0, range(1), 2, 8, pinned=True))
+    assert pinned == [(2, 1, 8, 8), (2, 1, 8, 8), (2, 3, 8, 8)]
+
+
+def test_patches_are_sent_without_blocking() -> None:
+    class Patch:
+        def to(self, device: torch.device, *, non_blocking: bool) -> tuple[str, bool]:
+            return device.type, non_blocking
+
+    sent = on_device(PatchBatch(*(Patch() for _ in range(3))), torch.device("cuda"))  # type: ignore[arg-type]
+    assert {sent.fus, sent.ulm, sent.position} == {("cuda", True)}
 
 
 def test_what_goes_wrong_beside_is_raised_here() -> None:

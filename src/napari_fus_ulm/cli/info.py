@@ -38,7 +38,7 @@ def collect() -> dict[str, Any]:
 
     from napari_fus_ulm import __version__
     from napari_fus_ulm.generators.checkpoint import bundled, read_card, sha256
-    from napari_fus_ulm.inference.device import choose_device, choose_precision
+    from napari_fus_ulm.generators.device import choose_device, choose_precision
 
     device = choose_device()
     packages = {}

@@ -49,6 +49,7 @@ def command(
     patience: Annotated[int, option(TrainSettings, "patience")] = DEFAULT.patience,
     init: Annotated[Path | None, option(TrainSettings, "init")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    device: Annotated[str, option(TrainSettings, "device")] = DEFAULT.device,
     precision: Annotated[str, option(TrainSettings, "precision")] = DEFAULT.precision,
     workers: Annotated[int, option(TrainSettings, "workers")] = DEFAULT.workers,
     checkpoint_minutes: Annotated[
@@ -86,6 +87,7 @@ def command(
                 checkpoint_minutes=checkpoint_minutes,
                 patience=patience,
                 init=str(init) if init else None,
+                device=device,
                 precision=precision,  # type: ignore[arg-type]
                 workers=workers,
             )
@@ -128,4 +130,5 @@ def _told(saved: Saved, last: StepDone, judged: Validated | None) -> str:
     told = f"step {saved.step}: loss {last.losses['loss']:.4f}"
     if judged is not None:
         told += f", validation {judged.losses['loss']:.4f}" + (" (best)" if judged.best else "")
-    return f"{told}, {last.patches_per_second:.1f} patches/s, saved in {saved.folder}"
+    speed = f"{last.patches_per_second:.1f} patches/s ({100 * last.waiting:.1f} % waiting for them)"
+    return f"{told}, {speed}, saved in {saved.folder}"

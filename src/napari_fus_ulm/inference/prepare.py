@@ -11,6 +11,7 @@ import xarray as xr
 
 from napari_fus_ulm.errors import CheckpointError, ScanError, SettingsError
 from napari_fus_ulm.generators.checkpoint import Card, bundled_weights
+from napari_fus_ulm.generators.device import choose_device, choose_precision
 from napari_fus_ulm.generators.loaded import loaded_generator
 from napari_fus_ulm.grey.condition import condition_grey
 from napari_fus_ulm.grey.intensity import FusRange, fus_range, log_power
@@ -19,7 +20,6 @@ from napari_fus_ulm.grey.position import position_channels
 from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.grid import Grid, Shape
 from napari_fus_ulm.inference.departure import around
-from napari_fus_ulm.inference.device import choose_device, choose_precision
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import Applied, Frame
 from napari_fus_ulm.io.guesses import guess_values

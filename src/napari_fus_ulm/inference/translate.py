@@ -21,8 +21,8 @@ from torch import Tensor
 
 from napari_fus_ulm.errors import EnhanceError
 from napari_fus_ulm.generators.base import Generator as Model
+from napari_fus_ulm.generators.device import is_out_of_memory
 from napari_fus_ulm.inference.departure import Around, anchored
-from napari_fus_ulm.inference.device import is_out_of_memory
 from napari_fus_ulm.inference.events import Notice
 from napari_fus_ulm.inference.patches import Patches
 from napari_fus_ulm.inference.samplers import (

@@ -112,7 +112,7 @@ def _about_file(error: OSError) -> str:
 def _is_out_of_memory(error: BaseException) -> bool:
     if "torch" not in sys.modules:
         return isinstance(error, MemoryError)
-    from napari_fus_ulm.inference.device import is_out_of_memory
+    from napari_fus_ulm.generators.device import is_out_of_memory
 
     return is_out_of_memory(error)
 

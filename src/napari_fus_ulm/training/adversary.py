@@ -107,7 +107,15 @@ class OptimisedCritic:
         for name, parameter in self.critic.named_parameters():
             state = _part(tensors, f"optimiser.{name}|")
             if state:  # before its first step there is none
-                self._optimiser.state[parameter] = state
+                self._optimiser.state[parameter] = beside(parameter, state)
+
+
+def beside(parameter: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """An optimiser's state on its parameter's device; its count of steps stays on the CPU."""
+    return {
+        name: value if name == "step" else value.to(parameter.device)
+        for name, value in state.items()
+    }
 
 
 def _uncached(like: Tensor) -> torch.autocast:

@@ -17,14 +17,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from napari_fus_ulm.cohort.seeds import SEED_BLOCK, VALIDATION_PHANTOMS, VALIDATION_SEED
 from napari_fus_ulm.cohort.seen import memory
 from napari_fus_ulm.cohort.splits import validation_files
 from napari_fus_ulm.cohort.table import cohort_name
 from napari_fus_ulm.errors import TrainingError
-from napari_fus_ulm.generators.base import PatchBatch
 from napari_fus_ulm.generators.checkpoint import Card, card_path
+from napari_fus_ulm.generators.device import (
+    arithmetic,
+    choose_training_precision,
+    is_out_of_memory,
+)
 from napari_fus_ulm.grey.intensity_map import fit_monotone_map
 from napari_fus_ulm.grey.pair import PreparedPair
 from napari_fus_ulm.io.atomic import write_tensors, write_text
@@ -32,7 +37,14 @@ from napari_fus_ulm.training import data
 from napari_fus_ulm.training.curves import LOSSES, curves_picture
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, Run, peak_rate
 from napari_fus_ulm.training.settings import TrainSettings
-from napari_fus_ulm.training.streams import Batch, PairStream, RecordingStream, Stream, batches
+from napari_fus_ulm.training.streams import (
+    Batch,
+    PairStream,
+    RecordingStream,
+    Stream,
+    batches,
+    on_device,
+)
 from napari_fus_ulm.training.validation import FILE as VALIDATIONS
 from napari_fus_ulm.training.validation import (
     Validated,
@@ -49,12 +61,25 @@ MAP_PAIRS = 50
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """One optimiser step: its number, the loss and its parts, and the speed so far."""
+    """One optimiser step.
+
+    Attributes
+    ----------
+    step, steps : int
+        Done, and in all.
+    losses : dict of str to float
+        The loss and its parts.
+    patches_per_second : float
+        Speed since the run was started or resumed.
+    waiting : float
+        Share of that time spent waiting for a batch, 0 to 1.
+    """
 
     step: int
     steps: int
     losses: dict[str, float]
     patches_per_second: float
+    waiting: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +105,8 @@ def train_events(
         Takes ``checkpoint.safetensors``, ``weights.safetensors`` with its card, ``settings.json``,
         ``losses.csv``, ``validation.csv``, ``curves.png`` and the prepared phantoms.
     resume : bool
-        Go on from the folder's checkpoint. Only ``steps`` may differ from the first run.
+        Go on from the folder's checkpoint, on any device. Of what is learnt only ``steps`` may
+        differ from the first run.
 
     Yields
     ------
@@ -89,7 +115,8 @@ def train_events(
     Raises
     ------
     TrainingError
-        If the folder holds another run, there is nothing to resume, or the loss is not a number.
+        If the folder holds another run, there is nothing to resume, the loss is not a number, or
+        memory runs out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _check_folder(settings, folder, resume)
@@ -177,9 +204,22 @@ def _steps(
 ) -> Iterator[TrainEvent]:
     started, first = time.monotonic() - run.seconds, run.step
     saved_at, begun = time.monotonic(), time.monotonic()
-    curve: list[str] = []
+    waited, curve = 0.0, list[str]()
     left = range(run.step, settings.steps)
-    for batch in batches(material.train, settings.seed, left, settings.batch, settings.patch):
+    coming = batches(
+        material.train,
+        settings.seed,
+        left,
+        settings.batch,
+        settings.patch,
+        # On a CPU the cores are learning; a GPU learns faster than one thread can draw.
+        threads=1 if run.device.type == "cpu" else settings.workers,
+        pinned=run.device.type == "cuda",
+    )
+    for _ in left:
+        asked = time.monotonic()
+        batch = next(coming)
+        waited += time.monotonic() - asked
         losses = _one_step(settings, batch, run)
         if not np.isfinite(losses["loss"]):
             raise TrainingError(
@@ -189,8 +229,9 @@ def _steps(
         run.step += 1
         run.seconds = time.monotonic() - started
         curve.append(f"{run.step}," + ",".join(f"{v:.6g}" for v in losses.values()))
-        speed = (run.step - first) * settings.batch / (time.monotonic() - begun)
-        yield StepDone(run.step, settings.steps, losses, speed)
+        passed = time.monotonic() - begun
+        speed = (run.step - first) * settings.batch / passed
+        yield StepDone(run.step, settings.steps, losses, speed, waited / passed)
         due = time.monotonic() - saved_at > 60.0 * settings.checkpoint_minutes
         if due or run.step == settings.steps:
             run.save(folder)
@@ -214,25 +255,46 @@ def _validate(
     if judging is None:
         return None
     past = [loss for step, loss in past_losses(folder) if step < run.step]
-    losses = validation_losses(run.average, judging, settings.patch, settings.precision)
+    precision = choose_training_precision(settings.precision, run.device)
+    losses = validation_losses(run.average, judging, settings.patch, precision)
     row = f"{run.step}," + ",".join(f"{v:.6g}" for v in losses.values())
     _append_curve(folder / VALIDATIONS, ["step", *losses], [row])
     return Validated(run.step, losses, all(losses["loss"] < loss for loss in past))
 
 
 def _one_step(settings: TrainSettings, batch: Batch, run: Run) -> dict[str, float]:
-    noise = torch.Generator().manual_seed(batch.noise_seed)
-    fus, ulm, position = (
-        torch.from_numpy(a).contiguous(memory_format=torch.channels_last) for a in batch.patches
-    )
+    """Losses of a step.
+
+    Raises
+    ------
+    TrainingError
+        If memory runs out.
+    """
+    try:
+        return {name: float(value) for name, value in learn(settings, batch, run).items()}
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        elsewhere = (
+            "" if run.device.type == "cpu" else ", or go on on the CPU (--resume --device cpu)"
+        )
+        raise TrainingError(
+            f"The device “{run.device}” has too little memory for {settings.batch} patches of "
+            f"{settings.patch} pixels a side. Start a run with a smaller batch{elsewhere}."
+        ) from error
+
+
+def learn(settings: TrainSettings, batch: Batch, run: Run) -> dict[str, Tensor]:
+    """Take one optimiser step; return the losses before it, on the run's device."""
+    noise = torch.Generator().manual_seed(batch.noise_seed)  # of the CPU on every device
     share = rate(run.step, settings.steps)
     for group in run.optimiser.param_groups:
         group["lr"] = peak_rate(run.model, settings) * share
     if run.adversary is not None:
         run.adversary.rate = share
-    with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
+    with arithmetic(choose_training_precision(settings.precision, run.device), run.device):
         losses = run.model.training_loss(
-            PatchBatch(fus, ulm, position),
+            on_device(batch.patches, run.device),
             noise,
             progress=run.step / settings.steps,
             adversary=run.adversary,
@@ -244,7 +306,7 @@ def _one_step(settings: TrainSettings, batch: Batch, run: Run) -> dict[str, floa
         torch.nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip)
     run.optimiser.step()
     run.follow(recipe.ema)
-    return {name: float(value.detach()) for name, value in losses.items()}
+    return {name: value.detach() for name, value in losses.items()}
 
 
 def rate(step: int, steps: int) -> float:
@@ -261,7 +323,7 @@ def _save_weights(
     pairs: list[PreparedPair],
     seen: dict[str, Any],
 ) -> None:
-    half = {name: tensor.half() for name, tensor in run.average.state_dict().items()}
+    half = {name: tensor.half().cpu() for name, tensor in run.average.state_dict().items()}
     write_tensors(folder / WEIGHTS, half)
     source = _source(settings)
     card = Card(
@@ -276,6 +338,7 @@ def _save_weights(
             "steps": run.step,
             "patches": run.step * settings.batch,
             "minutes": round(run.seconds / 60.0, 1),
+            "device": run.device.type,
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "field_mm": field_mm(pairs, settings.pixel_um),
@@ -331,7 +394,7 @@ def _check_folder(settings: TrainSettings, folder: Path, resume: bool) -> None:
     # A run of an earlier version knows nothing of settings that came later: they had the default.
     default = dataclasses.asdict(TrainSettings())
     before, now = default | json.loads(stored.read_text()), dataclasses.asdict(settings)
-    free = {"steps", "checkpoint_minutes", "workers", "patience"}
+    free = {"steps", "checkpoint_minutes", "workers", "patience", "device"}
     changed = [k for k in now if k not in free and before[k] != now[k]]
     if changed:
         raise TrainingError(

@@ -18,8 +18,9 @@ from napari_fus_ulm.generators.checkpoint import (
     read_card,
     read_tensors,
 )
+from napari_fus_ulm.generators.device import choose_device
 from napari_fus_ulm.io.atomic import write_tensors
-from napari_fus_ulm.training.adversary import OptimisedCritic
+from napari_fus_ulm.training.adversary import OptimisedCritic, beside
 from napari_fus_ulm.training.settings import TrainSettings
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -36,6 +37,8 @@ class Run:
         Optimiser steps done.
     seconds : float
         Spent so far.
+    device : torch.device
+        Where model, average, critic and their optimisers are.
     model, average : Generator
         The weights in training, and their moving average, which is saved for use.
     optimiser : torch.optim.Optimizer
@@ -44,6 +47,7 @@ class Run:
 
     step: int
     seconds: float
+    device: torch.device
     model: Generator
     average: Generator
     optimiser: torch.optim.Optimizer
@@ -79,23 +83,26 @@ class Run:
         run.model.load_state_dict(_part(tensors, "model."))
         run.average.load_state_dict(_part(tensors, "average."))
         for name, parameter in run.model.named_parameters():
-            run.optimiser.state[parameter] = _part(tensors, f"optimiser.{name}|")
+            state = _part(tensors, f"optimiser.{name}|")
+            run.optimiser.state[parameter] = beside(parameter, state)
         if run.adversary is not None:
             run.adversary.load(_part(tensors, "adversary."))
         return run
 
     @classmethod
     def _around(cls, model: Generator, settings: TrainSettings) -> Run:
-        model = model.train().to(memory_format=torch.channels_last)
+        device = choose_device(settings.device)
+        model = model.train().to(device).to(memory_format=torch.channels_last)
         average = copy.deepcopy(model).eval().requires_grad_(False)
         critic = model.critic()
         adversary = None
         if critic is not None:
-            adversary = OptimisedCritic(critic.to(memory_format=torch.channels_last))
-        return cls(0, 0.0, model, average, make_optimiser(model, settings), adversary)
+            critic = critic.to(device).to(memory_format=torch.channels_last)
+            adversary = OptimisedCritic(critic)
+        return cls(0, 0.0, device, model, average, make_optimiser(model, settings), adversary)
 
     def save(self, folder: Path) -> None:
-        """Write the checkpoint to a temporary name, then rename it."""
+        """Write the checkpoint to a temporary name, then rename it; any device can go on."""
         tensors = {
             "step": torch.tensor(self.step),
             "seconds": torch.tensor(self.seconds, dtype=torch.float64),
@@ -107,7 +114,7 @@ class Run:
             tensors |= {f"optimiser.{name}|{k}": v for k, v in state.items()}
         if self.adversary is not None:
             tensors |= {f"adversary.{k}": v for k, v in self.adversary.state().items()}
-        write_tensors(folder / CHECKPOINT, tensors)
+        write_tensors(folder / CHECKPOINT, {k: v.cpu() for k, v in tensors.items()})
 
     def follow(self, decay: float) -> None:
         """Let the average follow the weights; it forgets its start quickly."""

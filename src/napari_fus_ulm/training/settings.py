@@ -60,10 +60,14 @@ class TrainSettings:
         early.
     init : str or None
         Weights to start from (fine-tuning).
+    device : str
+        "auto" (CUDA, then MPS, then CPU), or a torch device. All that is random is drawn on the
+        CPU, so it is the same on every device.
     precision : {"bfloat16", "float32"}
-        Of the network's arithmetic; weights stay float32.
+        Of the network's arithmetic; weights stay float32. float32 where the device is not known
+        for bfloat16 (MPS, CUDA before Ampere).
     workers : int
-        Processes that simulate phantoms; at least 1.
+        Processes that simulate phantoms, and on a GPU threads that draw batches; at least 1.
 
     Raises
     ------
@@ -161,11 +165,26 @@ class TrainSettings:
         ),
     ] = 0
     init: Annotated[str | None, Setting(label="Start from", help="Weights to start from.")] = None
+    device: Annotated[
+        str,
+        Setting(
+            label="Device",
+            brief="auto, cpu, cuda or mps",
+            help="Where the network learns: auto, cpu, cuda or mps.",
+        ),
+    ] = "auto"
     precision: Annotated[
         Precision, Setting(label="Precision", help="Of the network's arithmetic.")
     ] = "bfloat16"
     workers: Annotated[
-        int, Setting(label="Workers", help="Processes that simulate phantoms.", low=1, high=1024)
+        int,
+        Setting(
+            label="Workers",
+            brief="Processes that simulate",
+            help="Processes that simulate phantoms; on a GPU, threads that draw batches.",
+            low=1,
+            high=1024,
+        ),
     ] = 2
 
     def __post_init__(self) -> None:

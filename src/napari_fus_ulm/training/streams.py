@@ -6,16 +6,20 @@ resumed learns from what it would have learnt from anyway.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.ndimage import affine_transform, spline_filter
 
+from napari_fus_ulm.generators.base import PatchBatch
 from napari_fus_ulm.grey.intensity import fus_range, log_power, to_grey
 from napari_fus_ulm.grey.native import NATIVE_UM
 from napari_fus_ulm.grey.pair import PreparedPair
@@ -242,36 +246,79 @@ def _gathering(first_um: float, pixel_um: float, n: int, cells: int) -> _Gatheri
 
 
 class Batch(NamedTuple):
-    """The patches of one step, and the seed of its noise."""
+    """The patches of one step in the CPU's memory, and the seed of its noise."""
 
-    patches: Patches
+    patches: PatchBatch
     noise_seed: int
 
 
-def batch_of(stream: Stream, seed: int, step: int, n: int, size: int) -> Batch:
-    """The batch of a step: it follows from (seed, step)."""
+def batch_of(
+    stream: Stream, seed: int, step: int, n: int, size: int, *, pinned: bool = False
+) -> Batch:
+    """The batch of a step: it follows from (seed, step).
+
+    Parameters
+    ----------
+    stream : Stream
+    seed, step : int
+    n, size : int
+        Patches, and their side in pixels.
+    pinned : bool
+        In memory that CUDA fetches by itself.
+    """
     random = np.random.default_rng([seed, step])
     noise = int(random.integers(2**62))
-    return Batch(stream.patches(random, n, size), noise)
+    tensors = (
+        torch.from_numpy(a).contiguous(memory_format=torch.channels_last)
+        for a in stream.patches(random, n, size)
+    )
+    return Batch(PatchBatch(*(t.pin_memory() if pinned else t for t in tensors)), noise)
+
+
+def on_device(batch: PatchBatch, device: torch.device) -> PatchBatch:
+    """Patches where the network learns; pinned ones travel while the CPU goes on."""
+    return PatchBatch(
+        *(t.to(device, non_blocking=True) for t in (batch.fus, batch.ulm, batch.position))
+    )
 
 
 AHEAD = 3
-"""Batches prepared beside the learning."""
+"""Batches that each thread prepares beside the learning."""
 
 
-def batches(stream: Stream, seed: int, steps: range, n: int, size: int) -> Iterator[Batch]:
-    """The batches of the steps in order, each prepared while the ones before are learnt from."""
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+def batches(
+    stream: Stream,
+    seed: int,
+    steps: range,
+    n: int,
+    size: int,
+    *,
+    threads: int = 1,
+    pinned: bool = False,
+) -> Iterator[Batch]:
+    """The batches of the steps in order, each prepared while the ones before are learnt from.
+
+    Parameters
+    ----------
+    stream : Stream
+    seed, steps, n, size : int, range, int, int
+        See :func:`batch_of`.
+    threads : int
+        That prepare; what they draw does not depend on their number.
+    pinned : bool
+        See :func:`batch_of`.
+    """
+    with ThreadPoolExecutor(threads, thread_name_prefix="batches") as pool:
+
+        def prepared(step: int) -> Future[Batch]:
+            return pool.submit(batch_of, stream, seed, step, n, size, pinned=pinned)
+
         left = iter(steps)
-        waiting = [
-            pool.submit(batch_of, stream, seed, step, n, size)
-            for _, step in zip(range(AHEAD), left, strict=False)
-        ]
+        waiting = deque(prepared(step) for step in islice(left, AHEAD * threads))
         try:
             while waiting:
-                batch = waiting.pop(0).result()
-                if (step := next(left, None)) is not None:
-                    waiting.append(pool.submit(batch_of, stream, seed, step, n, size))
+                batch = waiting.popleft().result()
+                waiting.extend(prepared(step) for step in islice(left, 1))
                 yield batch
         finally:
             for one in waiting:

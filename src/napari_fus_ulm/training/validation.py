@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from napari_fus_ulm.generators.base import Generator, PatchBatch
+from napari_fus_ulm.generators.device import arithmetic
 from napari_fus_ulm.training.streams import Stream
 
 PATCHES = 48
@@ -55,15 +56,13 @@ def validation_losses(
         Side, pixels.
     precision : {"bfloat16", "float32"}
     """
+    device = next(model.parameters()).device
     drawn = stream.patches(np.random.default_rng(0), PATCHES, patch)
     noise = torch.Generator().manual_seed(0)
     total: dict[str, float] = {}
     for first in range(0, PATCHES, BATCH):
-        tensors = (torch.from_numpy(a[first : first + BATCH]) for a in drawn)
-        with (
-            torch.inference_mode(),
-            torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"),
-        ):
+        tensors = (torch.from_numpy(a[first : first + BATCH]).to(device) for a in drawn)
+        with torch.inference_mode(), arithmetic(precision, device):
             losses = model.training_loss(PatchBatch(*tensors), noise)
         for name, value in losses.items():
             total[name] = total.get(name, 0.0) + float(value) * BATCH / PATCHES

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_fus_ulm.errors import SettingsError
 
@@ -49,6 +50,30 @@ def choose_precision(
         return wanted
     fast = device.type == "cpu" and (has_bf16 or cpu_has_bf16)()
     return "bfloat16" if fast else "float32"
+
+
+def choose_training_precision(wanted: str, device: torch.device) -> str:
+    """Return bfloat16 where it is wanted and the device is known for it, else float32.
+
+    A CPU without the instructions computes it too, only slower; a GPU older than Ampere refuses,
+    and nobody has measured whether training on MPS bears it.
+    """
+    import torch
+
+    if wanted != "bfloat16" or device.type == "mps":
+        return "float32"
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return "float32"
+    return "bfloat16"
+
+
+def arithmetic(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Return the context in which a network computes in a precision; float32 needs none."""
+    import torch
+
+    if precision != "bfloat16":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_fus_ulm.inference import device
+from napari_fus_ulm.generators import device
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,41 @@ def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
 def test_bfloat16_only_where_it_was_measured(kind: str, bf16: bool, expected: str) -> None:
     assert device.choose_precision("auto", torch.device(kind), lambda: bf16) == expected
     assert device.choose_precision("float32", torch.device(kind), lambda: bf16) == "float32"
+
+
+@pytest.mark.parametrize(
+    ("kind", "capable", "expected"),
+    [
+        ("cpu", False, "bfloat16"),
+        ("cuda", True, "bfloat16"),
+        ("cuda", False, "float32"),
+        ("mps", True, "float32"),
+    ],
+)
+def test_training_takes_bfloat16_where_the_device_is_known_for_it(
+    monkeypatch: pytest.MonkeyPatch, kind: str, capable: bool, expected: str
+) -> None:
+    def supported(including_emulation: bool = True) -> bool:
+        return capable or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    where = torch.device(kind)
+    assert device.choose_training_precision("bfloat16", where) == expected
+    assert device.choose_training_precision("float32", where) == "float32"
+
+
+def test_arithmetic_is_an_autocast_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    a = torch.ones(2, 2)
+    with device.arithmetic("bfloat16", cpu):
+        assert (a @ a).dtype == torch.bfloat16
+    with device.arithmetic("float32", cpu):
+        assert (a @ a).dtype == torch.float32
+    made = []
+    monkeypatch.setattr(torch, "autocast", lambda *args: made.append(args))
+    device.arithmetic("bfloat16", torch.device("cuda"))
+    device.arithmetic("float32", torch.device("mps"))
+    assert made == [("cuda", torch.bfloat16)]
 
 
 @pytest.mark.parametrize(
