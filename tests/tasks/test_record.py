@@ -23,13 +23,14 @@ from napari_fus_ulm.tasks.copying import as_command, as_python
 from napari_fus_ulm.tasks.events import last_of
 from napari_fus_ulm.tasks.record import (
     TASKS,
+    WHERE,
     Record,
     Source,
     parse_record,
     read_record,
     write_record,
 )
-from napari_fus_ulm.tasks.replay import WHERE, replay, run_of, take, task_of
+from napari_fus_ulm.tasks.replay import replay, run_of, take, task_of
 from napari_fus_ulm.tasks.resolution import ResolutionSettings
 from napari_fus_ulm.tasks.support import SupportSettings
 from napari_fus_ulm.tasks.truth import TruthSettings

@@ -42,11 +42,7 @@ def failing_politely(as_json: bool = False) -> Iterator[None]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:
-        from napari_fus_ulm.tasks.failures import failure_of
-
-        sentence = failure_of(error).sentence
-        if _debugging.get():
-            stderr.print(_plain("".join(traceback.format_exception(error))), soft_wrap=True)
+        sentence = failure_sentence(error)
         if as_json:
             print_json({"error": sentence})
         # Not wrapped: a path that is broken over two lines can be neither found nor copied.
@@ -55,6 +51,15 @@ def failing_politely(as_json: bool = False) -> Iterator[None]:
     except KeyboardInterrupt as error:
         say("Interrupted.")
         raise typer.Exit(130) from error
+
+
+def failure_sentence(error: Exception) -> str:
+    """Word an error; a fault is logged, and ``--debug`` shows the traceback of any."""
+    from napari_fus_ulm.tasks.failures import failure_of
+
+    if _debugging.get():
+        stderr.print(_plain("".join(traceback.format_exception(error))), soft_wrap=True)
+    return failure_of(error).sentence
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import typer
 from napari_fus_ulm.cli.console import (
     checking_usage,
     failing_politely,
+    failure_sentence,
     follow,
     print_json,
     say,
@@ -134,7 +135,7 @@ def command(
                 if len(files) == 1:
                     raise
                 failed += 1
-                sentence = str(error) or type(error).__name__
+                sentence = failure_sentence(error)
                 made.append({"input": str(path), "error": sentence})
                 say(f"Failed: {path.name}: {sentence}")
         if json:

@@ -113,12 +113,13 @@ def array_writer(values: npt.NDArray[Any]) -> Writer:
     return writer
 
 
-def arrays_writer(arrays: Mapping[str, Any]) -> Writer:
-    """Return a function that writes named arrays as a compressed ``.npz``."""
+def arrays_writer(arrays: Mapping[str, Any], *, compressed: bool = True) -> Writer:
+    """Return a function that writes named arrays as ``.npz``."""
+    save = np.savez_compressed if compressed else np.savez
 
     def writer(path: Path) -> None:
         with path.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+            save(file, **arrays)
 
     return writer
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from napari_fus_ulm.grey.intensity import ULM_HIGH
 from napari_fus_ulm.grey.resampling import area_mean
-from napari_fus_ulm.io.atomic import write_file
+from napari_fus_ulm.io.atomic import arrays_writer, write_file
 from napari_fus_ulm.phantom.anatomy import anatomy_of
 from napari_fus_ulm.phantom.bubbles import ULM_PIXEL, bubble_counts
 from napari_fus_ulm.phantom.doppler import blood_volume, capillary_bed
@@ -144,7 +144,7 @@ def write_scene(path: Path, scene: Scene) -> Path:
     """Write a scene as ``.npz``; not compressed, because it is read often."""
     parts = {one.name: np.asarray(getattr(scene, one.name)) for one in fields(scene)}
     parts |= {name: np.minimum(parts[name], MOST).astype(np.float16) for name in HALVED}
-    return write_file(path, lambda temporary: np.savez(temporary, **parts))  # type: ignore[arg-type]
+    return write_file(path, arrays_writer(parts, compressed=False))
 
 
 @lru_cache(maxsize=64)

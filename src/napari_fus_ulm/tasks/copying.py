@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.tasks.record import Record, Source, settings_of
-from napari_fus_ulm.tasks.replay import WHERE, task_of
+from napari_fus_ulm.tasks.record import WHERE, Record, Source, settings_of
+from napari_fus_ulm.tasks.replay import task_of
 from napari_fus_ulm.tasks.task import FolderTask, changed
 
 SUPPORT_OPTIONS = ("pixel_um", "values", "position", "device", "precision")

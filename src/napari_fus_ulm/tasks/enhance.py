@@ -16,6 +16,7 @@ from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings, Values
 from napari_fus_ulm.scan import planes, spacing_of
 from napari_fus_ulm.tasks.events import Take, loading
+from napari_fus_ulm.tasks.failures import failure_of
 from napari_fus_ulm.tasks.record import Record, Source
 from napari_fus_ulm.tasks.task import Task
 
@@ -87,6 +88,7 @@ def measured(
             rows = judge.rows(event)
         except Exception as error:
             refused = True
+            failure_of(error)  # which logs a fault
             yield Notice(f"No measures: {str(error).strip() or type(error).__name__}")
         else:
             yield from rows

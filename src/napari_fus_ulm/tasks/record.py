@@ -20,18 +20,20 @@ from napari_fus_ulm.selection import Selection
 
 FORMAT = 1
 """Of the JSON object; another one is refused."""
-TASKS = (
-    "enhance",
-    "coherence",
-    "support",
-    "missed",
-    "frc",
-    "figure",
-    "metrics",
-    "evaluate",
-    "train",
-    "simulate",
-)
+WHERE = {
+    "enhance": "enhance.ENHANCE",
+    "coherence": "coherence.COHERENCE",
+    "support": "support.SUPPORT",
+    "missed": "truth.MISSED",
+    "frc": "resolution.FRC",
+    "figure": "compare.FIGURE",
+    "metrics": "compare.METRICS",
+    "evaluate": "evaluate.EVALUATE",
+    "train": "train.TRAIN",
+    "simulate": "simulate.SIMULATE",
+}
+"""Module and name of every task."""
+TASKS = tuple(WHERE)
 """Names of the tasks, which are those of their commands."""
 
 Settings = TypeVar("Settings")

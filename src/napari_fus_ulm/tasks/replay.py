@@ -15,6 +15,7 @@ from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.selection import as_times
 from napari_fus_ulm.tasks.events import Saved, last_of
 from napari_fus_ulm.tasks.record import (
+    WHERE,
     Record,
     Source,
     record_beside,
@@ -23,19 +24,6 @@ from napari_fus_ulm.tasks.record import (
 )
 from napari_fus_ulm.tasks.task import FolderTask, Task
 
-WHERE = {
-    "enhance": "enhance.ENHANCE",
-    "coherence": "coherence.COHERENCE",
-    "support": "support.SUPPORT",
-    "missed": "truth.MISSED",
-    "frc": "resolution.FRC",
-    "figure": "compare.FIGURE",
-    "metrics": "compare.METRICS",
-    "evaluate": "evaluate.EVALUATE",
-    "train": "train.TRAIN",
-    "simulate": "simulate.SIMULATE",
-}
-"""Module and name of every task."""
 RECORD = "record.json"
 """Its name in a folder that is the task's own."""
 

@@ -6,7 +6,7 @@ is told which fields of the frozen `Shown` have changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -35,13 +35,14 @@ from napari_fus_ulm._napari.compare.views import (
 )
 from napari_fus_ulm._napari.layers.identity import LayerId, find
 from napari_fus_ulm._napari.run import changes
+from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.tasks.compare import Compared
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
-    from napari.utils.events import Event, EventEmitter
+    from napari.utils.events import Event
 
     from napari_fus_ulm.tasks.compare import Colours
 
@@ -71,24 +72,18 @@ class CompareState:
         self.stage = Stage(viewer)
         self.shown = Shown()
         events = viewer.layers.events
-        self._connections: list[tuple[EventEmitter, Callable[[Event], None]]] = [
-            (events.inserted, self._on_inserted),
-            (events.removed, self._on_layers),
-            (events.reordered, self._on_layers),
-        ]
-        if hasattr(events, "renamed"):  # napari 0.6.2
-            self._connections.append((events.renamed, self._on_layers))
-        for signal, slot in self._connections:
-            signal.connect(slot)
+        self._connections = Connections()
+        self._connections.connect(events.inserted, self._on_inserted)
+        self._connections.connect(events.removed, self._on_layers)
+        self._connections.connect(events.reordered, self._on_layers)
+        self._connections.follow_names(viewer.layers, self._on_layers)
         self._follow_layers()
 
     def close(self) -> None:
         """End the view and stop following the viewer."""
         self.changed.disconnect()
         self.show_view(OFF)
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._connections.clear()
+        self._connections.close()
 
     # ------------------------------------------------------------ what there is
 

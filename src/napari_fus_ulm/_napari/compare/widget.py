@@ -24,6 +24,7 @@ from napari_fus_ulm._napari.widgets.controls import (
 )
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
+from napari_fus_ulm.tasks.failures import failure_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -117,7 +118,9 @@ class CompareWidget(DockedWidget):
         try:
             self._viewer.open_sample("napari-fus-ulm", "phantom_pair")
         except Exception as error:
-            self.jobs.state.fail(f"The sample pair could not be opened: {error}")
+            self.jobs.state.fail(
+                f"The sample pair could not be opened. {failure_of(error).sentence}"
+            )
 
     def _on_images(self) -> None:
         self.state.check(self.images.value())

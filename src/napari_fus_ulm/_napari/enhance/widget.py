@@ -29,6 +29,7 @@ from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm._napari.widgets.run_panel import RunPanel
 from napari_fus_ulm._napari.worker import EventRunner
 from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.tasks.failures import failure_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -122,7 +123,7 @@ class EnhanceWidget(DockedWidget):
         try:
             ulm, fus = self._viewer.open_sample("napari-fus-ulm", "phantom_pair")
         except Exception as error:
-            self.state.fail(f"The sample pair could not be opened: {error}")
+            self.state.fail(f"The sample pair could not be opened. {failure_of(error).sentence}")
             return
         self.fus.choose(fus)
         self.ulm.choose(ulm)

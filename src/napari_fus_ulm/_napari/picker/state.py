@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +22,7 @@ from napari_fus_ulm._napari.picker.picked import (
     pick,
     shown_numbers,
 )
+from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.scan import step_of
 from napari_fus_ulm.selection import Selection
@@ -30,7 +30,7 @@ from napari_fus_ulm.selection import Selection
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
-    from napari.utils.events import Event, EventEmitter
+    from napari.utils.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +80,18 @@ class PickerState:
         self._answers: dict[str, Any] = {}
         self._reader = LayerReader()
         events = viewer.layers.events
-        self._connections: list[tuple[EventEmitter, Callable[[Event], None]]] = [
-            (events.inserted, self._on_inserted),
-            (events.removed, self._on_layers),
-            (events.reordered, self._on_layers),
-        ]
-        if hasattr(events, "renamed"):  # napari 0.6.2
-            self._connections.append((events.renamed, self._on_layers))
-        for signal, slot in self._connections:
-            signal.connect(slot)
+        self._connections = Connections()
+        self._connections.connect(events.inserted, self._on_inserted)
+        self._connections.connect(events.removed, self._on_layers)
+        self._connections.connect(events.reordered, self._on_layers)
+        self._connections.follow_names(viewer.layers, self._on_layers)
         self._list_layers()
         self._choose_default()
         self.read()
 
     def close(self) -> None:
         """Stop following the viewer."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._connections.clear()
+        self._connections.close()
         self.listed.disconnect()
         self.changed.disconnect()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,14 @@ from psygnal import Signal
 from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.layers.units import mm_in
+from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm._napari.viewer.kept import KeptViewer
 from napari_fus_ulm._napari.viewer.parts import camera_of, grid_of, text_overlay
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
-    from napari.utils.events import Event, EventEmitter
+    from napari.utils.events import Event
 
     from napari_fus_ulm.review.session import Trial
 
@@ -53,7 +53,7 @@ class TrialPictures:
         self._viewer = viewer
         self._pictures: list[Image] = []
         self._kept = KeptViewer(viewer)
-        self._connections: list[tuple[EventEmitter, Callable[[Event], None]]] = []
+        self._connections = Connections()
 
     @property
     def on(self) -> bool:
@@ -101,9 +101,7 @@ class TrialPictures:
         """Remove the pictures; bring back layers, docks and camera as they were."""
         if not self.on:
             return
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._connections.clear()
+        self._connections.close()
         self._remove()
         self.alone.emit(False)
         self._kept.give_back()
@@ -117,11 +115,9 @@ class TrialPictures:
         viewer.dims.ndisplay = 2
         viewer.dims.order = tuple(range(viewer.dims.ndim))
         self.alone.emit(True)
-        self._connections = [(viewer.layers.events.inserted, self._hide_others)]
+        self._connections.connect(viewer.layers.events.inserted, self._hide_others)
         if hasattr(viewer, "canvas"):  # it grows when docks go
-            self._connections.append((viewer.canvas.events.size, self.fit))
-        for signal, slot in self._connections:
-            signal.connect(slot)
+            self._connections.connect(viewer.canvas.events.size, self.fit)
 
     def _add(
         self,

@@ -21,13 +21,14 @@ from napari_fus_ulm._napari.review.answer import Answer
 from napari_fus_ulm._napari.review.layers import Chosen, lay_out, likely_kind
 from napari_fus_ulm._napari.review.pictures import TrialPictures
 from napari_fus_ulm._napari.run import Work, changes
+from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.tasks.review import Opened, open_session, was_unblinded
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.utils.events import Event, EventEmitter
+    from napari.utils.events import Event
 
     from napari_fus_ulm.review.cases import Kind
     from napari_fus_ulm.review.session import Session, Trial
@@ -134,20 +135,17 @@ class ReviewState:
         self.pictures = TrialPictures(viewer)
         self.shown = Shown()
         events = viewer.layers.events
-        self._followed: list[EventEmitter] = [events.inserted, events.removed]
-        if hasattr(events, "renamed"):  # napari 0.6.2
-            self._followed.append(events.renamed)
-        for signal in self._followed:
-            signal.connect(self._on_layers)
+        self._connections = Connections()
+        self._connections.connect(events.inserted, self._on_layers)
+        self._connections.connect(events.removed, self._on_layers)
+        self._connections.follow_names(viewer.layers, self._on_layers)
         self._list_pictures()
 
     def close(self) -> None:
         """Give the viewer back and stop following it."""
         self.changed.disconnect()
         self.picture_lost.disconnect()
-        for signal in self._followed:
-            signal.disconnect(self._on_layers)
-        self._followed.clear()
+        self._connections.close()
         self._trial = None
         self.pictures.restore()
         self.pictures.alone.disconnect()

@@ -1,0 +1,35 @@
+"""Connections to a viewer's events that are made together and cut together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari.components import LayerList
+    from napari.utils.events import Event, EventEmitter
+
+    Slot = Callable[[Event], None]
+
+
+class Connections:
+    """Slots that follow a viewer until they are told to stop."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[EventEmitter, Slot]] = []
+
+    def connect(self, signal: EventEmitter, slot: Slot) -> None:
+        """Call a slot at every event of a signal."""
+        signal.connect(slot)
+        self._made.append((signal, slot))
+
+    def follow_names(self, layers: LayerList, slot: Slot) -> None:
+        """Call a slot when a layer is renamed, where this napari tells (from 0.6.2)."""
+        if hasattr(layers.events, "renamed"):
+            self.connect(layers.events.renamed, slot)
+
+    def close(self) -> None:
+        """Stop following; a second time does nothing."""
+        for signal, slot in self._made:
+            signal.disconnect(slot)
+        self._made.clear()
