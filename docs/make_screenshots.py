@@ -207,7 +207,7 @@ def review_dock(out: Path) -> None:
     shot("review-start")
     shots.run(dock.start.start)
     shot("review-trial")
-    while dock.pictures.on:
+    while dock.state.pictures.on:
         dock.trial.ratings["left"].button(4).click()
         dock.trial.ratings["right"].button(3).click()
         dock.trial.preferences.button(0).click()
