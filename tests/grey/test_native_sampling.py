@@ -1,4 +1,4 @@
-"""Native sampling of pictures whose truth is known: made at it, then enlarged or not."""
+"""Native sampling of images whose sampling is known: simulated at it, then enlarged or not."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def picture(counts: np.ndarray) -> Picture:
     """What a scanner of some sampling shows: a PSF of 1.3 pixels, speckle, a root, floats."""
     bed = 2.0 * gaussian_filter(counts, 30.0) + 0.3
 
-    def made(down_um: float, across_um: float, grain: float = 0.2) -> np.ndarray:
+    def simulated(down_um: float, across_um: float, grain: float = 0.2) -> np.ndarray:
         native_um = (down_um, across_um)
         power = gaussian_filter(counts, [1.3 * um / 2.355 / 10.0 for um in native_um]) + bed
         rows, columns = (
@@ -40,7 +40,7 @@ def picture(counts: np.ndarray) -> Picture:
         power *= np.random.default_rng(3).gamma(grain**-2, grain**2, power.shape)
         return np.asarray(np.cbrt(power))
 
-    return made
+    return simulated
 
 
 def enlarged(image: np.ndarray, times: float | tuple[float, float], order: int) -> np.ndarray:

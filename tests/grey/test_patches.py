@@ -92,7 +92,7 @@ def test_an_image_smaller_than_a_patch_is_mirrored_at_its_border() -> None:
     assert np.array_equal(fus[0, 0, :20, :25], small.fus)
     assert np.array_equal(fus[0, 0, 20:32, :25], small.fus[::-1][:12])
     assert np.array_equal(ulm[0, 0, :20, 25:32], small.ulm[:, ::-1][:, :7])
-    assert position[0, 0, 19, 0] < 1.0 < position[0, 0, 20, 0]  # what is made up lies outside
+    assert position[0, 0, 19, 0] < 1.0 < position[0, 0, 20, 0]  # padding lies outside
 
 
 def test_padding_reaches_any_size() -> None:

@@ -21,20 +21,20 @@ def test_counts_are_binned_and_logged(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["sqrt", "cbrt", "db", "display", "grey"])
 def test_what_has_been_transformed_is_only_averaged_and_scaled(kind: str) -> None:
     shown = np.log1p(COUNTS) * 30.0 - 5.0
-    found = reference_on_grid(make_scan(shown, spacing=0.01, values_kind=kind), LIKE)
-    assert found.shape == (150, 200)
+    grey = reference_on_grid(make_scan(shown, spacing=0.01, values_kind=kind), LIKE)
+    assert grey.shape == (150, 200)
     low, high = shown.min(), np.percentile(shown, 99.9)
     expected = np.clip((area_mean(shown, (150, 200)) - low) / (high - low), 0.0, 1.0)
-    assert np.allclose(found, expected, atol=1e-5)
-    assert found.min() >= 0.0
-    assert found.std() > 0.05
+    assert np.allclose(grey, expected, atol=1e-5)
+    assert grey.min() >= 0.0
+    assert grey.std() > 0.05
 
 
 def test_a_coarser_reference_is_interpolated() -> None:
     coarse = make_scan(COUNTS[::5, ::5], spacing=0.05, values_kind="linear")
-    found = reference_on_grid(coarse, LIKE)
-    assert found.shape == (150, 200)
-    assert 0.0 <= found.min() < found.max() <= 1.0
+    grey = reference_on_grid(coarse, LIKE)
+    assert grey.shape == (150, 200)
+    assert 0.0 <= grey.min() < grey.max() <= 1.0
 
 
 def test_black_stays_black() -> None:

@@ -77,6 +77,6 @@ def test_resampling_keeps_a_ramp() -> None:
 @given(a=st.integers(8, 40), b=st.integers(8, 40), c=st.integers(1, 200), d=st.integers(1, 200))
 def test_resampling_gives_the_shape_asked_for(a: int, b: int, c: int, d: int) -> None:
     image = np.full((a, b), 0.25, np.float32)
-    found = resample(image, (c, d))
-    assert found.shape == (c, d)
-    assert np.allclose(found, 0.25, atol=1e-5)
+    resampled = resample(image, (c, d))
+    assert resampled.shape == (c, d)
+    assert np.allclose(resampled, 0.25, atol=1e-5)

@@ -103,21 +103,21 @@ def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("message", "why"),
     [
         ("I/O error: No space left on device (os error 28)", "the disk is full"),
         ("I/O error: something else", "something else"),
     ],
 )
 def test_tensors_that_a_full_disk_refuses_leave_the_old_file(
-    tmp_path: Path, monkeypatch, said: str, why: str
+    tmp_path: Path, monkeypatch, message: str, why: str
 ) -> None:
     write_tensors(tmp_path / "a.safetensors", {"a": torch.ones(3)})
     before = content(tmp_path)
 
     def full(tensors: dict, path: Path) -> None:
         Path(path).write_bytes(b"half of it")
-        raise SafetensorError(said)
+        raise SafetensorError(message)
 
     monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(ScanError, match=rf"“a\.safetensors” could not be written: .*{why}"):

@@ -29,9 +29,9 @@ def confusius_like(affine: np.ndarray, shape: tuple[int, ...]) -> xr.DataArray:
 
 
 def matrix(dz: float, dy: float, dx: float, *origin: float) -> np.ndarray:
-    made = np.diag([dz, dy, dx, 1.0])
-    made[:3, 3] = origin
-    return made
+    affine = np.diag([dz, dy, dx, 1.0])
+    affine[:3, 3] = origin
+    return affine
 
 
 def test_from_confusius_keeps_positions():

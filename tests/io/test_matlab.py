@@ -22,10 +22,10 @@ def save73(path: Path, variables: dict[str, Any]) -> None:
 
     def put(group: h5py.Group, name: str, value: Any) -> None:
         if isinstance(value, dict):
-            made = group.create_group(name)
-            made.attrs["MATLAB_class"] = np.bytes_("struct")
+            subgroup = group.create_group(name)
+            subgroup.attrs["MATLAB_class"] = np.bytes_("struct")
             for key, item in value.items():
-                put(made, key, item)
+                put(subgroup, key, item)
             return
         array = np.atleast_2d(np.asarray(value, dtype=float))
         data = group.create_dataset(name, data=array.T)

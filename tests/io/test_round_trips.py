@@ -29,14 +29,19 @@ SHAPES = [
 def a_scan(dims=("j", "i"), shape=(12, 15), **attrs) -> xr.DataArray:
     values = np.random.default_rng(0).random(shape) * 1e5
     time = np.array([0.0, 0.4, 0.9, 1.1]) if "time" in dims else None
-    told = {"modality": "ulm", "values_kind": "linear", "source": "rat01", "name": "rat01 · ULM"}
+    defaults = {
+        "modality": "ulm",
+        "values_kind": "linear",
+        "source": "rat01",
+        "name": "rat01 · ULM",
+    }
     return make_scan(
         values,
         dims=dims,
         spacing=(0.4, 0.1, 0.11),
         origin=(1.0, 2.0, -3.3),
         time=time,
-        **{**told, **attrs},
+        **{**defaults, **attrs},
     )
 
 
@@ -162,11 +167,11 @@ def test_rubbish_gives_one_sentence_that_names_the_file(tmp_path: Path, suffix: 
 
 
 @pytest.mark.parametrize("suffix", [".ome.tif", ".nii", ".nii.gz", ".npy"])
-@pytest.mark.parametrize("kept", [0.2, 0.6, 0.95])
-def test_a_file_cut_short_is_refused(tmp_path: Path, suffix: str, kept: float):
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str, share: float):
     path = write(tmp_path / f"rat01{suffix}", a_scan(("k", "j", "i"), (3, 60, 70)))
     whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * kept)])
+    path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(ScanError, match="rat01"):
         read(path)
 
@@ -175,9 +180,9 @@ def test_missing_and_unknown_files(tmp_path: Path):
     with pytest.raises(ScanError, match="does not exist"):
         read(tmp_path / "none.tif")
     (tmp_path / "a.docx").write_bytes(b"x")
-    with pytest.raises(ScanError, match=r"“a.docx” is of a kind that is not read.*\.scan"):
+    with pytest.raises(ScanError, match=r"“a.docx” is of an unsupported kind.*\.scan"):
         read(tmp_path / "a.docx")
-    with pytest.raises(ScanError, match="modality 'mri'"):
+    with pytest.raises(ScanError, match="modality “mri”"):
         read(tmp_path / "a.tif", modality="mri")
 
 
@@ -281,6 +286,6 @@ def test_importing_io_is_light():
 
 def test_weights_that_saw_no_phantom_are_not_called_phantom_trained(tmp_path: Path):
     scan = a_scan(generated=True, provenance={"phantom_trained": False})
-    told = json.loads(write(tmp_path / "a.npy", scan).with_name("a.npy.json").read_text())
-    assert "generated" in told["Description"]
-    assert "phantom" not in told["Description"]
+    sidecar = json.loads(write(tmp_path / "a.npy", scan).with_name("a.npy.json").read_text())
+    assert "generated" in sidecar["Description"]
+    assert "phantom" not in sidecar["Description"]

@@ -119,10 +119,10 @@ def test_an_array_without_a_sidecar(tmp_path: Path):
     assert scan.attrs["values"] == "linear"
     assert scan.attrs["spacing_known"] is False
     assert spacing_of(scan) == (0.01, 0.01)  # a ULM map's pixel, not that of power Doppler
-    told = read_one(tmp_path / "rat_ulm_counts.npy", modality="fus", spacing=(0.1, 0.2))
-    assert told.attrs["modality"] == "fus"
-    assert spacing_of(told) == pytest.approx((0.1, 0.2))
-    assert told.attrs["spacing_known"] is True
+    scan = read_one(tmp_path / "rat_ulm_counts.npy", modality="fus", spacing=(0.1, 0.2))
+    assert scan.attrs["modality"] == "fus"
+    assert spacing_of(scan) == pytest.approx((0.1, 0.2))
+    assert scan.attrs["spacing_known"] is True
 
 
 class Bomb:

@@ -90,10 +90,10 @@ FAINTEST = 1e-4
 
 
 def count_unit(ulm: npt.NDArray[np.floating]) -> float:
-    """What stands for one bubble in a ULM map as it was recorded (not resampled).
+    """The value of one bubble in a ULM map as it was recorded (not resampled).
 
     1 for counts; for densities and normalised maps, whose smallest positive values are below one,
-    the 1st percentile of the positive values. The tails of a map that was smoothed are no bubbles.
+    the 1st percentile of the positive values. The tails of a smoothed map are not bubbles.
     """
     positive = ulm[ulm > FAINTEST * max(float(np.max(ulm, initial=0.0)), 0.0)]
     return min(1.0, float(np.percentile(positive, 1.0))) if positive.size else 1.0

@@ -1,4 +1,4 @@
-"""The input as a fair opponent: one monotone intensity map, fitted on training pairs.
+"""The input as a fair baseline: one monotone intensity map, fitted on training pairs.
 
 Without it any model beats the input by contrast alone: power Doppler is grey where ULM is black.
 """

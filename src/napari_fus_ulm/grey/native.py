@@ -1,4 +1,4 @@
-"""The sampling that a scanner gave: finer pixels are somebody's interpolation."""
+"""Native sampling of the scanner; finer pixels come from interpolation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_fus_ulm.grid import Grid, Shape
 NATIVE_UM = 100.0
 """Sampling that fUS at 15 MHz can fill (one wavelength)."""
 FINEST_NATIVE_UM = 70.0
-"""Finer pixels than this cannot come from the scanner: somebody has upsampled the image."""
+"""Finer pixels than this cannot come from the scanner: the image has been upsampled."""
 
 
 def native_shape(fus: xr.DataArray) -> Shape:

@@ -1,7 +1,7 @@
-"""How finely the scanner sampled, whatever the file's pixels: read from the picture itself.
+"""How finely the scanner sampled, whatever the file's pixels: estimated from the image itself.
 
 A picture that was enlarged (a figure, a screenshot, a scanner's own interpolation) holds no more
-than the recording did. Three traces tell along each axis what that was:
+than the recording did. Three traces show along each axis what that was:
 
 - lines that repeat (nearest neighbour);
 - differences whose size has a period (after Gallagher 2005, "Detection of linear and cubic
@@ -30,7 +30,7 @@ SURELY_NATIVE_UM = 70.0
 SEGMENT_MM = 3.2
 """Length of the pieces whose spectra are averaged: long enough for 0.3 cycles/mm."""
 SHORTEST = 32
-"""Pixels along an axis below which its spectrum tells nothing."""
+"""Pixels along an axis below which its spectrum says nothing."""
 STEEP = -7.0
 """Slope of log power over log frequency. A Gaussian whose FWHM is 1.3 pixels has -6 at Nyquist."""
 DROP_DB, VALLEY_DB, RISE_DB = 6.0, 22.0, 4.0
@@ -48,7 +48,7 @@ class NativeSampling(NamedTuple):
 
     The confidence is that of the less certain axis: 1 for repeated lines and for pixels that are
     surely the scanner's, 0.9 where a period and the spectrum agree, 0.6 where only the spectrum
-    ends, 0.3 where nothing was found and the pixels are believed.
+    ends, 0.3 where nothing was found and the pixels are taken as they are.
     """
 
     pixel_y_um: float

@@ -19,10 +19,9 @@ Array = npt.NDArray[np.float32]
 class PreparedPair:
     """fUS and ULM grey levels in [0, 1] on one grid, both (height, width).
 
-    Nothing but what patches are drawn from. The scans themselves, before they are brought to a
-    grid, are a `napari_fus_ulm.phantom.PhantomPair` where they were simulated; a
-    `napari_fus_ulm.evaluation.pairs.EvaluationPair` holds scans and grey levels, because methods
-    are judged that start from either.
+    Only what patches are drawn from. Simulated scans, before they are resampled to a grid, are a
+    `napari_fus_ulm.phantom.PhantomPair`; a `napari_fus_ulm.evaluation.pairs.EvaluationPair` holds
+    scans and grey levels, because a method may start from either.
     """
 
     fus: Array

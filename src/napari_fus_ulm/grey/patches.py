@@ -29,7 +29,7 @@ def draw_patches(
     ----------
     flip : bool
         Mirror left and right, positions too, half of the time (phantoms only: the study protocol
-        moves no anatomy).
+        has no mirroring).
     without_position : float
         Share of patches whose position is withheld.
     vary_display : float

@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float32]
 
 
 def position_channels(shape: Shape) -> Array:
-    """(3, height, width): y and x of the pixel centres in [-1, 1], and ones for «known».
+    """(3, height, width): y and x of the pixel centres in [-1, 1], and ones for “known”.
 
     The form of Patch-Diffusion (Wang et al. 2023, section 3.1), with a channel that says whether
     the position is given at all.

@@ -21,7 +21,7 @@ def reference_grey(ulm: npt.NDArray[np.floating], shape: Shape) -> Array:
 
 
 def binned_reference(ulm: xr.DataArray, shape: Shape) -> Array:
-    """Grey ULM in [0, 1] of so many pixels over its own field.
+    """Grey ULM in [0, 1] on ``shape`` pixels over its own field.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def reference_on_grid(ulm: xr.DataArray, grid: Grid, name: str = "result") -> Ar
     grid : Grid
         Of a result over the same extent.
     name : str
-        What a sentence about different extents calls the image whose grid it is.
+        What an error message calls the image that the grid belongs to.
 
     Returns
     -------

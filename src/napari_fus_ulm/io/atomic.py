@@ -1,7 +1,7 @@
-"""The one place that writes files: aside under a temporary name, then renamed.
+"""The one place that writes files: under a temporary name first, then renamed.
 
-Whoever looks at a folder finds each file either as it was or complete, also after a full disk,
-a crash or a power cut.
+A folder shows each file either as it was or complete, even after a full disk, a crash or a power
+cut.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 Writer = Callable[[Path], object]
 """Writes a file to the path that it is given."""
 LEFTOVER_S = 3600.0
-"""A temporary file that nobody has written to for so long is what a killed run left."""
+"""Age (s) from which a temporary file counts as left behind by a killed run."""
 _TEMPORARY = re.compile(r"\.part-[0-9a-f]{12}-.")
 _SAFETENSORS_ERRNO = re.compile(r"os error (\d+)")
 
 
 def write_files(files: Mapping[Path, Writer]) -> None:
-    """Write files that belong together: all aside, then all renamed.
+    """Write files that belong together: all under temporary names, then all renamed.
 
     Parameters
     ----------
@@ -47,21 +47,23 @@ def write_files(files: Mapping[Path, Writer]) -> None:
     ScanError
         If the system refuses (full disk, no permission); old files are as before.
     """
-    aside: dict[Path, Path] = {}
+    temporaries: dict[Path, Path] = {}
     current = next(iter(files))
     try:
         for current, writer in files.items():
             _sweep_once(current.parent)
             # The temporary name keeps the suffix: writers choose the format by it.
-            aside[current] = current.with_name(f".part-{uuid.uuid4().hex[:12]}-{current.name}")
-            writer(aside[current])
-            _flush(aside[current])
-        for current, temporary in aside.items():
+            temporaries[current] = current.with_name(
+                f".part-{uuid.uuid4().hex[:12]}-{current.name}"
+            )
+            writer(temporaries[current])
+            _flush(temporaries[current])
+        for current, temporary in temporaries.items():
             os.replace(temporary, current)
     except OSError as error:
         raise _refused(current, error) from error
     finally:
-        for temporary in aside.values():
+        for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
 
 
@@ -134,7 +136,7 @@ def tensors_writer(tensors: Mapping[str, Tensor]) -> Writer:
         try:
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
         except SafetensorError as error:
-            # The library tells the system's refusal in words only.
+            # The library reports the system's error as text only.
             number = _SAFETENSORS_ERRNO.search(str(error))
             raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
         path.chmod(0o644)  # safetensors keeps its files to their owner; a laboratory shares them
@@ -178,10 +180,10 @@ def _refused(path: Path, error: OSError) -> ScanError:
     if full:
         why, todo = "the disk is full", "Free some space or choose another folder."
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        why, todo = "this folder must not be written to", "Choose another folder."
+        why, todo = "this folder is not writable", "Choose another folder."
     elif not path.parent.is_dir():
-        why, todo = f"the folder “{path.parent}” does not exist", "Make it, or choose another."
+        why, todo = f"the folder “{path.parent}” does not exist", "Create it, or choose another."
     else:
         why, todo = str(error), "Choose another folder."
-    kept = "; the file that was there is unchanged" if path.exists() else ""
-    return ScanError(f"“{path.name}” could not be written: {why}{kept}. {todo}")
+    unchanged = "; the file that was there is unchanged" if path.exists() else ""
+    return ScanError(f"“{path.name}” could not be written: {why}{unchanged}. {todo}")

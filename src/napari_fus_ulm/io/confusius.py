@@ -54,7 +54,7 @@ def from_confusius(da: xr.DataArray) -> xr.DataArray:
     units = {str(da.coords[axis].attrs.get("units", "mm")) for axis in "yx" if axis in da.coords}
     affine = _geometry(da, renamed)
     affine[:3] *= MM_PER.get(units.pop(), 1.0) if len(units) == 1 else 1.0
-    own = ("modality", "source", "values", "spacing_known", "voxel_to_world")
+    reserved = ("modality", "source", "values", "spacing_known", "voxel_to_world")
     modality, kind = (str(da.attrs.get(key, "unknown")) for key in ("modality", "values"))
     scan = scan_from_affine(
         values.values,
@@ -72,7 +72,7 @@ def from_confusius(da: xr.DataArray) -> xr.DataArray:
         {
             str(key): value
             for key, value in da.attrs.items()
-            if key not in own and value is not None and _is_plain(value)
+            if key not in reserved and value is not None and _is_plain(value)
         }
     )
 
@@ -118,8 +118,8 @@ def scan_from_affine(
 def _geometry(da: xr.DataArray, renamed: dict[str, str]) -> npt.NDArray[np.float64]:
     """Return the voxel-to-world matrix (k, j, i) → (z, y, x) of an array with coordinates.
 
-    The positions themselves are asked at the ends of each axis, so it does not matter whether
-    they come from plain coordinates or from a ConfUSIus index.
+    Positions are read at both ends of each axis, so it does not matter whether they
+    come from plain coordinates or from a ConfUSIus index.
     """
     world = {
         axis: da.coords[axis].rename({d: renamed.get(str(d), d) for d in da.coords[axis].dims})
@@ -128,12 +128,12 @@ def _geometry(da: xr.DataArray, renamed: dict[str, str]) -> npt.NDArray[np.float
     }
 
     def position(at: dict[str, int]) -> npt.NDArray[np.float64]:
-        found = []
+        coordinates = []
         for axis in AXIS_OF.values():
             coord = world.get(axis)
             index = {} if coord is None else {d: at.get(str(d), 0) for d in coord.dims}
-            found.append(0.0 if coord is None else float(coord.isel(index)))
-        return np.array(found)
+            coordinates.append(0.0 if coord is None else float(coord.isel(index)))
+        return np.array(coordinates)
 
     sizes = {renamed.get(str(dim), str(dim)): size for dim, size in da.sizes.items()}
     known = _affine_of(da)

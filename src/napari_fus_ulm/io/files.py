@@ -50,12 +50,12 @@ def read(
     Raises
     ------
     ScanError
-        If the file is missing, damaged, cut short, or not of a kind that is read; the sentence
+        If the file is missing, damaged, truncated, or of an unsupported kind; the sentence
         names the file and what was expected.
     """
     path = Path(path)
     if modality is not None and modality not in MODALITIES:
-        raise ScanError(f"The modality {modality!r} is not one of {', '.join(MODALITIES)}.")
+        raise ScanError(f"The modality “{modality}” is not one of {', '.join(MODALITIES)}.")
     if path.is_dir():
         return [read_folder(path, lambda p: read_one(p, modality=modality, spacing=spacing))]
     suffix = suffix_of(path, SUFFIXES_READ)
@@ -126,7 +126,7 @@ def _refuse(path: Path, known: Sequence[str]) -> NoReturn:
     if not path.exists():
         raise ScanError(f"“{path}” does not exist.")
     raise ScanError(
-        f"“{path.name}” is of a kind that is not read; a file that ends in one of "
+        f"“{path.name}” is of an unsupported kind; a file that ends in one of "
         f"{', '.join(known)} was expected."
     )
 
@@ -139,7 +139,7 @@ def _unreadable(path: Path, error: Exception) -> ScanError:
     reason = f" ({type(error).__name__}: {why})" if why else f" ({type(error).__name__})"
     return ScanError(
         f"“{path.name}” could not be read; a complete {kind} file was expected, this one is "
-        f"damaged, cut short, or something else{reason}."
+        f"damaged, truncated, or of another kind{reason}."
     )
 
 

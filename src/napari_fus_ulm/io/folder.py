@@ -25,12 +25,12 @@ def read_folder(folder: Path, read_one: Callable[[Path], xr.DataArray]) -> xr.Da
 def stack(scans: Sequence[xr.DataArray], *, source: str, name: str) -> xr.DataArray:
     """Put 2-D scans of one shape and pixel size on top of each other along k.
 
-    Scans that know their ``z``, evenly spaced, are put at their places, in that order.
+    Evenly spaced scans that have a ``z`` are placed and ordered by it.
 
     Raises
     ------
     ScanError
-        If they are not 2-D or differ in shape or pixel size; the sentence names the first odd one.
+        If they are not 2-D or differ in shape or pixel size; the sentence names the first.
     """
     first = scans[0]
     for scan in scans:
@@ -45,10 +45,10 @@ def stack(scans: Sequence[xr.DataArray], *, source: str, name: str) -> xr.DataAr
             )
     spacing = [step_of(first, "j"), step_of(first, "i")]
     origin = [float(first["y"][0]), float(first["x"][0])]
-    own = ["values", "modality", "source", "leading_axis_known", "slice_spacing_known"]
+    reserved = ["values", "modality", "source", "leading_axis_known", "slice_spacing_known"]
     if any(s.attrs.get("voxel_to_world") != first.attrs.get("voxel_to_world") for s in scans):
-        own.append("voxel_to_world")  # that of one slice is not that of the others
-    attrs = {key: value for key, value in first.attrs.items() if key not in own}
+        reserved.append("voxel_to_world")  # that of one slice is not that of the others
+    attrs = {key: value for key, value in first.attrs.items() if key not in reserved}
     if place := _even_places(scans):
         scans = sorted(scans, key=lambda scan: float(scan["z"]))
         origin, spacing = [place[0], *origin], [place[1], *spacing]
@@ -66,7 +66,7 @@ def stack(scans: Sequence[xr.DataArray], *, source: str, name: str) -> xr.DataAr
 
 
 def _even_places(scans: Sequence[xr.DataArray]) -> tuple[float, float] | None:
-    """Return first place and distance (mm) of slices that all know theirs, None if uneven."""
+    """Return first place and distance (mm) of slices that all have one; None if uneven."""
     if not all("z" in scan.coords for scan in scans):
         return None
     places = np.sort([float(scan["z"]) for scan in scans])

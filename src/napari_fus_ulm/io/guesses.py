@@ -1,4 +1,4 @@
-"""What is guessed where a file leaves it open: modality, transform of the values, lengths."""
+"""Guesses where the file does not say: modality, transform of the values, lengths."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def guess_values(image: npt.NDArray[Any]) -> ValuesKind:
     -------
     {"display", "db", "linear"}
         "display" for 8-bit grey levels (also divided by 255), "db" when the maximum is about 0
-        and the rest is far below, otherwise "linear". A square or cube root cannot be told from
-        linear data: ask.
+        and the rest is far below, otherwise "linear". A square or cube root cannot be
+        distinguished from linear data: ask.
     """
     if image.dtype == np.uint8:
         return "display"
@@ -86,5 +86,5 @@ def length_in_mm(number: float) -> float | None:
 
 
 def assumed_pixel(modality: str) -> float:
-    """Return the in-plane pixel (mm) to assume for an image that does not tell its own."""
+    """Return the in-plane pixel (mm) to assume for an image whose file stores none."""
     return ASSUMED_ULM_PIXEL_MM if modality == "ulm" else ASSUMED_PIXEL_MM

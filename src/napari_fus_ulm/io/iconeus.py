@@ -52,7 +52,7 @@ def read_iconeus(request: Request) -> list[xr.DataArray]:
         "subject": scan.subjectTag,
         "session": scan.sessionTag,
     }
-    if scan.acquisitionDate.year > 1970:  # pyiconeus' stand-in for none
+    if scan.acquisitionDate.year > 1970:  # pyiconeus' placeholder for no date
         extra["acquired"] = scan.acquisitionDate.isoformat()
     if not is_hdf5(request.path):
         # Version 1 does not hold these; pyiconeus fills in guesses and defaults.

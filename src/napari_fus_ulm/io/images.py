@@ -48,14 +48,13 @@ def read_picture(request: Request) -> list[xr.DataArray]:
     """Read a PNG or JPEG: grey, or a colour screenshot by its luminance; values "display"."""
     from PIL import Image
 
-    # By these two decoders alone: sniffing would hand a file that only calls itself a picture to
-    # whatever program claims it.
+    # These two decoders only: sniffing could hand a disguised file to whatever decoder claims it.
     with Image.open(request.path, formats=("PNG", "JPEG")) as opened:
         coloured = opened.convert(opened.palette.mode) if opened.palette else opened
         picture = np.asarray(coloured)
     if picture.ndim == 3:
         picture = luminance(picture)
-    # A resolution in a picture is that of a screen or a printer, so none is believed.
+    # A resolution in a picture is that of a screen or a printer, so it is ignored.
     return [image_scan(request, picture, values_kind="display", dims=("j", "i"))]
 
 

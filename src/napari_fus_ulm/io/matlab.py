@@ -31,8 +31,8 @@ def read_matlab(request: Request) -> list[xr.DataArray]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "complex objects are not supported" and the like
-        found: dict[str, Any] = read_mat(request.path)
-    found = {key: value for key, value in found.items() if not key.startswith("__")}
+        variables: dict[str, Any] = read_mat(request.path)
+    variables = {key: value for key, value in variables.items() if not key.startswith("__")}
     known: list[Callable[[Request, dict[str, Any]], list[xr.DataArray]]] = [
         _pala_maps,
         _song_maps,
@@ -42,53 +42,56 @@ def read_matlab(request: Request) -> list[xr.DataArray]:
         _only_array,
     ]
     for structure in known:
-        if scans := structure(request, found):
+        if scans := structure(request, variables):
             return scans
     raise ScanError(
-        f"“{request.path.name}” holds {_listing(found)}; one 2-D or 3-D numeric array, or one of "
-        "the structures MatOut, ULM_final, Data + VoxelSize, I + md, or track cells, was expected."
+        f"“{request.path.name}” holds {_listing(variables)}; one 2-D or 3-D numeric array, or "
+        "one of the structures MatOut, ULM_final, Data + VoxelSize, I + md, or track cells, was "
+        "expected."
     )
 
 
-def _pala_maps(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
+def _pala_maps(request: Request, variables: dict[str, Any]) -> list[xr.DataArray]:
     """PALA's ``*_matouts.mat``: maps in pixels of ``llx``/``llz``, which count wavelengths."""
-    if "MatOut" not in found:
+    if "MatOut" not in variables:
         return []
-    ulm = found.get("ULM") if isinstance(found.get("ULM"), dict) else {}
-    wavelength = _wavelength(found, ulm or {})
-    spacing = _pala_pixel(found, ulm or {}, wavelength)
-    place = {"spacing": spacing, "origin": _pala_corner(found, wavelength)}
+    ulm = variables.get("ULM") if isinstance(variables.get("ULM"), dict) else {}
+    wavelength = _wavelength(variables, ulm or {})
+    spacing = _pala_pixel(variables, ulm or {}, wavelength)
+    place = {"spacing": spacing, "origin": _pala_corner(variables, wavelength)}
     scans = []
     for variable, quantity in _MAPS.items():
-        for label, image in _images(variable, found.get(variable)):
+        for label, image in _images(variable, variables.get(variable)):
             scans.append(_scan(request, image, label, "ulm", quantity=quantity, **place))
     return scans
 
 
-def _pala_corner(found: dict[str, Any], wavelength: float | None) -> tuple[float, float] | None:
-    """Return the centre (mm) of the first pixel, where the axes tell it."""
-    first = [np.asarray(found.get(axis, []), dtype=float).reshape(-1)[:1] for axis in _PALA_AXES]
+def _pala_corner(variables: dict[str, Any], wavelength: float | None) -> tuple[float, float] | None:
+    """Return the centre (mm) of the first pixel, where the axes store it."""
+    first = [
+        np.asarray(variables.get(axis, []), dtype=float).reshape(-1)[:1] for axis in _PALA_AXES
+    ]
     if wavelength is None or not all(tick.size and np.isfinite(tick).all() for tick in first):
         return None
     return float(first[0][0]) * wavelength, float(first[1][0]) * wavelength
 
 
-def _wavelength(found: dict[str, Any], ulm: dict[str, Any]) -> float | None:
+def _wavelength(variables: dict[str, Any], ulm: dict[str, Any]) -> float | None:
     """Return λ in mm; PALA stores it in mm or in m."""
-    for value in (found.get("lambda"), ulm.get("lambda")):
+    for value in (variables.get("lambda"), ulm.get("lambda")):
         if isinstance(value, int | float) and value > 0:
             return length_in_mm(float(value))
     return None
 
 
 def _pala_pixel(
-    found: dict[str, Any], ulm: dict[str, Any], wavelength: float | None
+    variables: dict[str, Any], ulm: dict[str, Any], wavelength: float | None
 ) -> tuple[float, float] | None:
     if wavelength is None:
         return None
     steps = []
     for axis in _PALA_AXES:
-        ticks = np.asarray(found.get(axis, []), dtype=float).reshape(-1)
+        ticks = np.asarray(variables.get(axis, []), dtype=float).reshape(-1)
         if ticks.size > 1:
             steps.append(float(np.diff(ticks).mean()) * wavelength)
     if len(steps) == 2 and min(steps) > 0:
@@ -100,8 +103,8 @@ def _pala_pixel(
     return None
 
 
-def _song_maps(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
-    ulm = found.get("ULM_final")
+def _song_maps(request: Request, variables: dict[str, Any]) -> list[xr.DataArray]:
+    ulm = variables.get("ULM_final")
     if not isinstance(ulm, dict):
         return []
     scans = []
@@ -111,9 +114,9 @@ def _song_maps(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
     return scans
 
 
-def _nerf(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
+def _nerf(request: Request, variables: dict[str, Any]) -> list[xr.DataArray]:
     """NERF: ``Data`` (depth, lateral, elevation[, time]), ``VoxelSize`` (same order, µm)."""
-    for struct in (found, *(v for v in found.values() if isinstance(v, dict))):
+    for struct in (variables, *(v for v in variables.values() if isinstance(v, dict))):
         data: Any = struct.get("Data")
         size = struct.get("VoxelSize")
         if not isinstance(data, np.ndarray) or size is None or not 2 <= data.ndim <= 4:
@@ -135,9 +138,9 @@ def _nerf(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
     return []
 
 
-def _pyfus(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
+def _pyfus(request: Request, variables: dict[str, Any]) -> list[xr.DataArray]:
     """``I`` (depth, lateral[, time]) with the acquisition's metadata ``md``."""
-    image, meta = found.get("I"), found.get("md")
+    image, meta = variables.get("I"), variables.get("md")
     if not isinstance(image, np.ndarray) or not isinstance(meta, dict):
         return []
     return [_scan(request, image, "I", "fus", spacing=_pixel_in(meta))]
@@ -161,15 +164,15 @@ def _pixel_in(meta: dict[str, Any]) -> tuple[float, float] | None:
     return None
 
 
-def _pala_tracks(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
+def _pala_tracks(request: Request, variables: dict[str, Any]) -> list[xr.DataArray]:
     """PALA track cells, rows ``[z x vz vx t]`` in wavelengths, as a density map."""
-    ulm = found.get("ULM") if isinstance(found.get("ULM"), dict) else {}
-    wavelength = _wavelength(found, ulm or {})
-    for variable, value in found.items():
+    ulm = variables.get("ULM") if isinstance(variables.get("ULM"), dict) else {}
+    wavelength = _wavelength(variables, ulm or {})
+    for variable, value in variables.items():
         tracks = _tracks(value)
         if not tracks:
             continue
-        factor = wavelength or 0.1  # λ at 15 MHz, said to be an assumption below
+        factor = wavelength or 0.1  # λ at 15 MHz, marked as assumed below
         scan = density_map(
             [np.asarray(track[:, [1, 0]], dtype=float) * factor for track in tracks],
             pixel_mm=map_pixel(request),
@@ -196,10 +199,10 @@ def _tracks(value: Any) -> list[npt.NDArray[np.float64]]:
     return tracks
 
 
-def _only_array(request: Request, found: dict[str, Any]) -> list[xr.DataArray]:
+def _only_array(request: Request, variables: dict[str, Any]) -> list[xr.DataArray]:
     candidates = [
         (label, array)
-        for name, value in found.items()
+        for name, value in variables.items()
         for label, array in _arrays(name, value)
         if 2 <= array.ndim <= 4 and min(array.shape[:2]) >= 8
     ]
@@ -246,13 +249,13 @@ def _scan(
     return image_scan(request, array, modality=modality, name=name, **kwargs)
 
 
-def _listing(found: dict[str, Any]) -> str:
+def _listing(variables: dict[str, Any]) -> str:
     """Name a file's variables with their shapes."""
     shapes = []
-    for name, value in list(found.items())[:8]:
+    for name, value in list(variables.items())[:8]:
         if isinstance(value, np.ndarray):
             shapes.append(f"{name} ({' × '.join(map(str, value.shape))})")
         else:
             shapes.append(f"{name} ({type(value).__name__})")
-    more = f" and {len(found) - 8} more" if len(found) > 8 else ""
+    more = f" and {len(variables) - 8} more" if len(variables) > 8 else ""
     return f"the variables {', '.join(shapes)}{more}" if shapes else "no variables"

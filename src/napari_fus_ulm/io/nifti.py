@@ -100,8 +100,8 @@ def _placed_by(affine: npt.NDArray[np.float64], scan: xr.DataArray) -> xr.DataAr
         time=scan["time"].values if "time" in scan.dims else None,
         name=str(scan.name),
     )
-    told = {key: value for key, value in scan.attrs.items() if key != "voxel_to_world"}
-    moved = moved.assign_attrs(told)
+    attrs = {key: value for key, value in scan.attrs.items() if key != "voxel_to_world"}
+    moved = moved.assign_attrs(attrs)
     if "k" in scan.dims:
         return moved
     unplaced = "z" not in scan.coords and np.allclose(affine[0], [1, 0, 0, 0], atol=1e-5)
@@ -117,12 +117,12 @@ def _affine(image: Any) -> tuple[npt.NDArray[np.float64], bool, bool]:
     if placed:
         matrix = np.array(image.affine, dtype=float)
     else:
-        # nibabel's stand-in centres the image and mirrors x; only the voxel size is in the file.
+        # nibabel's fallback centres the image and mirrors x; only the voxel size is in the file.
         zooms = list(header.get_zooms()[:3])
         matrix = np.diag([*zooms, *[1.0] * (3 - len(zooms)), 1.0]).astype(float)
     matrix[:3] *= factor
     sizes = np.linalg.norm(matrix[:3, :3], axis=0)
-    # 1 × 1 × 1 without a unit is what programs write that know no voxel size.
+    # Programs that know no voxel size write 1 × 1 × 1 without a unit.
     known = not (unit == "unknown" and np.allclose(sizes, 1.0)) and bool((sizes > 0).all())
     return matrix[[2, 1, 0, 3]][:, [2, 1, 0, 3]], known, known and placed
 
@@ -170,12 +170,12 @@ def _times(image: Any, sidecar: dict[str, Any], frames: int) -> npt.NDArray[np.f
 
 def _bids(sidecar: dict[str, Any]) -> dict[str, Any]:
     """Return the sidecar, and its frequencies under one spelling."""
-    found: dict[str, Any] = {"bids": sidecar} if sidecar else {}
+    attrs: dict[str, Any] = {"bids": sidecar} if sidecar else {}
     for name, spellings in _FREQUENCIES.items():
         for spelling in spellings:
             if isinstance(sidecar.get(spelling), int | float):
-                found[name] = float(sidecar[spelling])
-    return found
+                attrs[name] = float(sidecar[spelling])
+    return attrs
 
 
 def write_nifti(path: Path, scan: xr.DataArray) -> None:
@@ -192,7 +192,7 @@ def write_nifti(path: Path, scan: xr.DataArray) -> None:
     nifti: Any = nib.Nifti1Image  # nibabel is typed in part only
     image = nifti(np.asarray(full.values, dtype=np.float32), _matrix(scan))
     image.header.set_xyzt_units("mm" if scan.attrs.get("spacing_known", True) else 0, "sec")
-    # What somebody wrote into the file beside it is kept, save for the timing, which is ours.
+    # What others wrote into the sidecar is kept, except for the timing, which is ours.
     sidecar: dict[str, Any] = {**read_sidecar(path), **scan.attrs.get("bids", {})}
     sidecar = {key: value for key, value in sidecar.items() if key not in _OURS}
     sidecar["Description"] = words(scan)
@@ -220,18 +220,18 @@ def _matrix(scan: xr.DataArray) -> npt.NDArray[np.float64]:
     """Return NIfTI's matrix (i, j, k) → (x, y, z) of a scan in mm.
 
     ``voxel_to_world`` gives the directions of an oblique scan and where its coordinates are 0;
-    the scan may since have been cut or brought to other pixels, which its coordinates tell.
+    the scan may since have been cut or brought to other pixels, as its coordinates say.
     """
-    own = np.eye(4)
+    upright = np.eye(4)
     for row, (dim, axis) in enumerate(AXIS_OF.items()):
         if axis in scan.coords:
-            own[row, row] = step_of(scan, dim)
-            own[row, 3] = float(np.atleast_1d(scan[axis].values)[0])
-    told = scan.attrs.get("voxel_to_world")
-    matrix = own
-    if told is not None and np.shape(told) == (4, 4):
-        world: npt.NDArray[np.float64] = np.array(told, dtype=float)
+            upright[row, row] = step_of(scan, dim)
+            upright[row, 3] = float(np.atleast_1d(scan[axis].values)[0])
+    stored = scan.attrs.get("voxel_to_world")
+    matrix = upright
+    if stored is not None and np.shape(stored) == (4, 4):
+        world: npt.NDArray[np.float64] = np.array(stored, dtype=float)
         sizes = np.linalg.norm(world[:3, :3], axis=0)
         world[:3, :3] /= np.where(sizes > 0, sizes, 1.0)
-        matrix = world @ own
+        matrix = world @ upright
     return matrix[[2, 1, 0, 3]][:, [2, 1, 0, 3]]

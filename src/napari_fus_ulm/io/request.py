@@ -1,4 +1,4 @@
-"""What is asked of a file, and a scan of what it holds."""
+"""A request for a file, and the scan made of what the file holds."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def image_scan(
     name: str | None = None,
     **kwargs: Any,
 ) -> xr.DataArray:
-    """Make a scan of what a file told, and mark every assumption.
+    """Make a scan of what a file stores, and mark every assumption.
 
-    The caller's word comes first, then the file's, then the guess from the name.
+    The caller's values come first, then the file's, then the guess from the name.
     """
     kind = request.modality or modality or modality_of(request.path)
     known = in_plane(request.spacing, spacing)
@@ -59,7 +59,7 @@ def image_scan(
 def in_plane(
     given: Sequence[float] | float | None, stored: Sequence[float] | float | None
 ) -> Sequence[float] | float | None:
-    """Return the caller's pixel size, with the file's distance of slices where he gave none."""
+    """Return the caller's pixel size, with the file's slice distance where none is given."""
     if given is None:
         return stored
     plane = [float(given)] * 2 if isinstance(given, int | float) else [float(g) for g in given]

@@ -1,4 +1,4 @@
-"""What a scan is besides its pixels, written into files and read back."""
+"""All that a scan holds besides its pixels, written into files and read back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_fus_ulm.io.request import Request, in_plane
 from napari_fus_ulm.scan import AXIS_OF, MODALITIES, VALUES, make_scan, step_of
 
 BLOCK = "napari_fus_ulm"
-"""Key under which our side information stands in a JSON file."""
+"""Key under which our side information is stored in a JSON file."""
 
 
 def describe(scan: xr.DataArray) -> dict[str, Any]:
@@ -121,8 +121,8 @@ def rebuild(
     dim_of = {axis: dim for dim, axis in AXIS_OF.items()}
     for axis, place in block.get("at", {}).items():
         thick = block["spacing"].get(dim_of.get(axis, ""))
-        told = {"units": "mm", "spacing": float(thick)} if thick else {"units": "mm"}
-        scan = scan.assign_coords({axis: xr.Variable((), float(place), told)})
+        coord_attrs = {"units": "mm", "spacing": float(thick)} if thick else {"units": "mm"}
+        scan = scan.assign_coords({axis: xr.Variable((), float(place), coord_attrs)})
     return scan
 
 
@@ -138,15 +138,15 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     if not sidecar.is_file():
         return {}
     try:
-        found = json.loads(sidecar.read_text(encoding="utf-8"))
+        content = json.loads(sidecar.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise ScanError(
             f"“{sidecar.name}” beside “{path.name}” could not be read; a JSON object was expected "
             f"({error})."
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ScanError(f"“{sidecar.name}” beside “{path.name}” is not a JSON object.")
-    return found
+    return content
 
 
 def sidecar_of(path: Path) -> Path:
@@ -163,6 +163,6 @@ def words(scan: xr.DataArray) -> str:
     if not scan.attrs.get("generated"):
         kind = {"fus": "functional ultrasound", "ulm": "ULM"}.get(scan.attrs["modality"], "image")
         return f"{kind}, written by napari-fus-ulm"
-    told = json.dumps(plain(scan.attrs.get("provenance", {})))
-    by = "phantom-trained model" if '"phantom_trained": true' in told else "model"
+    provenance = json.dumps(plain(scan.attrs.get("provenance", {})))
+    by = "phantom-trained model" if '"phantom_trained": true' in provenance else "model"
     return f"generated image (not a measurement), made by a {by} with napari-fus-ulm"

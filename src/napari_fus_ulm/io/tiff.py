@@ -20,7 +20,7 @@ from napari_fus_ulm.io.side_information import BLOCK, describe, rebuild, words
 from napari_fus_ulm.scan import MM_PER, step_of
 
 _PRINTERS = (72, 96, 100, 150, 200, 300, 600, 1200)
-"""Dots per inch that programs put into a file when they know nothing of the image."""
+"""Default dots per inch, which programs write when they know no pixel size."""
 _OME_AXIS = {"time": "T", "pose": "C", "k": "Z", "j": "Y", "i": "X"}
 
 
@@ -28,7 +28,7 @@ def read_tiff(request: Request) -> list[xr.DataArray]:
     """Read every image series of a TIFF file.
 
     Pixel size: from OME-XML, from ImageJ's description, or from resolution tags in dots per
-    centimetre; dots per inch are those of a printer and are not believed.
+    centimetre; dots per inch are those of a printer and are ignored.
     """
     with tifffile.TiffFile(request.path) as tif:
         if tif.ome_metadata:
@@ -37,17 +37,19 @@ def read_tiff(request: Request) -> list[xr.DataArray]:
             images = [_tag_image(tif)] * len(tif.series)
         scans = []
         for number, series in enumerate(tif.series):
-            told = images[number] if number < len(images) else {}
-            scans += _series(request, series, told, len(tif.series))
+            stored = images[number] if number < len(images) else {}
+            scans += _series(request, series, stored, len(tif.series))
     return scans
 
 
-def _series(request: Request, series: Any, told: dict[str, Any], count: int) -> list[xr.DataArray]:
+def _series(
+    request: Request, series: Any, stored: dict[str, Any], count: int
+) -> list[xr.DataArray]:
     values = np.asarray(series.asarray())
     axes = series.axes
-    step = told.get("spacing", {})
-    if block := told.get("block"):
-        corner = dict(zip("ji", told.get("origin", ()), strict=False))
+    step = stored.get("spacing", {})
+    if block := stored.get("block"):
+        corner = dict(zip("ji", stored.get("origin", ()), strict=False))
         return [rebuild(request, values, block, spacing=step, origin=corner)]
     kind = None
     if "S" in axes:
@@ -70,14 +72,14 @@ def _series(request: Request, series: Any, told: dict[str, Any], count: int) -> 
             f"“{request.path.name}” has the axes {axes}; at most time, channel and slice before "
             "Y, X were expected."
         )
-    if "T" in axes and told.get("interval"):
-        extra["time"] = np.arange(values.shape[axes.index("T")]) * told["interval"]
+    if "T" in axes and stored.get("interval"):
+        extra["time"] = np.arange(values.shape[axes.index("T")]) * stored["interval"]
     spacing: list[float] | None = None
     if step.get("j") and step.get("i"):
         z = [step["k"]] if step.get("k") and "k" in dims else []
         spacing = [*z, step["j"], step["i"]]
-        if "origin" in told:
-            extra["origin"] = told["origin"]
+        if "origin" in stored:
+            extra["origin"] = stored["origin"]
     channels = [values]
     if "C" in axes:
         channels = list(np.moveaxis(values, axes.index("C"), 0))
@@ -102,29 +104,29 @@ def _series(request: Request, series: Any, told: dict[str, Any], count: int) -> 
 
 
 def _ome_images(xml: str) -> list[dict[str, Any]]:
-    """Return what OME-XML tells about each image: spacing, origin, frame interval, our block."""
+    """Return what OME-XML stores about each image: spacing, origin, frame interval, our block."""
     root = ElementTree.fromstring(xml)
     images = []
     for image in root.findall("{*}Image"):
         pixels = image.find("{*}Pixels")
         if pixels is None:
             continue
-        told: dict[str, Any] = {"spacing": {}}
+        stored: dict[str, Any] = {"spacing": {}}
         for dim, axis in (("k", "Z"), ("j", "Y"), ("i", "X")):
             size = pixels.get(f"PhysicalSize{axis}")
             factor = MM_PER.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
             if size is not None and factor is not None and float(size) > 0:
-                told["spacing"][dim] = float(size) * factor
+                stored["spacing"][dim] = float(size) * factor
         seconds = {"s": 1.0, "ms": 1e-3, "min": 60.0}.get(pixels.get("TimeIncrementUnit", "s"))
         if pixels.get("TimeIncrement") and seconds:
-            told["interval"] = float(pixels.get("TimeIncrement", 0)) * seconds
+            stored["interval"] = float(pixels.get("TimeIncrement", 0)) * seconds
         plane = pixels.find("{*}Plane")
         if plane is not None:
             at = [(plane.get(f"Position{a}"), plane.get(f"Position{a}Unit", "")) for a in "YX"]
             if all(number is not None and unit in MM_PER for number, unit in at):
-                told["origin"] = [float(number or 0) * MM_PER[unit] for number, unit in at]
-        told["block"] = _block_in(image.findtext("{*}Description") or "")
-        images.append(told)
+                stored["origin"] = [float(number or 0) * MM_PER[unit] for number, unit in at]
+        stored["block"] = _block_in(image.findtext("{*}Description") or "")
+        images.append(stored)
     return images
 
 
@@ -132,14 +134,14 @@ def _block_in(description: str) -> dict[str, Any] | None:
     """Find our side information, one line of JSON in a description."""
     for line in description.splitlines():
         if line.startswith(f"{BLOCK}: "):
-            found = json.loads(line.removeprefix(f"{BLOCK}: "))
-            return found if isinstance(found, dict) else None
+            block = json.loads(line.removeprefix(f"{BLOCK}: "))
+            return block if isinstance(block, dict) else None
     return None
 
 
 def _tag_image(tif: tifffile.TiffFile) -> dict[str, Any]:
-    """Return the pixel size (mm) and frame interval (s) that tags and ImageJ tell."""
-    told: dict[str, Any] = {"spacing": {}}
+    """Return the pixel size (mm) and frame interval (s) that tags and ImageJ store."""
+    stored: dict[str, Any] = {"spacing": {}}
     page = tif.pages.first
     ij = tif.imagej_metadata or {}
     unit = _unit_name(str(ij.get("unit", "")))
@@ -147,23 +149,23 @@ def _tag_image(tif: tifffile.TiffFile) -> dict[str, Any]:
     if not unit and tag is not None:
         unit = {2: "inch", 3: "cm"}.get(int(tag.value), "")
     if unit not in MM_PER:
-        return told
+        return stored
     for dim, name in (("j", "YResolution"), ("i", "XResolution")):
         tag = page.tags.get(name)
         if tag is None or not tag.value[0] or not tag.value[1]:
-            return told
+            return stored
         per_unit = tag.value[0] / tag.value[1]
         per_inch = per_unit * 25.4 / MM_PER[unit]
         if unit in ("inch", "in") or (
             not ij and any(abs(per_inch - dpi) < 0.6 for dpi in _PRINTERS)
         ):
-            return told
-        told["spacing"][dim] = MM_PER[unit] / per_unit
+            return stored
+        stored["spacing"][dim] = MM_PER[unit] / per_unit
     if ij.get("spacing"):
-        told["spacing"]["k"] = float(ij["spacing"]) * MM_PER[unit]
+        stored["spacing"]["k"] = float(ij["spacing"]) * MM_PER[unit]
     if ij.get("finterval"):
-        told["interval"] = float(ij["finterval"])
-    return told
+        stored["interval"] = float(ij["finterval"])
+    return stored
 
 
 def _unit_name(text: str) -> str:

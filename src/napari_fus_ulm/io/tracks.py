@@ -113,12 +113,12 @@ def tracks_of_rows(rows: npt.NDArray[Any], ends: npt.NDArray[Any]) -> list[npt.N
 def read_npz(request: Request) -> list[xr.DataArray]:
     """Read ulmtools' bubbles: one array of rows and one of end indices."""
     with np.load(request.path, allow_pickle=False) as file:
-        found = {key: file[key] for key in file.files}
-    rows = [value for value in found.values() if value.ndim == 2 and value.shape[1] >= 2]
-    ends = [value for value in found.values() if value.ndim == 1 and value.dtype.kind in "iu"]
+        arrays = {key: file[key] for key in file.files}
+    rows = [value for value in arrays.values() if value.ndim == 2 and value.shape[1] >= 2]
+    ends = [value for value in arrays.values() if value.ndim == 1 and value.dtype.kind in "iu"]
     if len(rows) != 1 or len(ends) != 1:
         raise ScanError(
-            f"“{request.path.name}” holds {', '.join(found) or 'no arrays'}; one array of rows "
+            f"“{request.path.name}” holds {', '.join(arrays) or 'no arrays'}; one array of rows "
             "[x, y, intensity] and one of end indices were expected."
         )
     return [_map(request, tracks_of_rows(rows[0], ends[0]), factor=None)]
@@ -185,8 +185,8 @@ def map_pixel(request: Request) -> float:
 
 
 def _wrong_header(request: Request, header: list[str]) -> ScanError:
-    found = f"the columns {', '.join(header)}" if any(header) else "no columns"
+    columns = f"the columns {', '.join(header)}" if any(header) else "no columns"
     return ScanError(
-        f"“{request.path.name}” has {found}; a header with a track column (track, id), x, and y "
+        f"“{request.path.name}” has {columns}; a header with a track column (track, id), x, and y "
         "or z was expected."
     )
