@@ -68,7 +68,7 @@ def test_warnings_do_not_fail(cohort: Path) -> None:
     table = cohort / "pairs.csv"
     table.write_text(table.read_text().replace(",test,", ",train,"))
     lines = run("pairs", "check", cohort).stdout.splitlines()
-    assert lines[0].startswith("warning  (all)  No pair is on the side test")
+    assert lines[0].startswith("warning  (all)  No pair is on the test side")
     assert lines[-1] == "3 pairs of 3 animals: 1 warning"
 
 

@@ -25,21 +25,21 @@ def findings(folder: Path) -> list[Finding]:
 
 
 def only(folder: Path) -> Finding:
-    (found,) = findings(folder)
-    assert found.sentence.endswith(".")
-    return found
+    (finding,) = findings(folder)
+    assert finding.sentence.endswith(".")
+    return finding
 
 
 def remade(scan: xr.DataArray, values: np.ndarray | None = None, **kwargs: object) -> xr.DataArray:
     """The same image with other values, pixel size or kind."""
-    told: dict[str, object] = {
+    attrs: dict[str, object] = {
         "spacing": 0.1 if scan.attrs["modality"] == "fus" else 0.01,
         "modality": scan.attrs["modality"],
         "values_kind": "linear",
     }
     return make_scan(
         scan.values if values is None else values,
-        **(told | kwargs),  # type: ignore[arg-type]
+        **(attrs | kwargs),  # type: ignore[arg-type]
     )
 
 
@@ -56,9 +56,9 @@ def test_a_folder_of_names_is_told_that_it_has_no_split(cohort: Cohort, tmp_path
                 (tmp_path / "plain" / kind).mkdir(parents=True, exist_ok=True)
                 name = part.name.replace("_pwd", "").replace("_ulm", "")
                 shutil.copy(part, tmp_path / "plain" / kind / name)
-    found = only(tmp_path / "plain")
-    assert (found.level, found.pair) == ("note", "")
-    assert "No pair has a split" in found.sentence
+    finding = only(tmp_path / "plain")
+    assert (finding.level, finding.pair) == ("note", "")
+    assert "No pair has a split" in finding.sentence
 
 
 # ---------------------------------------------------------------- one image of one pair
@@ -73,11 +73,11 @@ def test_a_folder_of_names_is_told_that_it_has_no_split(cohort: Cohort, tmp_path
         ("ulm", "error", lambda s: remade(s, 0 * s.values), "is 0 everywhere"),
         ("fus", "error", lambda s: remade(s, np.stack([s] * 3)), r"shape 3 × 40 × 60; one 2-D"),
         ("fus", "error", lambda s: remade(s, s.values[:4, :6]), "is 4 × 6 pixels; at least 8 × 8"),
-        ("fus", "error", lambda s: remade(s, spacing_known=False), "tells no pixel size; save it"),
-        ("ulm", "error", lambda s: remade(s, spacing_known=False), "tells no pixel size"),
+        ("fus", "error", lambda s: remade(s, spacing_known=False), "stores no pixel size; save it"),
+        ("ulm", "error", lambda s: remade(s, spacing_known=False), "stores no pixel size"),
         ("fus", "error", lambda s: remade(s, spacing=100.0), r"pixels of 1e\+05 µm; 30 to 400 µm"),
         ("ulm", "error", lambda s: remade(s, spacing=1e-5), r"pixels of 0\.01 µm; 2 to 60 µm"),
-        ("ulm", "error", lambda s: remade(s, spacing=0.2), "ULM is the finer one: .* exchanged"),
+        ("ulm", "error", lambda s: remade(s, spacing=0.2), "ULM is the finer one: .* swapped"),
         ("ulm", "error", lambda s: remade(s, spacing=0.012), r"covers 6\.000 × 4\.000 mm and .* 7"),
         (
             "ulm",
@@ -89,15 +89,20 @@ def test_a_folder_of_names_is_told_that_it_has_no_split(cohort: Cohort, tmp_path
             "ulm",
             "error",
             lambda s: remade(s, s.values[:, ::-1]),
-            "to be mirrored left to right aga",
+            "to be mirrored left to right rel",
         ),
         (
             "fus",
             "error",
             lambda s: remade(s, s.values[:, ::-1]),
-            "to be mirrored left to right aga",
+            "to be mirrored left to right rel",
         ),
-        ("ulm", "error", lambda s: remade(s, s.values[::-1]), "seems to be upside down against"),
+        (
+            "ulm",
+            "error",
+            lambda s: remade(s, s.values[::-1]),
+            "to be upside down relative to",
+        ),
         ("ulm", "error", lambda s: remade(s, s.values[::-1, ::-1]), "seems to be turned by 180°"),
         (
             "ulm",
@@ -133,10 +138,10 @@ def test_one_fault_gives_one_finding(
     scan = make_pair(2)[("fus", "ulm").index(kind)]
     path = getattr(pairs[1], kind)
     rewrite(path, spoil(scan))
-    found = only(folder)
-    assert (found.level, found.pair) == (level, "sub-02")
-    assert path.name in found.sentence
-    assert re.search(words, found.sentence), found.sentence
+    finding = only(folder)
+    assert (finding.level, finding.pair) == (level, "sub-02")
+    assert path.name in finding.sentence
+    assert re.search(words, finding.sentence), finding.sentence
 
 
 def test_a_shift_below_a_fus_pixel_is_fine(
@@ -153,9 +158,9 @@ def test_an_upsampled_fus_image_is_only_warned_of(
     folder, pairs = cohort
     fus = make_pair(2)[0]
     rewrite(pairs[1].fus, remade(fus, np.kron(fus.values, np.ones((5, 5))), spacing=0.02))
-    found = only(folder)
-    assert found.level == "warning"
-    assert "pixels of 20 µm; 30 to 400 µm were expected of fUS" in found.sentence
+    finding = only(folder)
+    assert finding.level == "warning"
+    assert "pixels of 20 µm; 30 to 400 µm were expected of fUS" in finding.sentence
 
 
 def test_images_of_different_sections_are_told(
@@ -163,27 +168,27 @@ def test_images_of_different_sections_are_told(
 ) -> None:
     folder, pairs = cohort
     rewrite(pairs[1].ulm, make_pair(77)[1])
-    found = only(folder)
-    assert (found.level, found.pair) == ("warning", "sub-02")
-    assert "hardly resemble each other" in found.sentence
+    finding = only(folder)
+    assert (finding.level, finding.pair) == ("warning", "sub-02")
+    assert "hardly resemble each other" in finding.sentence
 
 
-def test_exchanged_files_are_told(cohort: Cohort) -> None:
+def test_swapped_files_are_reported(cohort: Cohort) -> None:
     folder, pairs = cohort
     pairs[1] = dataclasses.replace(pairs[1], fus=pairs[1].ulm, ulm=pairs[1].fus)
     write_pairs_table(folder, pairs)
-    found = only(folder)
-    assert (found.level, found.pair) == ("error", "sub-02")
-    assert "the two files are exchanged" in found.sentence
+    finding = only(folder)
+    assert (finding.level, finding.pair) == ("error", "sub-02")
+    assert "the two files are swapped" in finding.sentence
 
 
 def test_a_damaged_file_is_told(cohort: Cohort) -> None:
     folder, pairs = cohort
     pairs[2].ulm.write_bytes(pairs[2].ulm.read_bytes()[:500])
-    found = only(folder)
-    assert (found.level, found.pair) == ("error", "sub-03")
-    assert str(pairs[2].ulm) in found.sentence
-    assert "could not be read" in found.sentence
+    finding = only(folder)
+    assert (finding.level, finding.pair) == ("error", "sub-03")
+    assert str(pairs[2].ulm) in finding.sentence
+    assert "could not be read" in finding.sentence
 
 
 # ---------------------------------------------------------------- the list
@@ -192,10 +197,10 @@ def test_a_damaged_file_is_told(cohort: Cohort) -> None:
 def test_a_missing_file_is_told_and_the_other_pairs_are_checked(cohort: Cohort) -> None:
     folder, pairs = cohort
     pairs[0].ulm.unlink()
-    found = findings(folder)
-    assert [(one.level, one.pair) for one in found] == [("error", "sub-01"), ("warning", "")]
-    assert "names sub-01/ulm/sub-01_ulm.nii.gz, but there is no such file" in found[0].sentence
-    assert "No pair is on the side train" in found[1].sentence
+    listed = findings(folder)
+    assert [(one.level, one.pair) for one in listed] == [("error", "sub-01"), ("warning", "")]
+    assert "names sub-01/ulm/sub-01_ulm.nii.gz, but there is no such file" in listed[0].sentence
+    assert "No pair is on the train side" in listed[1].sentence
     assert list(check_cohort(folder))[-1] == Checked(2, 2)
 
 
@@ -210,38 +215,40 @@ def test_a_missing_partner_is_told(tmp_path: Path, make_pair: Maker) -> None:
 
 
 def test_no_folder_is_one_finding(tmp_path: Path) -> None:
-    found = only(tmp_path / "away")
-    assert found.level == "error"
-    assert "There is no folder" in found.sentence
+    finding = only(tmp_path / "away")
+    assert finding.level == "error"
+    assert "There is no folder" in finding.sentence
 
 
 def test_an_animal_on_two_sides_is_told_once(cohort: Cohort) -> None:
     folder, pairs = cohort
-    told = [dataclasses.replace(pair, animal="sub-01") for pair in pairs[:2]]
-    write_pairs_table(folder, [*told, pairs[2]])
-    found = only(folder)
-    assert found.level == "error"
-    assert "sub-01 is on two sides of the split (train and validation)" in found.sentence
+    changed = [dataclasses.replace(pair, animal="sub-01") for pair in pairs[:2]]
+    write_pairs_table(folder, [*changed, pairs[2]])
+    finding = only(folder)
+    assert finding.level == "error"
+    assert "sub-01 is on two sides of the split (train and validation)" in finding.sentence
 
 
 @pytest.mark.parametrize("side", ["train", "validation", "test"])
 def test_an_empty_side_and_a_pair_without_one_are_told(cohort: Cohort, side: str) -> None:
     folder, pairs = cohort
-    told = [dataclasses.replace(p, split="" if p.split == side else p.split) for p in pairs]
-    write_pairs_table(folder, told)
+    changed = [dataclasses.replace(p, split="" if p.split == side else p.split) for p in pairs]
+    write_pairs_table(folder, changed)
     first, second = findings(folder)
     assert {first.level, second.level} == {"warning"}
-    assert "has no split while others have" in first.sentence
-    assert f"No pair is on the side {side}" in second.sentence
+    assert "has no split although others have one" in first.sentence
+    assert f"No pair is on the {side} side" in second.sentence
 
 
 def test_the_same_image_twice_is_told(cohort: Cohort) -> None:
     folder, pairs = cohort
     for kind in ("fus", "ulm"):
         shutil.copy(getattr(pairs[0], kind), getattr(pairs[2], kind))
-    found = findings(folder)
-    assert [(one.level, one.pair) for one in found] == [("error", "sub-03")] * 2
-    assert all("same content as" in one.sentence and "pair sub-01" in one.sentence for one in found)
+    listed = findings(folder)
+    assert [(one.level, one.pair) for one in listed] == [("error", "sub-03")] * 2
+    assert all(
+        "same content as" in one.sentence and "pair sub-01" in one.sentence for one in listed
+    )
 
 
 def test_a_vessel_tree_that_is_none_is_found(cohort: Cohort) -> None:
@@ -252,8 +259,8 @@ def test_a_vessel_tree_that_is_none_is_found(cohort: Cohort) -> None:
     np.savez(tree, **arrays, first=np.array([0, 2]))
     assert findings(folder) == []
     tree.write_bytes(b"junk")
-    found = only(folder)
-    assert (found.level, found.pair) == ("error", pairs[0].name)
-    assert "tree.npz is not a vessel tree" in found.sentence
-    assert "pwd.nii.gz" not in found.sentence
-    assert "column “vessels” empty" in found.sentence
+    finding = only(folder)
+    assert (finding.level, finding.pair) == ("error", pairs[0].name)
+    assert "tree.npz is not a vessel tree" in finding.sentence
+    assert "pwd.nii.gz" not in finding.sentence
+    assert "column “vessels” empty" in finding.sentence

@@ -1,4 +1,4 @@
-"""Splits never leak: not when told, not when drawn, and not through what weights have seen."""
+"""Splits never leak: not when given, not when drawn, and not through what weights have seen."""
 
 import itertools
 from pathlib import Path
@@ -45,10 +45,10 @@ def test_an_animal_on_two_sides_is_refused(one: int, other: int, spelling: str) 
     sides: list[tuple[PairFiles, ...]] = [(pair(f"x{n}", f"other{n}"),) for n in range(3)]
     sides[one] += (pair("plane1", "rat1"),)
     sides[other] += (pair("plane2", spelling),)
-    told = ["train", "validation", "test"]
+    names = ["train", "validation", "test"]
     with pytest.raises(
         LeakageError,
-        match=f"animal rat1 is on two sides of the split, {told[one]} and {told[other]}",
+        match=f"animal rat1 is on two sides of the split, {names[one]} and {names[other]}",
     ):
         Split(*sides)
 
@@ -155,7 +155,7 @@ def test_every_animal_gets_its_turn() -> None:
 def test_too_few_animals_are_said() -> None:
     with pytest.raises(CohortError, match="There are 2 animals; a split needs at least three"):
         draw_splits([pair("1", "a"), pair("2", "a"), pair("3", "b")], 1)
-    with pytest.raises(CohortError, match="allow 3 different splits; 4 were asked for"):
+    with pytest.raises(CohortError, match="allow 3 different splits; 4 were requested"):
         draw_splits(animals(3), 4)
     assert len(draw_splits(animals(3), 3)) == 3
 
@@ -165,14 +165,14 @@ def test_too_few_animals_are_said() -> None:
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[PairFiles]:
-    found = []
+    pairs = []
     random = np.random.default_rng(0)
     for n in range(4):
         paths = [tmp_path / f"{kind}{n}.npy" for kind in "fu"]
         for path in paths:
             np.save(path, random.random((12, 9)))
-        found.append(PairFiles(f"p{n}", f"rat{n}", *paths))
-    return found
+        pairs.append(PairFiles(f"p{n}", f"rat{n}", *paths))
+    return pairs
 
 
 def sides(files: list[PairFiles]) -> Split:
@@ -201,7 +201,7 @@ def test_a_renamed_animal_is_found(files: list[PairFiles], tmp_path: Path) -> No
     moved = files[2].fus.rename(tmp_path / "other name.npy")
     files[2] = PairFiles("new", "new", moved, files[2].ulm)
     with pytest.raises(
-        LeakageError, match=r"image other name\.npy of the test side, there called r"
+        LeakageError, match=r"image other name\.npy of the test side, under the name r"
     ):
         refuse_seen(sides(files), seen, "w.safetensors", cohort="lab, copied")
 
@@ -214,7 +214,7 @@ def test_an_image_in_another_format_is_found(
     saved = write(tmp_path / f"new{suffix}", make_scan(np.load(files[2].fus), spacing=0.05))
     assert saved.read_bytes() != files[2].fus.read_bytes()
     files[2] = PairFiles("new", "new", saved, files[2].ulm)
-    with pytest.raises(LeakageError, match=r"image new.* of the test side, there called rat2"):
+    with pytest.raises(LeakageError, match=r"image new.* of the test side, under the name rat2"):
         refuse_seen(sides(files), seen, "w.safetensors", cohort="another folder")
 
 
@@ -222,8 +222,8 @@ def test_a_phantom_is_found_by_its_seed(files: list[PairFiles], tmp_path: Path) 
     """Two sections of one simulated animal have different pixels but one seed."""
 
     def phantom(name: str, seed: int, n: int) -> PairFiles:
-        told = {"simulated": True, "seed": seed}
-        scan = make_scan(np.load(files[n].fus), spacing=0.1, provenance=told)
+        provenance = {"simulated": True, "seed": seed}
+        scan = make_scan(np.load(files[n].fus), spacing=0.1, provenance=provenance)
         return PairFiles(name, name, write(tmp_path / f"{name}.nii.gz", scan), files[n].ulm)
 
     seen = seen_animals([phantom("x", 7, 0)], "lab")
@@ -239,12 +239,12 @@ def test_a_phantom_is_found_by_its_seed(files: list[PairFiles], tmp_path: Path) 
 
 def test_a_hash_of_pixels_is_that_of_their_values_and_shape(files: list[PairFiles]) -> None:
     scan = read_one(files[0].fus)
-    found = pixel_fingerprint(scan)
-    assert found == pixel_fingerprint(make_scan(scan.values.astype(np.float64), spacing=1.0))
+    digest = pixel_fingerprint(scan)
+    assert digest == pixel_fingerprint(make_scan(scan.values.astype(np.float64), spacing=1.0))
     other = scan.values.copy()
     other[3, 4] = np.nextafter(other[3, 4], np.float32(2))
-    assert found != pixel_fingerprint(make_scan(other, spacing=1.0))
-    assert found != pixel_fingerprint(make_scan(scan.values.reshape(9, 12), spacing=1.0))
+    assert digest != pixel_fingerprint(make_scan(other, spacing=1.0))
+    assert digest != pixel_fingerprint(make_scan(scan.values.reshape(9, 12), spacing=1.0))
 
 
 def test_an_image_that_cannot_be_read_is_named(files: list[PairFiles]) -> None:

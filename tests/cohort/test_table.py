@@ -117,7 +117,7 @@ def test_what_is_wrong_with_a_table_is_said(folder: Path, lines: list[str], word
 
 def test_a_table_in_another_encoding_is_said(folder: Path) -> None:
     table(folder, HEAD, row(1, "Mäuse"), encoding="latin-1")
-    with pytest.raises(CohortError, match="not in UTF-8; save it as «CSV UTF-8»"):
+    with pytest.raises(CohortError, match="not in UTF-8; save it as “CSV UTF-8”"):
         read_cohort(folder)
 
 
@@ -178,9 +178,9 @@ def test_a_fingerprint_survives_renaming(folder: Path) -> None:
 def test_a_phantom_is_written_into_the_layout(tmp_path: Path, suffix: str) -> None:
     params = PhantomParams(width_mm=3.0, depth_mm=2.5)
     pair = simulate_pair(3, params, vary=False)
-    made = write_phantom(tmp_path, pair, animal="sub-07", plane=2, split="test", suffix=suffix)
+    written = write_phantom(tmp_path, pair, animal="sub-07", plane=2, split="test", suffix=suffix)
     name = "sub-07_acq-plane2"
-    assert made == PairFiles(
+    assert written == PairFiles(
         name,
         "sub-07",
         tmp_path / "sub-07" / "angio" / f"{name}_pwd{suffix}",
@@ -188,22 +188,22 @@ def test_a_phantom_is_written_into_the_layout(tmp_path: Path, suffix: str) -> No
         "test",
         tmp_path / "sub-07" / "truth" / f"{name}_vessels.npz",
     )
-    write_pairs_table(tmp_path, [made])
-    assert read_cohort(tmp_path) == (made,)
-    for path, scan, kind in ((made.fus, pair.fus, "fus"), (made.ulm, pair.ulm, "ulm")):
-        found = read_one(path).squeeze(drop=True)
-        assert np.array_equal(found.values, scan.values)
-        assert extent_of(found) == pytest.approx(extent_of(scan), rel=1e-6)
-        assert found.attrs["modality"] == kind
-        assert found.attrs["values"] == "linear"
-    assert made.vessels is not None
-    assert np.allclose(read_vessels(made.vessels).points, pair.vessels.points, atol=1e-2)
+    write_pairs_table(tmp_path, [written])
+    assert read_cohort(tmp_path) == (written,)
+    for path, scan, kind in ((written.fus, pair.fus, "fus"), (written.ulm, pair.ulm, "ulm")):
+        read = read_one(path).squeeze(drop=True)
+        assert np.array_equal(read.values, scan.values)
+        assert extent_of(read) == pytest.approx(extent_of(scan), rel=1e-6)
+        assert read.attrs["modality"] == kind
+        assert read.attrs["values"] == "linear"
+    assert written.vessels is not None
+    assert np.allclose(read_vessels(written.vessels).points, pair.vessels.points, atol=1e-2)
 
 
 def test_the_same_pair_gives_the_same_files(
     tmp_path: Path, make_pair: Callable[..., tuple[xr.DataArray, xr.DataArray]]
 ) -> None:
-    """Otherwise weights could not be told by what they have seen."""
+    """Otherwise what weights have seen could not be recognised."""
     one, two = (
         write_pair(tmp_path / place, *make_pair(1), animal="sub-01") for place in ("a", "b")
     )
@@ -227,10 +227,10 @@ def test_a_description_says_what_the_cohort_is(cohort: tuple[Path, list[PairFile
         folder, shown, name="phantoms, seed 4", about="Simulated animals.", settings={"seed": 4}
     )
     assert cohort_name(folder) == "phantoms, seed 4"
-    told = json.loads((folder / "dataset_description.json").read_text())
-    assert {"Name", "BIDSVersion", "DatasetType", "GeneratedBy"} == set(told)
-    assert told["GeneratedBy"][0]["Name"] == "napari-fus-ulm"
-    assert told["GeneratedBy"][0]["Settings"] == {"seed": 4}
+    description = json.loads((folder / "dataset_description.json").read_text())
+    assert {"Name", "BIDSVersion", "DatasetType", "GeneratedBy"} == set(description)
+    assert description["GeneratedBy"][0]["Name"] == "napari-fus-ulm"
+    assert description["GeneratedBy"][0]["Settings"] == {"seed": 4}
     readme = (folder / "README").read_text()
     assert "Simulated animals." in readme
     assert "sub-XX/truth/" in readme

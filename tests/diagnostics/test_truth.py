@@ -168,7 +168,7 @@ def test_a_turned_and_scaled_truth_is_brought_back_and_reported(
     assert found.notes[0].startswith("The ground truth was moved by an affine map")
     share = found.judged.values.mean()
     assert 0.6 < share < 1
-    assert f"{100 * share:.0f} % of it was judged" in found.notes[-1]
+    assert f"covers {100 * share:.0f} % of the result" in found.notes[-1]
 
 
 def test_a_shifted_truth_is_cropped_not_interpolated(ulm: xr.DataArray, grey: np.ndarray) -> None:
@@ -199,7 +199,7 @@ def test_a_truth_of_a_part_judges_that_part(ulm: xr.DataArray, grey: np.ndarray)
     expected[20:, :150] = True
     assert np.array_equal(found.judged.values, expected)
     assert found.overlay.recall > 0.97
-    assert "covers a part of the result" in found.notes[0]
+    assert "covers 66 % of the result" in found.notes[0]
     assert found.overlay.vessels.shape == (grey.shape[0] - 20, 150)
 
 
@@ -208,7 +208,7 @@ def test_a_truth_that_lies_beside_by_its_coordinates_is_told(
 ) -> None:
     found = against_truth(picture_of(grey, origin=1.0 + PIXEL / 2), ulm, lpips=False)
     assert found.judged.values.all()
-    assert "lies 1.4 mm beside the result" in found.notes[0]
+    assert "is offset by 1.4 mm from the result" in found.notes[0]
 
 
 def test_a_registration_that_was_not_needed_is_told(ulm: xr.DataArray, grey: np.ndarray) -> None:
@@ -256,5 +256,5 @@ def test_unfit_images_are_named(ulm: xr.DataArray, grey: np.ndarray) -> None:
         against_truth(result.expand_dims("time"), ulm)
     with pytest.raises(ValueError, match="holds linear values"):
         against_truth(ulm, ulm)
-    with pytest.raises(ValueError, match="too little to judge it by"):
+    with pytest.raises(ValueError, match="too little to evaluate it"):
         against_truth(result, ulm.isel(i=slice(0, 100)))

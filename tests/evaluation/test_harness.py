@@ -155,7 +155,7 @@ def test_weights_that_have_seen_a_test_animal_are_refused(split: Split, weights:
     assert evaluate([split], methods, settings).images  # another laboratory's sub-05
     hashed = pixel_fingerprint(load_pair(split.test[0]).fus)
     taught(weights, animals=[seen | {"cohort": "another", "fus_pixels": hashed}])
-    with pytest.raises(LeakageError, match="there called SUB-05"):
+    with pytest.raises(LeakageError, match="under the name SUB-05"):
         next(iter(evaluate_events([split], methods, settings)))
 
 

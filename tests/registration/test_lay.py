@@ -40,7 +40,7 @@ def test_of_a_part_what_both_show_is_known() -> None:
     assert laid.reference[laid.box].any()
     assert not laid.reference[:11].any()
     assert not laid.reference[:, 60:].any()
-    assert laid.notes == ("The ground truth covers a part of the result: 61 % of it was judged.",)
+    assert laid.notes == ("The ground truth covers 61 % of the result; only that was evaluated.",)
 
 
 def test_what_lies_in_place_needs_no_registration() -> None:

@@ -25,12 +25,12 @@ def turned(scan: xr.DataArray, name: str) -> xr.DataArray:
 @pytest.mark.parametrize("shift", [(0, 0), (50, 0), (0, -120), (-70, 130), (200, -200), (-30, -10)])
 def test_a_shift_is_found(make_pair: Maker, shift: tuple[int, int]) -> None:
     start = register(*make_pair(4))
-    found = register(*make_pair(4, *shift))
-    assert (found.down_um, found.right_um) == pytest.approx(shift, abs=15)
-    moved = (found.down_um - start.down_um, found.right_um - start.right_um)
+    registration = register(*make_pair(4, *shift))
+    assert (registration.down_um, registration.right_um) == pytest.approx(shift, abs=15)
+    moved = (registration.down_um - start.down_um, registration.right_um - start.right_um)
     assert moved == pytest.approx(shift, abs=6)
-    assert found.sure
-    assert found.distance_um == pytest.approx(np.hypot(*shift), abs=20)
+    assert registration.sure
+    assert registration.distance_um == pytest.approx(np.hypot(*shift), abs=20)
 
 
 @pytest.mark.parametrize("values", ["linear", "sqrt", "cbrt", "db"])
@@ -43,15 +43,15 @@ def test_the_usual_transforms_change_little(make_pair: Maker, values: str) -> No
         "db": lambda scan: 10.0 * np.log10(np.maximum(scan, 1e-3)),
     }[values]
     one, two = (change(scan).assign_attrs({**scan.attrs, "values": values}) for scan in (fus, ulm))
-    found = register(one, two)
-    assert (found.down_um, found.right_um) == pytest.approx((80, -60), abs=20)
-    assert found.sure
+    registration = register(one, two)
+    assert (registration.down_um, registration.right_um) == pytest.approx((80, -60), abs=20)
+    assert registration.sure
 
 
 @pytest.mark.parametrize("seed", range(6, 11))
 def test_images_of_different_animals_are_not_registered(make_pair: Maker, seed: int) -> None:
-    found = register(make_pair(seed)[0], make_pair(seed + 100)[1])
-    assert not found.sure
+    registration = register(make_pair(seed)[0], make_pair(seed + 100)[1])
+    assert not registration.sure
     assert orientation(make_pair(seed)[0], make_pair(seed + 100)[1])[0] == PLAIN
 
 
@@ -62,16 +62,16 @@ def test_a_repeating_image_leaves_the_shift_open() -> None:
     ulm = make_scan(counts, spacing=0.01, modality="ulm", values_kind="linear")
     power = counts.reshape(40, 10, 60, 10).mean((1, 3)) + 1.0
     fus = make_scan(power, spacing=0.1, modality="fus", values_kind="linear")
-    found = register(fus, ulm)
-    assert found.second > 0.9
-    assert not found.sure
+    registration = register(fus, ulm)
+    assert registration.second > 0.9
+    assert not registration.sure
 
 
 @pytest.mark.parametrize("name", list(ORIENTATIONS))
 def test_a_turned_image_is_named(make_pair: Maker, name: str) -> None:
     fus, ulm = make_pair(11, 40, 30)
-    found, correlations = orientation(fus, turned(ulm, name))
-    assert found == name
+    detected, correlations = orientation(fus, turned(ulm, name))
+    assert detected == name
     # Of a field that is not square, the sides tell whether they were exchanged.
     assert len(correlations) == 4
     assert correlations[name] == pytest.approx(orientation(fus, ulm)[1][PLAIN], abs=1e-6)
@@ -80,15 +80,15 @@ def test_a_turned_image_is_named(make_pair: Maker, name: str) -> None:
 def test_a_square_field_does_not_hide_exchanged_axes(make_pair: Maker) -> None:
     fus, ulm = (scan.isel(i=slice(0, scan.sizes["j"])) for scan in make_pair(12))
     name = "stored with its two axes exchanged"
-    found, correlations = orientation(fus, turned(ulm, name))
-    assert found == name
+    detected, correlations = orientation(fus, turned(ulm, name))
+    assert detected == name
     assert len(correlations) == 8
 
 
 def test_empty_images_are_not_registered(make_pair: Maker) -> None:
     fus, ulm = make_pair(13)
-    found = register(fus, ulm * 0.0)
-    assert (found.correlation, found.sure) == (0.0, False)
+    registration = register(fus, ulm * 0.0)
+    assert (registration.correlation, registration.sure) == (0.0, False)
     assert orientation(fus, ulm * 0.0)[0] == PLAIN
     assert not register(fus * 0.0, ulm).sure
 

@@ -105,7 +105,7 @@ def test_where_there_is_a_split_only_its_train_side_is_trained_on(
 
 def test_a_split_without_a_train_side_is_refused(pairs_folder: Path, tmp_path: Path) -> None:
     folder = with_sides(pairs_folder, tmp_path / "pairs", "test", "")
-    with pytest.raises(CohortError, match=r"pairs\.csv is on the side train"):
+    with pytest.raises(CohortError, match=r"pairs\.csv is on the train side"):
         load_folder(folder, 20.0)
 
 

@@ -72,7 +72,7 @@ def test_fine_tuned_weights_remember_the_animals_they_began_with(
     ]
     # Also where the first cohort had another name: rat.2 is told by its file.
     one, two = read_cohort(split_folder)
-    with pytest.raises(LeakageError, match=r"there called rat\.2"):
+    with pytest.raises(LeakageError, match=r"under the name rat\.2"):
         refuse_seen(Split((one,), (), (two,)), training["animals"], WEIGHTS, cohort="our rats")
 
 
@@ -156,7 +156,7 @@ def test_a_phantom_without_provenance_is_known_by_its_pixels(
     training = trained(settings, tmp_path / "run", pairs=str(recordings))
     assert training["phantom_seeds"] == []
     one = load_pair(read_cohort(pairs_folder)[0])
-    with pytest.raises(LeakageError, match=r"trained on rat\.1, there called rat\.1"):
+    with pytest.raises(LeakageError, match=r"trained on rat\.1, under the name rat\.1"):
         leakage.refuse_phantoms([one], tmp_path / "run" / WEIGHTS)
     other = dataclasses.replace(one, fus=one.fus.copy(data=np.sqrt(one.fus.values)))
     other.fus.attrs.pop("provenance")

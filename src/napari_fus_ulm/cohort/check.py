@@ -1,4 +1,4 @@
-"""What is wrong with a folder of pairs, in plain words, before hours are spent on it."""
+"""What is wrong with a folder of pairs, in plain words, before hours of training."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ def check_pair(pair: PairFiles) -> Iterator[Finding]:
     broken = False
     for path, modality in ((pair.fus, "fus"), (pair.ulm, "ulm")):
         scan = _read(path, modality)
-        found = [_finding(pair, *one) for one in _about_image(scan, path, modality)]
-        yield from found
-        broken |= any(one.level == "error" for one in found)
+        findings = [_finding(pair, *finding) for finding in _about_image(scan, path, modality)]
+        yield from findings
+        broken |= any(finding.level == "error" for finding in findings)
         if isinstance(scan, xr.DataArray):
             scans.append(scan)
     if len(scans) < 2:
@@ -137,26 +137,26 @@ def _about_sides(pairs: Sequence[PairFiles]) -> Iterator[Finding]:
         yield Finding(
             "warning",
             pair.name,
-            "The pair has no split while others have, so it is used nowhere; write train, "
+            "The pair has no split although others have one, so it is not used; write train, "
             "validation or test into its column “split”.",
         )
     for side in SIDES:
         if not any(pair.split == side for pair in pairs):
             yield Finding(
-                "warning", "", f"No pair is on the side {side}; put at least one animal there."
+                "warning", "", f"No pair is on the {side} side; put at least one animal there."
             )
-    told: dict[str, set[str]] = {}
+    sides_of: dict[str, set[str]] = {}
     for pair in pairs:
         if pair.split:
-            told.setdefault(animal_key(pair.animal), set()).add(pair.split)
+            sides_of.setdefault(animal_key(pair.animal), set()).add(pair.split)
     for pair in pairs:
-        own = told.pop(animal_key(pair.animal), set())
-        if len(own) > 1:
+        sides = sides_of.pop(animal_key(pair.animal), set())
+        if len(sides) > 1:
             yield Finding(
                 "error",
                 pair.name,
                 f"The animal {pair.animal} is on two sides of the split "
-                f"({' and '.join(side for side in SIDES if side in own)}); put all its pairs on "
+                f"({' and '.join(side for side in SIDES if side in sides)}); put all its pairs on "
                 "one side.",
             )
 
@@ -178,11 +178,11 @@ def _about_vessels(pair: PairFiles) -> Iterator[Finding]:
     try:
         read_tree(pair.vessels)
     except UserError as error:
-        told = str(error).removesuffix(".")
+        fault = str(error).removesuffix(".")
         yield _finding(
             pair,
             "error",
-            f"{told}: put the right file there, or leave its column “vessels” empty.",
+            f"{fault}: put the right file there, or leave its column “vessels” empty.",
         )
 
 
@@ -225,7 +225,7 @@ def _about_image(
     if not scan.attrs["spacing_known"]:
         yield (
             "error",
-            f"{path} tells no pixel size; save it as NIfTI or OME-TIFF with its pixel size.",
+            f"{path} stores no pixel size; save it as NIfTI or OME-TIFF with its pixel size.",
         )
 
 
@@ -269,7 +269,7 @@ def _about_fields(pair: PairFiles, fus: xr.DataArray, ulm: xr.DataArray) -> Find
             pair,
             "error",
             f"{pair.ulm} has pixels of {pixels['ulm']:.4g} µm and {pair.fus} of "
-            f"{pixels['fus']:.4g} µm, but ULM is the finer one: the two files are exchanged, or a "
+            f"{pixels['fus']:.4g} µm, but ULM is the finer one: the two files are swapped, or a "
             "pixel size is wrong.",
         )
     fields = Grid.of(fus), Grid.of(ulm)
@@ -317,36 +317,38 @@ def _about_registration(pair: PairFiles, fus: xr.DataArray, ulm: xr.DataArray) -
         yield _finding(
             pair,
             "error",
-            f"{pair.ulm} seems to be {turned} against {pair.fus} (correlation "
+            f"{pair.ulm} seems to be {turned} relative to {pair.fus} (correlation "
             f"{correlations[turned]:.2f}, as it is {correlations[plain]:.2f}); turn one of them.",
         )
         return
-    found = register(fus, ulm)
-    if found.correlation < RELATED:
+    registration = register(fus, ulm)
+    if registration.correlation < RELATED:
         yield _finding(
             pair,
             "warning",
             f"{pair.fus} and {pair.ulm} hardly resemble each other (correlation "
-            f"{found.correlation:.2f}); check that they show the same section of the same animal.",
+            f"{registration.correlation:.2f}); check that they show the same section of the same "
+            "animal.",
         )
-    elif not found.sure:
+    elif not registration.sure:
         yield _finding(
             pair,
             "note",
-            f"How well {pair.fus} and {pair.ulm} are registered cannot be told: two shifts fit "
-            "about equally well; look at them on top of each other.",
+            f"How well {pair.fus} and {pair.ulm} are registered cannot be determined: two shifts "
+            "fit about equally well; overlay the two images to check.",
         )
-    elif found.distance_um > (pixel := _pixel_um(fus)):
+    elif registration.distance_um > (pixel := _pixel_um(fus)):
         yield _finding(
             pair,
             "warning",
-            f"{pair.ulm} lies {_direction(found.down_um, found.right_um)} of where {pair.fus} has "
-            f"it, which is more than one fUS pixel ({pixel:.0f} µm); register the two.",
+            f"{pair.ulm} lies {_direction(registration.down_um, registration.right_um)} of where "
+            f"{pair.fus} has it, which is more than one fUS pixel ({pixel:.0f} µm); register the "
+            "two.",
         )
 
 
 def _direction(down_um: float, right_um: float) -> str:
-    """For instance "120 µm below and 40 µm to the left"."""
+    """For instance “120 µm below and 40 µm to the left”."""
     down = f"{abs(down_um):.0f} µm {'below' if down_um > 0 else 'above'}"
     right = f"{abs(right_um):.0f} µm to the {'right' if right_um > 0 else 'left'}"
     return f"{down} and {right}"

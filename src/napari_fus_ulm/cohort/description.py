@@ -1,4 +1,4 @@
-"""The files of a pair in their places, and what stands beside them."""
+"""Writes the files of a pair and the description of a cohort; reads vessel trees."""
 
 from __future__ import annotations
 
@@ -88,20 +88,20 @@ def read_tree(path: Path) -> dict[str, npt.NDArray[Any]]:
     Raises
     ------
     CohortError
-        If the file is none; the sentence names it.
+        If the file is not one; the sentence names it.
     """
     wrong = f"{path} is not a vessel tree: "
     expected = f"; {', '.join(TREE)} in a NumPy .npz file were expected."
     try:
-        with np.load(path, allow_pickle=False) as found:
-            lacking = [name for name in TREE if name not in found]
-            tree = {name: found[name] for name in TREE if name not in lacking}
+        with np.load(path, allow_pickle=False) as archive:
+            lacking = [name for name in TREE if name not in archive]
+            tree = {name: archive[name] for name in TREE if name not in lacking}
     except FileNotFoundError as error:
         raise CohortError(f"{wrong}there is no such file.") from error
     except MemoryError:
         raise
     except Exception as error:
-        # NumPy raises anything at all on a damaged file, and recommends to unpickle it.
+        # NumPy raises all kinds of errors on a damaged file, and suggests unpickling it.
         raise CohortError(f"{wrong}it cannot be read{expected}") from error
     if lacking:
         raise CohortError(f"{wrong}it lacks {', '.join(lacking)}{expected}")
@@ -118,13 +118,13 @@ def _fits(
 ) -> bool:
     """Whether the arrays of a tree have the kinds and lengths of one, without NaN."""
     count = len(points) if points.ndim else 0
-    shapes = [one.shape for one in (points, radii, speed)]
+    shapes = [array.shape for array in (points, radii, speed)]
     if shapes != [(count, 3), (count,), (count,)] or first.ndim != 1 or not len(first):
         return False
-    if any(one.dtype.kind not in "fiu" for one in (points, radii, speed)):
+    if any(array.dtype.kind not in "fiu" for array in (points, radii, speed)):
         return False
     whole = first.dtype.kind in "iu" and first[0] == 0 and first[-1] == count
-    finite = all(np.isfinite(one).all() for one in (points, radii, speed))
+    finite = all(np.isfinite(array).all() for array in (points, radii, speed))
     return bool(whole and finite and (np.diff(first.astype(np.int64)) >= 0).all())
 
 
@@ -138,7 +138,7 @@ def pair_name(animal: str, plane: int | None) -> str:
     """
     if not re.fullmatch(r"sub-[A-Za-z0-9]+", animal):
         raise CohortError(
-            f"An animal cannot be called {animal!r} here; “sub-” and letters or digits were "
+            f"An animal cannot be called “{animal}” here; “sub-” and letters or digits were "
             "expected, for instance sub-01."
         )
     return animal if plane is None else f"{animal}_acq-plane{plane}"
@@ -165,26 +165,32 @@ def write_cohort_description(
     about : str
         What it is, for the person who reads it; of simulated animals, that they are simulated.
     settings : mapping, optional
-        What makes it again; JSON-able.
+        What reproduces it; JSON-able.
     """
     from napari_fus_ulm import __version__
 
     known = tuple(pairs)
-    made: dict[str, Any] = {"Name": "napari-fus-ulm", "Version": __version__, "Description": about}
+    maker: dict[str, Any] = {
+        "Name": "napari-fus-ulm",
+        "Version": __version__,
+        "Description": about,
+    }
     if settings:
-        made["Settings"] = dict(settings)
+        maker["Settings"] = dict(settings)
     description = {
         "Name": name,
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "raw",
-        "GeneratedBy": [made],
+        "GeneratedBy": [maker],
     }
     simulated = any(pair.vessels for pair in known)
     truth = "sub-XX/truth/     the simulated vessels that both were made from\n" * simulated
     planes: dict[str, list[PairFiles]] = {}
     for pair in known:
         planes.setdefault(pair.animal, []).append(pair)
-    rows = [f"{a}\t{len(own)}\t{own[0].split or 'n/a'}" for a, own in planes.items()]
+    rows = [
+        f"{a}\t{len(of_animal)}\t{of_animal[0].split or 'n/a'}" for a, of_animal in planes.items()
+    ]
     participants = "\n".join(["participant_id\tplanes\tsplit", *rows]) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     write_files(

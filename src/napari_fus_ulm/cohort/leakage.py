@@ -1,4 +1,4 @@
-"""What was learnt from must not be judged on: weights, renamed images, phantoms' seeds."""
+"""No evaluation on training data: weights, renamed images, seeds of phantoms."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def refuse_weights(split: Split, weights: Path, cohort: str) -> None:
 def refuse_phantoms(judged: Sequence[JudgedPair], weights: Path) -> None:
     """Refuse weights that were trained on the phantoms they would be judged on.
 
-    They are told by their seeds, and by their pixels where the provenance was lost on the way.
+    They are identified by their seeds, or by their pixels where the provenance was lost.
 
     Raises
     ------
@@ -70,13 +70,13 @@ def refuse_phantoms(judged: Sequence[JudgedPair], weights: Path) -> None:
                 )
         if animals and (one := seen_before(pair.fus, animals)):
             raise LeakageError(
-                f"The weights {weights.name} were trained on {pair.name}, there called "
+                f"The weights {weights.name} were trained on {pair.name}, under the name "
                 f"{one['animal']}; judge them on others."
             )
 
 
 def phantom_seed(pair: JudgedPair) -> int | None:
-    """Seed of a simulated pair, as its fUS file tells it; None of a recording."""
+    """Seed of a simulated pair, as its fUS file stores it; None for a recording."""
     return splits.phantom_seed(pair.fus)
 
 

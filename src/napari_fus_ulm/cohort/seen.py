@@ -1,4 +1,4 @@
-"""What weights remember of whom they have seen, so that nobody judges them on it."""
+"""Record of the animals that weights were trained on, so that nobody judges them on these."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from napari_fus_ulm.generators.checkpoint import read_card
 
 
 def memory(
-    cohort: Path | None, seeds: range, init: Path | None, own: Path | None
+    cohort: Path | None, seeds: range, init: Path | None, resumed: Path | None
 ) -> dict[str, Any]:
-    """What a run's weights will have seen: what those they begin with have, then their own.
+    """What a run's weights will have seen: what the initial weights have, then this run's data.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def memory(
         Seeds of those phantoms.
     init : Path or None
         Weights of another run that this one begins with.
-    own : Path or None
+    resumed : Path or None
         This run's own weights, where it is resumed; ``init`` is not read then.
 
     Returns
@@ -41,10 +41,10 @@ def memory(
     CohortError
         If a fUS file cannot be read.
     """
-    before = own or init
+    before = resumed or init
     training = read_card(before).training if before else {}
     earlier = list(training.get("began_with", []))
-    if init and not own:
+    if init and not resumed:
         earlier.append({k: training.get(k) for k in ("data", "patches", "minutes")})
     animals, phantoms = list(training.get("animals", [])), phantom_seeds(training)
     if cohort is None:

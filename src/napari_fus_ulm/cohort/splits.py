@@ -1,4 +1,4 @@
-"""Splits by animal: whoever has been seen in training is not a test of what was learnt.
+"""Splits by animal: an animal seen in training cannot test what was learnt.
 
 Sections of one animal resemble each other more than those of two animals, so all of them stay on
 one side. What breaks this rule is refused, not warned about.
@@ -74,7 +74,7 @@ def _images(pair: PairFiles) -> tuple[Path, Path]:
 
 
 def split_of(pairs: Iterable[PairFiles]) -> Split:
-    """Return the split that a cohort's table tells; pairs without a side are left out.
+    """Return the split that a cohort's table gives; pairs without a side are left out.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def draw_splits(
     Parameters
     ----------
     pairs : iterable of PairFiles
-        Their own sides are passed over.
+        Their own sides are ignored.
     k : int
         Number of splits.
     seed : int
@@ -137,7 +137,7 @@ def draw_splits(
     if k > possible:
         raise CohortError(
             f"{len(animals)} animals with {sizes[2]} on the test side allow {possible} different "
-            f"splits; {k} were asked for."
+            f"splits; {k} were requested."
         )
     random = np.random.default_rng(seed)
     drawn: dict[frozenset[str], Split] = {}
@@ -177,12 +177,12 @@ def pixel_fingerprint(scan: xr.DataArray) -> str:
 
 def is_simulated(scan: xr.DataArray) -> bool:
     """Whether an image's provenance says that it was simulated."""
-    told: Any = scan.attrs.get("provenance")
-    return isinstance(told, dict) and bool(told.get("simulated"))
+    provenance: Any = scan.attrs.get("provenance")
+    return isinstance(provenance, dict) and bool(provenance.get("simulated"))
 
 
 def phantom_seed(scan: xr.DataArray) -> int | None:
-    """Seed of a simulated animal, as its image's provenance tells it; None of a recording."""
+    """Seed of a simulated animal, as its image's provenance stores it; None for a recording."""
     seed = scan.attrs["provenance"].get("seed") if is_simulated(scan) else None
     return int(seed) if isinstance(seed, int | float) else None
 
@@ -191,7 +191,7 @@ def seen_animals(pairs: Iterable[PairFiles], cohort: str) -> list[dict[str, Any]
     """Return what a card keeps of the pairs trained on.
 
     Each has ``cohort``, ``animal`` and ``fus_pixels``, see :func:`pixel_fingerprint`; a simulated
-    one also ``simulated`` and, where it is told, ``phantom_seed``.
+    one also ``simulated`` and, where it is stored, ``phantom_seed``.
 
     Raises
     ------
@@ -199,17 +199,18 @@ def seen_animals(pairs: Iterable[PairFiles], cohort: str) -> list[dict[str, Any]
         If a fUS file cannot be read.
     """
     return [
-        {"cohort": cohort, "animal": pair.animal, **_kept_of(_read_fus(pair.fus))} for pair in pairs
+        {"cohort": cohort, "animal": pair.animal, **_record_of(_read_fus(pair.fus))}
+        for pair in pairs
     ]
 
 
-def _kept_of(fus: xr.DataArray) -> dict[str, Any]:
-    kept: dict[str, Any] = {"fus_pixels": pixel_fingerprint(fus)}
+def _record_of(fus: xr.DataArray) -> dict[str, Any]:
+    record: dict[str, Any] = {"fus_pixels": pixel_fingerprint(fus)}
     if is_simulated(fus):
-        kept["simulated"] = True
+        record["simulated"] = True
         if (seed := phantom_seed(fus)) is not None:
-            kept["phantom_seed"] = seed
-    return kept
+            record["phantom_seed"] = seed
+    return record
 
 
 def _read_fus(path: Path) -> xr.DataArray:
@@ -230,9 +231,9 @@ def refuse_seen(
 ) -> None:
     """Refuse weights that were trained on an animal of the validation or test side.
 
-    Animals are told by the pixels of their fUS images, so neither another name nor another format
-    hides one; simulated ones also by their seed; and by their names where the cohort's name is
-    equal too, since two laboratories both have a sub-01.
+    Animals are identified by the pixels of their fUS images, so neither another name nor another
+    format hides one; simulated ones also by their seed; and by their names where the cohort's name
+    is equal too, since two laboratories both have a sub-01.
 
     Parameters
     ----------
@@ -256,19 +257,19 @@ def refuse_seen(
     for side, pairs in split.sides()[1:]:
         for pair in pairs:
             if animal_key(pair.animal) in animals:
-                told = f"the animal {pair.animal} of the {side} side"
+                leak = f"the animal {pair.animal} of the {side} side"
             elif known and (one := seen_before(_read_fus(pair.fus), known)):
-                told = (
+                leak = (
                     f"the image {pair.fus.name} of the {side} side, or another of the same "
-                    f"phantom, there called {one['animal']}"
+                    f"phantom, under the name {one['animal']}"
                     if "phantom_seed" in one
-                    else f"the image {pair.fus.name} of the {side} side, there called "
+                    else f"the image {pair.fus.name} of the {side} side, under the name "
                     f"{one['animal']}"
                 )
             else:
                 continue
             raise LeakageError(
-                f"The weights {weights_name} were trained on {told}, so their numbers would mean "
+                f"The weights {weights_name} were trained on {leak}, so their numbers would mean "
                 "nothing; train without it, or choose other weights or another split."
             )
 
@@ -278,10 +279,10 @@ def seen_before(fus: xr.DataArray, seen: Iterable[Mapping[str, Any]]) -> Mapping
 
     An image with equal pixels comes before another one of the same phantom.
     """
-    known, own = tuple(seen), _kept_of(fus)
+    known, record = tuple(seen), _record_of(fus)
     for key in ("fus_pixels", "phantom_seed"):
         for one in known:
-            if key in own and one.get(key) == own[key]:
+            if key in record and one.get(key) == record[key]:
                 return one
     return None
 
@@ -289,7 +290,7 @@ def seen_before(fus: xr.DataArray, seen: Iterable[Mapping[str, Any]]) -> Mapping
 def same_images(pairs: Iterable[PairFiles]) -> list[tuple[PairFiles, Path, PairFiles, Path]]:
     """Return images that occur twice: the first pair and its file, and the copy's pair and file.
 
-    Files that cannot be opened are passed over.
+    Files that cannot be opened are skipped.
     """
     first: dict[str, tuple[PairFiles, Path]] = {}
     copies = []
@@ -314,7 +315,7 @@ def training_files(folder: Path) -> tuple[PairFiles, ...]:
     Raises
     ------
     CohortError
-        If the folder is none of pairs (see :func:`napari_fus_ulm.cohort.table.read_cohort`), or
+        If the folder holds no pairs (see :func:`napari_fus_ulm.cohort.table.read_cohort`), or
         nothing is on the train side.
     LeakageError
         If an animal or an image is on two sides.
@@ -325,7 +326,7 @@ def training_files(folder: Path) -> tuple[PairFiles, ...]:
     chosen = split_of(pairs).train
     if not chosen:
         raise CohortError(
-            f"No pair in {folder / TABLE} is on the side train; write train into the column "
+            f"No pair in {folder / TABLE} is on the train side; write train into the column "
             "“split” of those to train on."
         )
     return chosen

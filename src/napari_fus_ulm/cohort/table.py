@@ -51,7 +51,7 @@ class PairFiles:
     fus, ulm : Path
         Openable as they are.
     split : {"", "train", "validation", "test"}
-        The side that the table tells; "" where it tells none.
+        The side that the table gives; "" where it gives none.
     vessels : Path, optional
         The simulated vessel tree (``.npz``); phantoms only.
     """
@@ -116,12 +116,16 @@ def survey(folder: Path) -> tuple[tuple[PairFiles, ...], tuple[Fault, ...]]:
 
 def cohort_name(folder: Path) -> str:
     """Return the ``Name`` in ``dataset_description.json``, or the folder's own."""
-    own = folder.resolve().name
+    folder_name = folder.resolve().name
     try:
-        found = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return own
-    return str(found.get("Name") or own) if isinstance(found, dict) else own
+        return folder_name
+    return (
+        str(description.get("Name") or folder_name)
+        if isinstance(description, dict)
+        else folder_name
+    )
 
 
 def fingerprint(path: Path) -> str:
@@ -152,15 +156,15 @@ def write_pairs_table(folder: Path, pairs: Iterable[PairFiles]) -> Path:
             raise CohortError(f"Two pairs are called {pair.name}; every name must be used once.")
         names.add(pair.name.casefold())
         files = (pair.fus, pair.ulm, pair.vessels)
-        told = (_told_path(folder, base, path) if path else "" for path in files)
-        rows.append((pair.name, pair.animal, pair.split, *told))
+        entries = (_stored_path(folder, base, path) if path else "" for path in files)
+        rows.append((pair.name, pair.animal, pair.split, *entries))
     return write_text(folder / TABLE, csv_text(rows))
 
 
-def _told_path(folder: Path, base: Path, path: Path) -> str:
-    """Path as the table tells it: relative where the file lies in the folder, resolved ``base``."""
-    if path.is_relative_to(folder) and ".." not in (told := path.relative_to(folder)).parts:
-        return told.as_posix()  # nothing is asked of the disk, which for thousands of files is slow
+def _stored_path(folder: Path, base: Path, path: Path) -> str:
+    """Path as the table stores it: relative where the file lies in the folder (``base``)."""
+    if path.is_relative_to(folder) and ".." not in (relative := path.relative_to(folder)).parts:
+        return relative.as_posix()  # without the disk, which is slow for thousands of files
     whole = path.resolve()
     return (whole.relative_to(base) if whole.is_relative_to(base) else whole).as_posix()
 
@@ -170,17 +174,18 @@ def _from_table(table: Path) -> tuple[tuple[PairFiles, ...], tuple[Fault, ...]]:
         # Excel begins a file with a byte order mark, and separates by semicolons in many countries.
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        return (), (Fault("", f"{table} is not in UTF-8; save it as «CSV UTF-8»."),)
+        return (), (Fault("", f"{table} is not in UTF-8; save it as “CSV UTF-8”."),)
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     heads = [cell.strip().lower() for cell in next(lines, [])]
     lacking = [column for column in NEEDED if column not in heads]
     if lacking:
-        told = ", ".join(lacking)
+        names = ", ".join(lacking)
         return (), (
             Fault(
-                "", f"{table} lacks the column {told}; its first line must be {','.join(COLUMNS)}."
+                "",
+                f"{table} lacks the column {names}; its first line must be {','.join(COLUMNS)}.",
             ),
         )
     pairs: list[PairFiles] = []
@@ -189,20 +194,20 @@ def _from_table(table: Path) -> tuple[tuple[PairFiles, ...], tuple[Fault, ...]]:
     for cells in lines:
         if not cells:
             continue  # a blank line, as editors leave at the end
-        found = _row(table, lines.line_num, heads, [cell.strip() for cell in cells])
-        name = found.name if isinstance(found, PairFiles) else ""
-        if isinstance(found, PairFiles) and name.casefold() in seen:
-            found = Fault(
+        entry = _row(table, lines.line_num, heads, [cell.strip() for cell in cells])
+        name = entry.name if isinstance(entry, PairFiles) else ""
+        if isinstance(entry, PairFiles) and name.casefold() in seen:
+            entry = Fault(
                 name,
                 f"Lines {seen[name.casefold()]} and {lines.line_num} of {table} are both called "
-                f"{name}; give every pair a name of its own in the column “name”.",
+                f"{name}; give every pair its own name in the column “name”.",
             )
-        if isinstance(found, Fault):
-            faults.append(found)
+        if isinstance(entry, Fault):
+            faults.append(entry)
         else:
-            # Windows does not tell Rat1 from rat1, and results are written under these names.
+            # Windows takes Rat1 and rat1 for one, and results are written under these names.
             seen[name.casefold()] = lines.line_num
-            pairs.append(found)
+            pairs.append(entry)
     if not pairs and not faults:
         faults.append(Fault("", f"{table} lists no pair; add a line for each."))
     return tuple(pairs), tuple(faults)
@@ -233,13 +238,13 @@ def _row(table: Path, number: int, heads: list[str], cells: list[str]) -> PairFi
         )
     files: dict[str, Path] = {}
     for column in ("fus", "ulm", "vessels"):
-        if told := row.get(column, ""):
-            path = _found(table.parent, told)
+        if location := row.get(column, ""):
+            path = _existing(table.parent, location)
             if path is None:
                 return Fault(
                     label,
-                    f"{where} names {told}, but there is no such file; paths count from the "
-                    f"folder of {TABLE}.",
+                    f"{where} names {location}, but there is no such file; paths are relative to "
+                    f"the folder of {TABLE}.",
                 )
             files[column] = path
     return PairFiles(
@@ -252,16 +257,16 @@ def _row(table: Path, number: int, heads: list[str], cells: list[str]) -> PairFi
     )
 
 
-def _found(folder: Path, told: str) -> Path | None:
-    """Return the file a table tells, also where it was written on Windows; None if it is not."""
-    for way in (told, PureWindowsPath(told).as_posix()):
+def _existing(folder: Path, location: str) -> Path | None:
+    """Return the file that a table names, also if written on Windows; None if there is none."""
+    for way in (location, PureWindowsPath(location).as_posix()):
         if (folder / way).is_file():
             return folder / way
     return None
 
 
 def _name_of(fus: Path) -> str:
-    """Name of a pair whose row tells none: that of its fUS file, without the BIDS suffix."""
+    """Name of a pair whose row gives none: that of its fUS file, without the BIDS suffix."""
     from napari_fus_ulm.io.formats import stem_of
 
     return re.sub(r"_(pwd|fus)$", "", stem_of(fus))
@@ -272,8 +277,8 @@ def _name_of(fus: Path) -> str:
 
 def animal_of(name: str) -> str:
     """Return ``sub-XX`` where a name begins with it as in BIDS, else the whole name."""
-    found = re.match(r"sub-[A-Za-z0-9]+(?=_|$)", name)
-    return found[0] if found else name
+    match = re.match(r"sub-[A-Za-z0-9]+(?=_|$)", name)
+    return match[0] if match else name
 
 
 def _from_names(folder: Path) -> tuple[tuple[PairFiles, ...], tuple[Fault, ...]]:
@@ -294,9 +299,9 @@ def _by_name(folder: Path, faults: list[Fault]) -> dict[str, Path]:
     from napari_fus_ulm.io import images_in
     from napari_fus_ulm.io.formats import stem_of
 
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in images_in(folder) if folder.is_dir() else []:
-        other = found.setdefault(stem_of(path), path)
+        other = files.setdefault(stem_of(path), path)
         if other != path:
             faults.append(
                 Fault(
@@ -304,4 +309,4 @@ def _by_name(folder: Path, faults: list[Fault]) -> dict[str, Path]:
                     f"{folder} holds {other.name} and {path.name}; keep one file of a name.",
                 )
             )
-    return found
+    return files

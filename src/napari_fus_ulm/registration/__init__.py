@@ -1,4 +1,4 @@
-"""How two images of one section lie to each other, and one of them laid on the other."""
+"""Registration of two images of one section, and one of them laid on the other."""
 
 from typing import Literal
 

@@ -49,7 +49,7 @@ Measured on phantoms: at most 0.009 by chance, 0.026 and more where there was a 
 Without the rule, chance doubles the error of a map that is rigid.
 """
 APART = -1.0
-"""Stands for a correlation where hardly anything is left to correlate."""
+"""Reported as the correlation where almost nothing overlaps."""
 HARDLY = (
     "The two images hardly overlap, so neither can be moved onto the other; do they show the same "
     "section, and are their pixel sizes and origins right?"
@@ -65,13 +65,12 @@ def register_affine(image: xr.DataArray, reference: xr.DataArray) -> Registered:
         2-D: a generated picture, power Doppler, or another ULM map.
     reference : xarray.DataArray
         2-D ULM. Of the same extent it is laid on the picture as it is, otherwise by its
-        coordinates: that is what "before" means.
+        coordinates; ``correlation_before`` is measured there.
 
     Returns
     -------
     Registered
-        Nothing is moved yet. Where no better place than the present one was found it is the
-        identity.
+        Nothing is moved yet. The identity where no better position than the present one is found.
 
     Raises
     ------
@@ -84,29 +83,29 @@ def register_affine(image: xr.DataArray, reference: xr.DataArray) -> Registered:
         for pixel, smooth in zip(LEVELS_UM, SMOOTH_UM, strict=True)
     )
     starts = [_translation(coarse, angle) for angle in ANGLES_DEG]
-    start = max(starts, key=lambda found: coarse.correlation(_rigid(found)))
+    start = max(starts, key=lambda change: coarse.correlation(_rigid(change)))
     rigid = _rigid(fine.rigid(coarse.rigid(start)))
     stretched = fine.affine(rigid)
     gain = fine.correlation(stretched) - fine.correlation(rigid)
     return _report(fine, stretched if gain >= STRETCH_GAIN else rigid, image)
 
 
-def register_shift(image: xr.DataArray, reference: xr.DataArray, found: Aligned) -> Registered:
-    """Tell a translation in the terms of `register_affine`.
+def register_shift(image: xr.DataArray, reference: xr.DataArray, aligned: Aligned) -> Registered:
+    """Express a translation in the terms of `register_affine`.
 
     Parameters
     ----------
     image, reference : xarray.DataArray
         As in `register_affine`.
     found : Aligned
-        What `align` made of the two.
+        Result of `align` for the two.
     """
     _check_planes(image, reference)
     problem = _Problem.of(image, reference, LEVELS_UM[-1], SMOOTH_UM[-1])
     grid = Grid.of(image)
     laid = np.subtract(corner_of(reference, grid), grid.corner_mm)
     # There the image moves, from outer corner on outer corner.
-    shift = -np.asarray(found.shift_mm) - laid
+    shift = -np.asarray(aligned.shift_mm) - laid
     return _report(problem, np.column_stack([np.eye(2), shift]), image)
 
 
@@ -166,10 +165,10 @@ def _powell(gain: Callable[[Floats], float], reach: Floats, steps: Floats) -> Fl
         return -gain(change * steps)
 
     bounds = list(zip(-reach / steps, reach / steps, strict=True))
-    found = optimize.minimize(
+    optimum = optimize.minimize(
         loss, none, method="Powell", bounds=bounds, options={"xtol": 1e-2, "ftol": 1e-6}
     )
-    return np.asarray(found.x * steps if found.fun < loss(none) else none, np.float64)
+    return np.asarray(optimum.x * steps if optimum.fun < loss(none) else none, np.float64)
 
 
 def _rigid(change: Floats) -> Floats:
@@ -180,7 +179,7 @@ def _rigid(change: Floats) -> Floats:
 
 
 def _translation(problem: _Problem, turn: float) -> Floats:
-    """The best translation of the reference, turned by so many degrees, to a whole pixel."""
+    """The best translation of the reference, turned by ``turn`` degrees, to a whole pixel."""
     from skimage.registration import phase_cross_correlation
 
     image, pad = problem.image, np.ceil(MARGIN_MM / problem.image.step).astype(int)
@@ -191,14 +190,14 @@ def _translation(problem: _Problem, turn: float) -> Floats:
     moved, known = sampled(problem.reference, places, _rigid(np.array([0.0, 0.0, turn])))
     if not known.any():
         raise MeasureError(HARDLY)
-    found = phase_cross_correlation(
+    shift = phase_cross_correlation(
         np.pad(image.grey, wide),
         moved,
         reference_mask=np.pad(np.ones(image.grey.shape, bool), wide),
         moving_mask=known,
         overlap_ratio=2 * LEAST_SHARE,
     )[0]
-    return np.append(np.asarray(found, np.float64) * image.step, turn)
+    return np.append(np.asarray(shift, np.float64) * image.step, turn)
 
 
 def _report(problem: _Problem, matrix: Floats, image: xr.DataArray) -> Registered:

@@ -1,7 +1,7 @@
 """A ground truth laid on the pixels of a picture: as it is, shifted, or by an affine map.
 
-Whoever compares a picture with a ground truth starts here, so that all say the same about what was
-moved and what is left to compare.
+Every comparison with a ground truth starts here, so that all report the same about what was moved
+and what is left to compare.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Laid:
     box : tuple of slice
         An upright rectangle in which all are known: what can be compared.
     registration : Registered or None
-        How the ground truth was moved; None where no alignment was asked for.
+        How the ground truth was moved; None where no alignment was requested.
     notes : tuple of str
         Sentences about what was moved and what is left.
     """
@@ -65,7 +65,7 @@ def lay_on(picture: xr.DataArray, truth: xr.DataArray, how: str = "none") -> Lai
     how : {"none", "shift", "affine"}
         Leave the ground truth where it is; move it by a translation in whole pixels (`align`,
         counts stay counts); or move, turn, stretch and shear its grey levels (`register_affine`).
-        "no", as older scripts say, is "none".
+        "no", from older scripts, means "none".
 
     Raises
     ------
@@ -121,7 +121,7 @@ def _binned(grid: Grid, box: Box, picture: xr.DataArray, part: xr.DataArray) -> 
 
 
 def _overlap(grid: Grid, truth: xr.DataArray) -> tuple[Box, xr.DataArray]:
-    """What both cover: whole pixels of the picture, and the ground truth's to half a pixel."""
+    """The area that both cover: whole pixels of the picture, the ground truth's to half a pixel."""
     corner, step = np.array(corner_of(truth, grid)), np.array(Grid.of(truth).spacing_mm)
     begin = (corner - grid.corner_mm) / grid.spacing_mm
     end = begin + step * truth.shape / grid.spacing_mm
@@ -140,8 +140,8 @@ def _enough(box: Box, grid: Grid) -> Box:
     if rows * columns < LEAST_SHARE * math.prod(grid.shape):
         raise MeasureError(
             f"The ground truth covers {rows} × {columns} of the result's {grid.shape[0]} × "
-            f"{grid.shape[1]} pixels, too little to judge it by. Correct the pixel size or the "
-            "origin of the one that is wrong, or let the ground truth be aligned."
+            f"{grid.shape[1]} pixels, too little to evaluate it. Correct the pixel size or the "
+            "origin of the one that is wrong, or have the ground truth aligned."
         )
     return box
 
@@ -158,18 +158,18 @@ def _laid(
     if registration is not None:
         notes.append(f"The ground truth was moved by {moved}.")
         if not registration.needed:
-            notes.append("That is no more than chance gives: no registration was needed.")
+            notes.append("This is within chance: no registration was needed.")
     else:
-        beside = np.subtract(Grid.of(truth).corner_mm, corner_of(truth, grid))
-        if (np.abs(beside) > 0.5 * np.array(grid.spacing_mm)).any():
+        offset = np.subtract(Grid.of(truth).corner_mm, corner_of(truth, grid))
+        if (np.abs(offset) > 0.5 * np.array(grid.spacing_mm)).any():
             notes.append(
-                f"By its coordinates the ground truth lies {math.hypot(*beside):.2g} mm beside "
-                "the result; they were compared as if they lay on each other."
+                f"By its coordinates the ground truth is offset by {math.hypot(*offset):.2g} mm "
+                "from the result; they were compared as if they coincided."
             )
     share = math.prod(part.stop - part.start for part in box) / math.prod(grid.shape)
     if share < 1:
         notes.append(
-            f"The ground truth covers a part of the result: {100 * share:.0f} % of it was judged."
+            f"The ground truth covers {100 * share:.0f} % of the result; only that was evaluated."
         )
     return Laid(
         grid=grid, reference=reference, box=box, registration=registration, notes=tuple(notes)

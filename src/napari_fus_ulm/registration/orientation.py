@@ -4,7 +4,8 @@ fUS and ULM differ in what they show, but both are bright where vessels are: on 
 counts blurred to the resolution of fUS, both as logarithms and without their slow changes, they
 correlate. How precise that is is measured on phantoms that are shifted by a known amount
 (``benchmarks/registration.py``); of the transforms (logarithm, square and cube root), the averages
-(250, 500, 1000 µm) and phase correlation, this was the most precise and told mirrored images best.
+(250, 500, 1000 µm) and phase correlation, this was the most precise and the best at detecting
+mirrored images.
 """
 
 from __future__ import annotations
@@ -100,15 +101,17 @@ def register(fus: xr.DataArray, ulm: xr.DataArray) -> Registration:
     """
     grid = Grid.of(fus).with_pixel_um(GRID_UM)
     shape, step = grid.shape, _steps_um(grid)
-    found = _correlations(_fus_detail(fus, grid), _ulm_detail(ulm.values, _kind(ulm), shape, step))
-    down, right, height = _peak(found)
+    correlations = _correlations(
+        _fus_detail(fus, grid), _ulm_detail(ulm.values, _kind(ulm), shape, step)
+    )
+    down, right, height = _peak(correlations)
     return Registration(
-        down * step[0], right * step[1], height, _second(found, step) / max(height, 1e-9)
+        down * step[0], right * step[1], height, _second(correlations, step) / max(height, 1e-9)
     )
 
 
 def orientation(fus: xr.DataArray, ulm: xr.DataArray) -> tuple[str, dict[str, float]]:
-    """Find how ULM must have been turned or mirrored to look like fUS.
+    """Find how ULM is turned or mirrored relative to fUS.
 
     Parameters
     ----------
@@ -126,20 +129,22 @@ def orientation(fus: xr.DataArray, ulm: xr.DataArray) -> tuple[str, dict[str, fl
     grid = field.with_pixel_um(GRID_UM)
     shape, step = grid.shape, _steps_um(grid)
     detail = _fus_detail(fus, grid)
-    found: dict[str, float] = {}
+    correlations: dict[str, float] = {}
     for name, (exchanged, reversed_axes) in ORIENTATIONS.items():
         if not field.same_extent(other.transposed() if exchanged else other):
             continue
-        # Undone in the opposite order.
+        # Undone in reverse order.
         values = ulm.values
         values = values[::-1] if "y" in reversed_axes else values
         values = values[:, ::-1] if "x" in reversed_axes else values
         values = values.T if exchanged else values
-        found[name] = _peak(_correlations(detail, _ulm_detail(values, _kind(ulm), shape, step)))[2]
+        correlations[name] = _peak(
+            _correlations(detail, _ulm_detail(values, _kind(ulm), shape, step))
+        )[2]
     plain = next(iter(ORIENTATIONS))
-    best = max(found, key=lambda name: found[name], default=plain)
-    beaten = found.get(best, 0.0) >= max(RELATED, CLEARLY * found.get(plain, 0.0))
-    return (best if beaten else plain), found
+    best = max(correlations, key=lambda name: correlations[name], default=plain)
+    beaten = correlations.get(best, 0.0) >= max(RELATED, CLEARLY * correlations.get(plain, 0.0))
+    return (best if beaten else plain), correlations
 
 
 def _steps_um(grid: Grid) -> tuple[float, float]:
@@ -185,12 +190,12 @@ def _correlations(fus: Array, ulm: Array) -> Array:
     return np.asarray(match_template(ulm, inner), dtype=np.float64)
 
 
-def _peak(found: Array) -> tuple[float, float, float]:
+def _peak(correlations: Array) -> tuple[float, float, float]:
     """Shift of the highest correlation (pixels, by a parabola through its neighbours), and it."""
-    at = np.unravel_index(int(found.argmax()), found.shape)
+    at = np.unravel_index(int(correlations.argmax()), correlations.shape)
     places = []
-    for axis, n in enumerate(found.shape):
-        line = np.moveaxis(found, axis, 0)[:, at[1 - axis]]
+    for axis, n in enumerate(correlations.shape):
+        line = np.moveaxis(correlations, axis, 0)[:, at[1 - axis]]
         i = int(at[axis])
         place = float(i - n // 2)
         if 0 < i < n - 1:
@@ -198,13 +203,13 @@ def _peak(found: Array) -> tuple[float, float, float]:
             bend = before - 2.0 * here + after
             place += 0.5 * (before - after) / bend if bend < 0 else 0.0
         places.append(float(place))
-    return places[0], places[1], float(found[at])
+    return places[0], places[1], float(correlations[at])
 
 
-def _second(found: Array, step: tuple[float, float]) -> float:
+def _second(correlations: Array, step: tuple[float, float]) -> float:
     """Highest local maximum that is not the peak itself; 0 if there is none."""
-    rows, columns = np.indices(found.shape)
-    top = np.unravel_index(int(found.argmax()), found.shape)
+    rows, columns = np.indices(correlations.shape)
+    top = np.unravel_index(int(correlations.argmax()), correlations.shape)
     far = np.hypot((rows - top[0]) * step[0], (columns - top[1]) * step[1]) > APART_UM
-    peaks = far & (found == maximum_filter(found, 3, mode="nearest"))
-    return max(0.0, float(found[peaks].max())) if peaks.any() else 0.0
+    peaks = far & (correlations == maximum_filter(correlations, 3, mode="nearest"))
+    return max(0.0, float(correlations[peaks].max())) if peaks.any() else 0.0

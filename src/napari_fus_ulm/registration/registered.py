@@ -1,4 +1,4 @@
-"""How a ground truth has to be moved to lie on a picture, and that being done."""
+"""How a ground truth has to be moved to lie on a picture, and the ground truth so moved."""
 
 from __future__ import annotations
 
@@ -127,11 +127,11 @@ class Registered:
 def corner_of(reference: xr.DataArray, grid: Grid) -> tuple[float, float]:
     """Where the outer corner of a reference lies when it is laid on a picture, mm.
 
-    Images of one extent lie on each other, whatever their origins: files often tell none. Any
+    Images of one extent lie on each other, whatever their origins: files often store none. Any
     other reference lies where its coordinates say.
     """
-    own = Grid.of(reference)
-    return grid.corner_mm if grid.same_extent(own) else own.corner_mm
+    field = Grid.of(reference)
+    return grid.corner_mm if grid.same_extent(field) else field.corner_mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,8 +15,9 @@ from napari_fus_ulm.grid import Grid
 Box = tuple[slice, slice]
 
 REGISTERED_UM = 20.0
-"""Pixel on which the shift is looked for; it is found to a twentieth of it."""
+"""Pixel on which the shift is looked for."""
 FINER = 20
+"""The shift is resolved to this fraction of the pixel."""
 LEAST_SHARE = 0.25
 """Share of the smaller image that must remain."""
 
@@ -67,11 +68,11 @@ def align(image: xr.DataArray, reference: xr.DataArray) -> Aligned:
     for grey in greys:
         missing = [(0, n - side) for n, side in zip(shape, grey.shape, strict=True)]
         padded.append(np.pad(grey - grey.mean(), missing))
-    found = phase_cross_correlation(*padded, upsample_factor=FINER, normalization=None)[0]
+    offset = phase_cross_correlation(*padded, upsample_factor=FINER, normalization=None)[0]
     extents = np.array([Grid.of(scan).extent_mm for scan in (image, reference)])
     # Pixels of the grid are those of the reference, to the last digit.
     steps = extents[1] / greys[0].shape
-    shift = np.asarray(found, np.float64) * steps
+    shift = np.asarray(offset, np.float64) * steps
     begin = np.maximum(shift, 0.0)
     side = np.minimum(extents[1], shift + extents[0]) - begin
     if (side <= 0).any() or side.prod() < LEAST_SHARE * extents.prod(axis=1).min():
