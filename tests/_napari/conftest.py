@@ -28,9 +28,9 @@ def open_dock(
 ) -> Callable[..., tuple[Any, Any]]:
     """Open a viewer with the dock, with the small generator and two steps."""
 
-    def open_(**settings: Any) -> tuple[Any, Any]:
-        kept = {"weights": str(small_weights), "steps": 2, "precision": "float32", **settings}
-        memory.save(EnhanceSettings(**kept))
+    def open_(**changes: Any) -> tuple[Any, Any]:
+        settings = {"weights": str(small_weights), "steps": 2, "precision": "float32", **changes}
+        memory.save(EnhanceSettings(**settings))
         viewer = make_napari_viewer()
         _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Enhance")
         return viewer, dock
@@ -42,13 +42,13 @@ def open_dock(
 def dock_alone(qtbot: Any, small_weights: Path) -> Callable[..., tuple[Any, Any]]:
     """Open the dock on a viewer's model: no window, and the same settings."""
 
-    def open_(**settings: Any) -> tuple[Any, Any]:
+    def open_(**changes: Any) -> tuple[Any, Any]:
         from napari.components import ViewerModel
 
         from napari_fus_ulm._napari.enhance.widget import EnhanceWidget
 
-        kept = {"weights": str(small_weights), "steps": 2, "precision": "float32", **settings}
-        memory.save(EnhanceSettings(**kept))
+        settings = {"weights": str(small_weights), "steps": 2, "precision": "float32", **changes}
+        memory.save(EnhanceSettings(**settings))
         viewer = ViewerModel()
         dock = EnhanceWidget(viewer)
         qtbot.addWidget(dock, before_close_func=EnhanceWidget.leave)

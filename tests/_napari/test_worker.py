@@ -14,9 +14,9 @@ from napari_fus_ulm.tasks.failures import MEMORY_RAN_OUT
 
 @pytest.fixture
 def runner(qapp):
-    made = EventRunner()
-    yield made
-    made.cancel()
+    event_runner = EventRunner()
+    yield event_runner
+    event_runner.cancel()
 
 
 def ended(qtbot, runner, make):
@@ -26,10 +26,10 @@ def ended(qtbot, runner, make):
 
 
 def test_events_arrive_in_order(qtbot, runner):
-    got = []
-    runner.event.connect(got.append)
+    events = []
+    runner.event.connect(events.append)
     assert ended(qtbot, runner, lambda: iter(range(5))) == (DONE, "")
-    assert got == list(range(5))
+    assert events == list(range(5))
     assert not runner.running
 
 
@@ -41,10 +41,10 @@ def test_every_error_ends_the_run(qtbot, runner, error):
         yield 1
         raise error
 
-    state, said = ended(qtbot, runner, fail)
+    state, sentence = ended(qtbot, runner, fail)
     assert state == FAILED
     # Python turns a StopIteration inside a generator into a RuntimeError of its own.
-    assert type(error).__name__ in said or "StopIteration" in said
+    assert type(error).__name__ in sentence or "StopIteration" in sentence
     assert not runner.running
     assert ended(qtbot, runner, lambda: iter([1])) == (DONE, "")
 
@@ -53,9 +53,9 @@ def test_an_error_before_the_first_event(qtbot, runner):
     def fail():
         raise RuntimeError("at once")
 
-    state, said = ended(qtbot, runner, fail)
+    state, sentence = ended(qtbot, runner, fail)
     assert state == FAILED
-    assert "at once" in said
+    assert "at once" in sentence
 
 
 def test_cancel_closes_the_iterator(qtbot, runner):
@@ -79,20 +79,20 @@ def test_cancel_closes_the_iterator(qtbot, runner):
 
 def test_nothing_is_shown_after_a_cancel(qtbot, runner):
     go_on = threading.Event()
-    got = []
+    events = []
 
     def slow():
         yield "first"
         go_on.wait(10)
         yield "second"
 
-    runner.event.connect(got.append)
+    runner.event.connect(events.append)
     with qtbot.waitSignal(runner.event, timeout=60_000):
         runner.start(slow)
     with qtbot.waitSignal(runner.ended, timeout=60_000):
         runner.cancel()
         go_on.set()
-    assert got == ["first"]
+    assert events == ["first"]
 
 
 def test_two_runs_at_once_are_refused(qtbot, runner):
@@ -119,10 +119,10 @@ def test_whatever_is_raised_ends_the_run_and_its_details_can_be_had(qtbot, runne
         yield 1
         raise KeyboardInterrupt
 
-    state, said = ended(qtbot, runner, fail)
+    state, sentence = ended(qtbot, runner, fail)
     assert state == FAILED
-    assert "KeyboardInterrupt" in said
-    assert "in fail" in runner.details(said)
+    assert "KeyboardInterrupt" in sentence
+    assert "in fail" in runner.details(sentence)
     assert runner.details("another sentence") == ""
 
 

@@ -44,6 +44,6 @@ def test_the_planes_that_are_shown_are_found_again(tmp_path):
     compared = Compared(images, images[-1], FigureSettings().enhance, sources)
     drawn = tmp_path / "figure.png"
     list(figure_run(compared, drawn, width_mm=100.0, colours="hot"))
-    kept = read_record(tmp_path / "figure_record.json")
-    list(replay(kept, tmp_path / "again"))
+    record = read_record(tmp_path / "figure_record.json")
+    list(replay(record, tmp_path / "again"))
     assert (tmp_path / "again" / "figure.png").read_bytes() == drawn.read_bytes()

@@ -47,8 +47,8 @@ def open_compare(request, qtbot, small_pair, results):
             add(viewer, small_pair[0], name="rat power Doppler")
             for one in results:
                 record = {"settings": {}, "provenance": one.provenance}
-                kept = {OURS: record, "xarray": one.image}
-                add(viewer, one.image, name=one.title, metadata=kept)
+                metadata = {OURS: record, "xarray": one.image}
+                add(viewer, one.image, name=one.title, metadata=metadata)
         if window:
             _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
         else:
@@ -101,8 +101,8 @@ def shown(viewer):
 
 def expected(viewer, dock, *names):
     layers = [viewer.layers[name] for name in names]
-    found = seen(viewer, layers, truth_of(dock))
-    return dict(zip([image.name for image in found.images], greys(found.images), strict=True))
+    views = seen(viewer, layers, truth_of(dock))
+    return dict(zip([image.name for image in views.images], greys(views.images), strict=True))
 
 
 def choose(combo, text):
@@ -245,8 +245,8 @@ def test_the_curtain_has_the_left_image_left_and_the_right_one_right(open_compar
         "rat ULM",
     )
     result = viewer.layers[f"rat power Doppler · {title}"].name
-    found = expected(viewer, dock, result, "rat ULM")
-    left, right = found[result], found["rat ULM"]
+    planes = expected(viewer, dock, result, "rat ULM")
+    left, right = planes[result], planes["rat ULM"]
     layer = viewer.layers[f"{title} | rat ULM"]
     half = round(left.shape[1] / 2)
     for share, column in ((1000, left.shape[1]), (0, 0), (500, half), (123, None), (500, half)):
@@ -329,15 +329,15 @@ def test_the_difference_is_the_image_minus_the_truth(open_compare, press):
     press(dock.views.buttons["difference"])
     (layer,) = shown(viewer)
     result = f"rat power Doppler · {title}"
-    found = expected(viewer, dock, result, "rat ULM")
-    np.testing.assert_allclose(layer.data, found[result] - found["rat ULM"], atol=1e-6)
+    planes = expected(viewer, dock, result, "rat ULM")
+    np.testing.assert_allclose(layer.data, planes[result] - planes["rat ULM"], atol=1e-6)
     low, high = layer.contrast_limits
     assert low == -high
     assert f"Green: brighter in “{title}”" in dock.controls.text.text()
     choose(dock.controls.second, "rat power Doppler")
     (layer,) = shown(viewer)
-    found = expected(viewer, dock, result, "rat power Doppler")
-    np.testing.assert_allclose(layer.data, found[result] - found["rat power Doppler"], atol=1e-6)
+    planes = expected(viewer, dock, result, "rat power Doppler")
+    np.testing.assert_allclose(layer.data, planes[result] - planes["rat power Doppler"], atol=1e-6)
 
 
 def test_colours_are_those_of_all(open_compare, press):
@@ -460,9 +460,10 @@ def test_all_generators_run_at_a_click_and_stand_in_the_grid(small_pair, small_r
         assert dock.jobs.run.button.text() == "Cancel"
         assert not dock.jobs.save_figure.isEnabled()
     assert dock.notices.error == ""
-    made = [layer for layer in viewer.layers if OURS in layer.metadata and not layer.visible]
-    assert [layer.metadata[OURS]["settings"]["mode"] for layer in made] == ["accurate", "detailed"]
-    assert all(layer.name.endswith("(generated)") for layer in made)
+    results = [layer for layer in viewer.layers if OURS in layer.metadata and not layer.visible]
+    modes = [layer.metadata[OURS]["settings"]["mode"] for layer in results]
+    assert modes == ["accurate", "detailed"]
+    assert all(layer.name.endswith("(generated)") for layer in results)
     assert max(dones) > 1000
     assert dock.state.shown.view == "grid"
     assert len(shown(viewer)) == 4
@@ -485,9 +486,9 @@ def test_one_click_in_the_enhance_dock_runs_all_as_it_is_corrected_there(
     _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
     qtbot.waitUntil(lambda: "2 results made." in dock.jobs.run.status.text(), timeout=60_000)
     assert dock.state.shown.view == "grid"
-    made = [one for one in viewer.layers if "provenance" in one.metadata.get(OURS, {})]
-    assert extent_of(made[0].metadata["xarray"]) == pytest.approx(extent_of(corrected), rel=0.01)
-    assert made[0].metadata[OURS]["settings"]["values"] == "sqrt"
+    results = [one for one in viewer.layers if "provenance" in one.metadata.get(OURS, {})]
+    assert extent_of(results[0].metadata["xarray"]) == pytest.approx(extent_of(corrected), rel=0.01)
+    assert results[0].metadata[OURS]["settings"]["values"] == "sqrt"
     assert extent_of(corrected)[0] > 1.05 * extent_of(small_pair[0])[0]
 
 
@@ -545,8 +546,8 @@ def test_figure_and_metrics_are_written(open_compare, press, qtbot, tmp_path, mo
         assert dock.notices.error == ""
     assert dock.jobs.run.status.text() == "Saved as table.csv."
     svg = (tmp_path / "figure.svg").read_text()
-    for said in ("rat power Doppler", "rat ULM", "ground truth", "not measurements", "MSE"):
-        assert said in svg
+    for word in ("rat power Doppler", "rat ULM", "ground truth", "not measurements", "MSE"):
+        assert word in svg
     assert compare_run.MAPPED not in svg  # the small weights bring no map
     with (tmp_path / "table.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -594,11 +595,11 @@ def test_power_doppler_is_measured_through_the_intensity_map(small_pair):
         while True:
             next(events)
     except StopIteration as end:
-        found = end.value
+        measures = end.value
     mapped = input_on_grid(fus, EnhanceSettings())
-    assert list(found) == ["fus"]
-    assert found["fus"] == measure(mapped, ulm)
-    assert found["fus"].fidelity.mse != measure(fus, ulm).fidelity.mse
+    assert list(measures) == ["fus"]
+    assert measures["fus"] == measure(mapped, ulm)
+    assert measures["fus"].fidelity.mse != measure(fus, ulm).fidelity.mse
     assert compare_run._note(compared) == compare_run.MAPPED
     assert compare_run._note(replace(compared, truth=None)) == ""
     # Weights that are gone are no reason to measure nothing.

@@ -111,13 +111,13 @@ def add_line(panel, result, **where):
 def test_a_line_across_a_vessel_gives_widths_and_the_gain(measured, how):
     viewer, _, panel, result = measured(**how)
     add_line(panel, result)
-    found = panel.comparison
-    widths = [found.fus_width, found.result_width, found.ulm_width]
+    profiles = panel.comparison
+    widths = [profiles.fus_width, profiles.result_width, profiles.ulm_width]
     assert [w.fwhm_um for w in widths] == pytest.approx([240.0, 60.0, 50.0], rel=0.1)
-    assert found.gain == pytest.approx(4.0, rel=0.1)
-    assert found.result_width.centre_um == pytest.approx(400.0, abs=6.0)
-    assert panel._words.text() == found.sentence
-    assert f"×{found.gain:.1f} finer" in panel._words.text()
+    assert profiles.gain == pytest.approx(4.0, rel=0.1)
+    assert profiles.result_width.centre_um == pytest.approx(400.0, abs=6.0)
+    assert panel._words.text() == profiles.sentence
+    assert f"×{profiles.gain:.1f} finer" in panel._words.text()
     assert len(panel.profile_plot.curves) == 3
     assert not panel.profile_plot.isHidden()
     assert "5× finer than the input's 100 µm" in panel._grid.text()
@@ -303,7 +303,7 @@ def test_frc_with_the_ulm_is_a_curve_words_and_a_map(open_dock, small_pair, clic
     assert viewer.layers.selection.active == result
 
 
-def test_a_shifted_ulm_is_moved_when_asked_for_the_profiles_too(measured, ask):
+def test_a_shifted_ulm_is_aligned_for_the_profiles_too(measured, ask):
     viewer, dock, panel, result = measured()
     ulm = viewer.layers["one ulm"]
     ulm.data = np.roll(ulm.data, 20, axis=-1)  # 200 µm
@@ -313,7 +313,7 @@ def test_a_shifted_ulm_is_moved_when_asked_for_the_profiles_too(measured, ask):
     panel.aligned.choose("shift")
     ask(dock)
     assert "right" in panel._frc_words.text()
-    assert "moved as for the FRC" in panel._words.text()
+    assert "aligned as for the FRC" in panel._words.text()
     assert panel.comparison.gain == pytest.approx(4.0, rel=0.15)
 
 

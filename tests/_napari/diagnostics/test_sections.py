@@ -31,13 +31,13 @@ def add(viewer, scan):
     return viewer.add_image(data, **meta)
 
 
-def assert_same_extent(found, layer):
+def assert_same_extent(side, layer):
     def edges(one):
         half = np.abs(np.asarray(one.scale)) / 2
         low, high = np.asarray(one.extent.world)
         return np.stack([low - half, high + half])
 
-    np.testing.assert_allclose(edges(found), edges(layer), atol=0.002)
+    np.testing.assert_allclose(edges(side), edges(layer), atol=0.002)
 
 
 def result_of(viewer):
@@ -58,8 +58,8 @@ def test_left_and_right_patches_are_layers_on_the_input(open_dock, small_pair, a
     grid = viewer.layers[f"{layer.name} · patch grid"]
     assert (left.colormap.name, right.colormap.name) == ("red", "green")
     assert right.blending == "additive"
-    for found in (left, right):
-        assert_same_extent(found, layer)
+    for side in (left, right):
+        assert_same_extent(side, layer)
     low, high = grid.extent.world
     half = np.asarray(layer.scale) / 2
     np.testing.assert_allclose(low, layer.extent.world[0] - half, atol=0.03)
@@ -161,16 +161,16 @@ def test_hit_missed_and_invented_vessels_are_shown_with_their_mm(open_dock, smal
     picture = result.metadata["xarray"]
     ask(dock, panel)
     assert dock.notices.error == ""
-    found = against_truth(picture, small_pair[1].squeeze(drop=True))
+    comparison = against_truth(picture, small_pair[1].squeeze(drop=True))
     name = result.name.removesuffix(" (generated)")
     labels = viewer.layers[f"{name} · hit, missed, invented"]
-    np.testing.assert_array_equal(labels.data, found.vessels.values)
+    np.testing.assert_array_equal(labels.data, comparison.vessels.values)
     assert_same_extent(labels, fus)
     for kind in ("hit", "missed", "invented"):
-        assert f"{kind} {getattr(found.overlay, f'{kind}_mm'):.1f} mm" in panel._legend.text()
+        assert f"{kind} {getattr(comparison.overlay, f'{kind}_mm'):.1f} mm" in panel._legend.text()
     for what in ("error", "local SSIM"):
         assert not viewer.layers[f"{name} · {what}"].visible
-    scores = vessel_scores(picture.values, found.reference.values, 0.02)
+    scores = vessel_scores(picture.values, comparison.reference.values, 0.02)
     bars = panel.table.findChildren(Bar)
     assert [bar.share for bar in bars][-2] == pytest.approx(scores.recall, abs=0.02, nan_ok=True)
     assert "no proof" in panel._notes.text()
@@ -191,7 +191,7 @@ def test_without_a_ground_truth_or_a_result_nothing_is_compared(open_dock, small
     assert "click Enhance" in dock.notices.error
 
 
-def test_a_shifted_ground_truth_is_moved_when_asked(open_dock, small_pair, click, ask):
+def test_a_shifted_ground_truth_is_aligned_on_request(open_dock, small_pair, click, ask):
     viewer, dock = open_dock(steps=1)
     fus, ulm = small_pair
     add(viewer, ulm)
@@ -222,12 +222,12 @@ def test_what_a_panel_copies_makes_its_layers_again(
         (
             dock.diagnostics.truth,
             f"{result} · hit, missed, invented",
-            lambda found: found.comparison.vessels,
+            lambda result: result.comparison.vessels,
         ),
         (
             dock.diagnostics.coherence,
             f"{fus.name} · left patches",
-            lambda found: found.coherence.left,
+            lambda result: result.coherence.left,
         ),
     ):
         ask(dock, panel)

@@ -8,7 +8,7 @@ from napari_fus_ulm.inference.settings import EnhanceSettings
 
 
 def card(**changes):
-    kept = {
+    contents = {
         "generator": "diffusion",
         "config": {},
         "pixel_um": 20.0,
@@ -16,7 +16,7 @@ def card(**changes):
         "metrics": {"on": "2 phantoms", "accurate": {"mean": {"mse": 0.0324}, "sd": {"mse": 0.01}}},
         "notes": "It has never seen a recording.",
     }
-    return Card(**(kept | changes))
+    return Card(**(contents | changes))
 
 
 def test_text_holds_what_a_user_must_know():

@@ -10,11 +10,11 @@ from napari_fus_ulm.inference.settings import EnhanceSettings
 
 @pytest.fixture
 def open_form(qtbot, small_weights):
-    def open_(**settings):
-        kept = {"weights": str(small_weights), "steps": 2, "precision": "float32", **settings}
+    def open_(**changes):
+        settings = {"weights": str(small_weights), "steps": 2, "precision": "float32", **changes}
         form = SettingsForm()
         qtbot.addWidget(form)
-        form.set_settings(EnhanceSettings(**kept))
+        form.set_settings(EnhanceSettings(**settings))
         return form
 
     return open_

@@ -30,10 +30,10 @@ def open_state(small_weights):
     """A viewer's model and the state, with the small generator and two steps."""
     opened = []
 
-    def open_(**settings):
-        kept = {"weights": str(small_weights), "steps": 2, "precision": "float32", **settings}
+    def open_(**changes):
+        settings = {"weights": str(small_weights), "steps": 2, "precision": "float32", **changes}
         viewer = ViewerModel()
-        opened.append(EnhanceState(viewer, EnhanceSettings(**kept).resolved()))
+        opened.append(EnhanceState(viewer, EnhanceSettings(**settings).resolved()))
         return viewer, opened[-1]
 
     yield open_
@@ -71,7 +71,7 @@ def run(state, on_event=None):
 
 
 def texts(state):
-    """All that is said in the dock, as its notices show it."""
+    """Every sentence in the dock, as its notices show it."""
     shown = state.shown
     warnings = [one.text for one in shown.input.warnings]
     return [*([shown.error] if shown.error else []), *warnings, *shown.notices]
@@ -195,7 +195,7 @@ def test_nothing_begins_twice(open_state, small_pair):
     add(viewer, small_pair[0])
     assert state.start() is not None
     assert state.start() is None
-    assert state.start_diagnostic(lambda found: found) is None
+    assert state.start_diagnostic(lambda context: context) is None
     state.cancel()
     assert state.shown.phase == "cancelling"
     state.on_ended("cancelled")
@@ -369,11 +369,11 @@ def test_a_ulm_that_lies_beside_is_measured_with_a_warning(open_state, small_pai
     assert texts(state) == []
     truth.translate = (y + 3.0, x + 4.0)
     run(state)
-    said = (
+    sentence = (
         "“ULM” lies 5 mm beside “fUS”; they are compared pixel by pixel as if they lay on each "
         "other."
     )
-    assert texts(state) == [said]
+    assert texts(state) == [sentence]
     assert "result" in rows(state)
     layer.translate = (float(fus["y"][0]) + 3.0, float(fus["x"][0]) + 4.0)
     state.fus.read_if_new()
@@ -385,11 +385,11 @@ def test_a_rerun_keeps_earlier_results(open_state, small_pair):
     add(viewer, small_pair[0])
     run(state)
     first = result_of(viewer)
-    kept = first.data.copy()
+    before = first.data.copy()
     change(state, seed=5)
     run(state)
     assert len(viewer.layers) == 3
-    np.testing.assert_array_equal(first.data, kept)
+    np.testing.assert_array_equal(first.data, before)
     assert state.fus.layer is viewer.layers[0]
     assert state.result() is viewer.layers[2]
     viewer.layers.selection.active = first
@@ -398,7 +398,7 @@ def test_a_rerun_keeps_earlier_results(open_state, small_pair):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "sentence"),
     [
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "mat1 and mat2"),
         (RuntimeError("CUDA out of memory"), "Memory ran out"),
@@ -406,7 +406,7 @@ def test_a_rerun_keeps_earlier_results(open_state, small_pair):
     ],
 )
 def test_an_error_of_the_model_is_shown_and_the_dock_lives(
-    open_state, small_pair, monkeypatch, error, said
+    open_state, small_pair, monkeypatch, error, sentence
 ):
     from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 
@@ -418,7 +418,7 @@ def test_an_error_of_the_model_is_shown_and_the_dock_lives(
     with monkeypatch.context() as patch:
         patch.setattr(ConditionalDiffusion, "predict", fail)
         run(state)
-    assert said in state.shown.error
+    assert sentence in state.shown.error
     assert state.shown.phase == "ready"
     assert len(viewer.layers) == 1
     run(state)
@@ -427,20 +427,20 @@ def test_an_error_of_the_model_is_shown_and_the_dock_lives(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "sentence"),
     [
         (lambda image: np.where(image > np.median(image), np.nan, image), "NaN"),
         (lambda image: np.full_like(image, 3.0), "everywhere"),
         (lambda image: image[:6, :6], "at least 8"),
     ],
 )
-def test_an_image_that_cannot_be_enhanced(open_state, small_pair, change, said):
+def test_an_image_that_cannot_be_enhanced(open_state, small_pair, change, sentence):
     viewer, state = open_state()
     viewer.add_image(
         np.asarray(change(small_pair[0].values)), name="odd pwd", scale=(0.1, 0.1), units="mm"
     )
     run(state)
-    assert said in state.shown.error
+    assert sentence in state.shown.error
     assert "odd pwd" in state.shown.error
     assert len(viewer.layers) == 1
     assert state.shown.phase == "ready"

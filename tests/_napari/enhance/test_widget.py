@@ -354,7 +354,7 @@ def test_the_dock_shows_what_its_state_knows(dock_alone, small_pair):
     assert "8-bit display (guessed)" in dock.settings.values.currentText()
     [warning] = dock.state.shown.input.warnings
     assert dock.notices.texts() == [warning.text]
-    dock.notices.fix_asked.emit(warning.fix)
+    dock.notices.fix_requested.emit(warning.fix)
     assert not dock.fus.form.isHidden()
     dock.fus.form.depth_um.setValue(123.0)
     assert dock.state.fus.corrections.spacing[0] == pytest.approx(0.123)

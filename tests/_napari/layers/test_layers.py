@@ -184,12 +184,12 @@ def test_a_scale_without_a_unit_is_most_likely_mm():
     assert "spacing" in kinds(taken)
 
 
-def test_the_first_of_three_axes_is_asked_for_unless_it_is_told():
+def test_the_first_of_three_axes_is_a_question_unless_the_layer_says():
     stack = noise(5, 20, 30)
-    asked = layer_to_scan(Image(stack), spacing=0.1, values="linear")
-    assert kinds(asked) == ["leading", "slices"]
-    assert asked.scan.dims == ("k", "j", "i")
-    assert step_of(asked.scan, "k") == 0.5
+    taken = layer_to_scan(Image(stack), spacing=0.1, values="linear")
+    assert kinds(taken) == ["leading", "slices"]
+    assert taken.scan.dims == ("k", "j", "i")
+    assert step_of(taken.scan, "k") == 0.5
     as_time = layer_to_scan(Image(stack), spacing=0.1, values="linear", leading="time")
     assert as_time.scan.dims == ("time", "j", "i")
     assert as_time.questions == ()

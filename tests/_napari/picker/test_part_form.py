@@ -51,17 +51,17 @@ def test_one_line_says_what_is_used(film):
 
 
 def test_corrected_spacing_and_slice_distance(film):
-    made = corrected(film, Corrections(spacing=(0.2, 0.3), slice_mm=1.0, slices="all", times="all"))
-    assert spacing_of(made) == pytest.approx((0.2, 0.3))
-    assert step_of(made, "k") == pytest.approx(1.0)
-    np.testing.assert_array_equal(made.values, film.values)
-    assert made.attrs["loaded"] == {"spacing": [0.2, 0.3]}
+    scan = corrected(film, Corrections(spacing=(0.2, 0.3), slice_mm=1.0, slices="all", times="all"))
+    assert spacing_of(scan) == pytest.approx((0.2, 0.3))
+    assert step_of(scan, "k") == pytest.approx(1.0)
+    np.testing.assert_array_equal(scan.values, film.values)
+    assert scan.attrs["loaded"] == {"spacing": [0.2, 0.3]}
 
 
 def test_slices_that_are_times():
     stack = make_scan(np.zeros((5, 10, 12)), spacing=0.1, modality="fus")
-    made = corrected(stack, Corrections(leading="time", times="all"))
-    assert made.dims == ("time", "j", "i")
+    scan = corrected(stack, Corrections(leading="time", times="all"))
+    assert scan.dims == ("time", "j", "i")
     assert corrected(stack, Corrections(leading="time", times=3)).dims == ("j", "i")
 
 

@@ -61,7 +61,7 @@ def test_a_session_from_start_to_end(opened, tmp_path):
     state.answer(Answer(left=1))
     assert state.shown.page == "trial"
     state.stop()
-    assert state.shown.status == "Stopped. 0 of 1 trials are answered and written."
+    assert state.shown.status == "Stopped. 0 of 1 trials are answered and saved."
     assert state.shown.go_on == "look"
     assert [one.name for one in viewer.layers if one.visible] == ["sharp", "soft"]
     run(state, state.go_on())

@@ -25,7 +25,7 @@ ROWS, COLUMNS = np.indices((24, 30))
 PICTURES = {
     "sharp pix2pix": np.asarray(ROWS % 4 < 2, float),
     "soft diffusion": np.asarray(COLUMNS % 6 < 3, float),
-    "true ULM": np.asarray((ROWS + COLUMNS) % 8 < 4, float),
+    "real ULM": np.asarray((ROWS + COLUMNS) % 8 < 4, float),
 }
 """Black and white, and both so often that the stretch between percentiles changes nothing."""
 DOCK = "Blinded review"
@@ -34,7 +34,7 @@ DOCK = "Blinded review"
 def add(viewer, name, *, depth=None, **attrs):
     """A generated picture, or a map of counts, of 24 × 30 pixels of 20 µm."""
     values = PICTURES[name] if depth is None else np.stack([PICTURES[name]] * depth)
-    real = name == "true ULM"
+    real = name == "real ULM"
     scan = make_scan(
         9.0 * values if real else values,
         dims=("j", "i") if depth is None else ("k", "j", "i"),
@@ -125,8 +125,8 @@ def shown(viewer):
 
 
 def open_docks(dock):
-    found = dock.window().findChildren(QDockWidget)
-    return {one.objectName() for one in found if not one.isHidden()}
+    docks = dock.window().findChildren(QDockWidget)
+    return {one.objectName() for one in docks if not one.isHidden()}
 
 
 # ---------------------------------------------------------------- trials
@@ -142,8 +142,8 @@ def test_pictures_are_the_planned_ones_and_nothing_tells_their_names(open_review
         frozenset(pair)
         for pair in (
             ("sharp pix2pix", "soft diffusion"),
-            ("sharp pix2pix", "true ULM"),
-            ("soft diffusion", "true ULM"),
+            ("sharp pix2pix", "real ULM"),
+            ("soft diffusion", "real ULM"),
         )
     }
     for number, planned in enumerate(key, start=1):
@@ -157,16 +157,16 @@ def test_pictures_are_the_planned_ones_and_nothing_tells_their_names(open_review
         assert left.colormap.name == right.colormap.name
         assert left.extent.world[1, 1] < right.extent.world[0, 1]
         assert dock.trial.progress.text() == f"Trial {number} of 4"
-        said = _all_that_is_said(viewer, dock)
-        assert f"Trial {number} of 4" in said
+        texts = _visible_texts(viewer, dock)
+        assert f"Trial {number} of 4" in texts
         for name in PICTURES:
             for word in name.split():
-                assert not any(word in one for one in said), (word, number)
+                assert not any(word in one for one in texts), (word, number)
         answer(dock)
     assert [row["trial"] for row in rows_of(folder)] == [one["trial"] for one in key]
 
 
-def _all_that_is_said(viewer, dock):
+def _visible_texts(viewer, dock):
     """Every text of every visible widget of the window, tooltips too, and the titles."""
     window = dock.window()
     texts = [window.windowTitle(), viewer.title, str(viewer.status)]
@@ -209,7 +209,7 @@ def test_contrast_of_one_side_is_that_of_the_other(open_review, make):
 
 
 def test_keys_alone_answer_a_trial(open_review, make, qtbot):
-    viewer, dock = open_review("sharp pix2pix", "soft diffusion", "true ULM", show=True)
+    viewer, dock = open_review("sharp pix2pix", "soft diffusion", "real ULM", show=True)
     folder = make(dock, reader="A B")
     window = dock.window()
     canvas = next(
@@ -286,7 +286,7 @@ def test_everything_else_is_hidden_and_comes_back(open_review, make):
     viewer, dock = open_review(*PICTURES, window=True)
     viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Enhance")
     viewer.layers["soft diffusion"].visible = False
-    viewer.layers.selection.active = viewer.layers["true ULM"]
+    viewer.layers.selection.active = viewer.layers["real ULM"]
     camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
     camera.center, camera.zoom = (0.0, 0.2, 0.3), 700.0
     grid = getattr(viewer, "canvas", viewer).grid
@@ -301,9 +301,9 @@ def test_everything_else_is_hidden_and_comes_back(open_review, make):
     answer(dock)
     assert set(shown(viewer)) == {"left", "right"}
     dock.trial.stop.click()
-    assert set(shown(viewer)) == {"sharp pix2pix", "true ULM", meanwhile}
+    assert set(shown(viewer)) == {"sharp pix2pix", "real ULM", meanwhile}
     assert len(viewer.layers) == 4
-    assert viewer.layers.selection.active is viewer.layers["true ULM"]
+    assert viewer.layers.selection.active is viewer.layers["real ULM"]
     assert open_docks(dock) == docks
     assert grid.enabled
     assert camera.model_dump() == before
@@ -344,11 +344,11 @@ def test_a_picture_that_was_deleted_is_shown_again(open_review, make, qtbot):
     viewer, dock = open_review(*PICTURES)
     make(dock)
     dock.trial.ratings["left"].button(3).click()
-    kept = viewer.layers["right"].data.copy()
+    before = viewer.layers["right"].data.copy()
     viewer.layers.remove(viewer.layers["right"])
     qtbot.waitUntil(lambda: dock.state.pictures.complete)
     assert set(shown(viewer)) == {"left", "right"}
-    np.testing.assert_array_equal(viewer.layers["right"].data, kept)
+    np.testing.assert_array_equal(viewer.layers["right"].data, before)
     assert dock.trial.value().left == 3
 
 
@@ -401,26 +401,26 @@ def test_finished_names_the_command_and_the_command_unblinds(open_review, make, 
     folder = make(dock, reader="AB")
     key = key_of(folder)
     for planned in key:  # this reader always prefers the ULM, then pix2pix
-        order = ["true ULM", "sharp pix2pix", "soft diffusion"]
+        order = ["real ULM", "sharp pix2pix", "soft diffusion"]
         better = min(("left", "right"), key=lambda side: order.index(planned[side]))
         answer(dock, preference=("left", "right").index(better))
     assert set(shown(viewer)) == set(PICTURES)
     assert not dock.finished.isHidden()
     assert dock.trial.parent().isHidden()
-    assert "4 trials" in dock.finished.told.text()
+    assert "4 trials" in dock.finished.summary.text()
     assert not (folder / "unblinded.json").exists()
     dock.finished.copy.click()
     command = QGuiApplication.clipboard().text()
     assert command == f"napari-fus-ulm review report {folder}"
-    found = CliRunner().invoke(app, shlex.split(command)[1:], env={"COLUMNS": "100"})
-    assert found.exit_code == 0, found.output
-    assert "4 of 4 trials answered" in found.output
-    assert "true ULM" in found.output
+    report = CliRunner().invoke(app, shlex.split(command)[1:], env={"COLUMNS": "100"})
+    assert report.exit_code == 0, report.output
+    assert "4 of 4 trials answered" in report.output
+    assert "real ULM" in report.output
     table = CliRunner().invoke(app, [*shlex.split(command)[1:], "--csv"])
-    told = list(csv.DictReader(table.output.splitlines()))
-    assert [row["left"] for row in told] == [one["left"] for one in key]
-    assert [row["preferred"] for row in told].count("true ULM") >= 2
-    assert "soft diffusion" not in [row["preferred"] for row in told]
+    answers = list(csv.DictReader(table.output.splitlines()))
+    assert [row["left"] for row in answers] == [one["left"] for one in key]
+    assert [row["preferred"] for row in answers].count("real ULM") >= 2
+    assert "soft diffusion" not in [row["preferred"] for row in answers]
 
     # Whoever answers later is told that it does not count as blinded.
     dock.finished.again.click()
@@ -439,7 +439,7 @@ def test_the_command_names_the_reader_where_there_are_several(open_review, make,
     dock.start.reader.setText("C D")
     open_folder(dock, folder)
     answer(dock)
-    assert "trial is answered" in dock.finished.told.text()
+    assert "trial is answered" in dock.finished.summary.text()
     dock.finished.copy.click()
     words = shlex.split(QGuiApplication.clipboard().text())
     assert words[-2:] == ["--reader", "C D"]
@@ -463,20 +463,20 @@ def test_layers_are_listed_for_what_they_are(open_review):
     }
     assert listed == {
         "power Doppler of a rat": (0, "fus"),
-        "true ULM": (2, "ulm"),
+        "real ULM": (2, "ulm"),
         "soft diffusion": (2, "generated"),
         "sharp pix2pix": (2, "generated"),
     }
-    check(dock, "true ULM", False)
+    check(dock, "real ULM", False)
     viewer.layers.remove(viewer.layers["power Doppler of a rat"])
-    viewer.layers["true ULM"].name = "other name"
+    viewer.layers["real ULM"].name = "other name"
     assert table.item(0, 0).text() == "other name"
     assert table.item(0, 0).checkState() == Qt.CheckState.Unchecked
 
 
 def test_without_the_control(open_review, make):
     _, dock = open_review(*PICTURES)
-    check(dock, "true ULM", False)
+    check(dock, "real ULM", False)
     folder = make(dock)
     [planned] = key_of(folder)
     assert {planned["left"], planned["right"]} == {"sharp pix2pix", "soft diffusion"}
@@ -496,7 +496,7 @@ def test_start_says_what_is_missing(open_review, tmp_path):
     [
         ("planes", "“soft diffusion” has 2 planes"),
         ("spacing", "pixel size of “unknown” is not known"),
-        ("kind", "“soft diffusion” says that it was generated"),
+        ("kind", "“soft diffusion” is marked as generated"),
         ("folder", "is not empty"),
         ("view", "field of view"),
     ],

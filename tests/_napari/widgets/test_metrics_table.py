@@ -17,9 +17,9 @@ BETTER = Fidelity(mse=0.0159, ssim=0.702, psnr=18.0, lpips=0.6)
 
 @pytest.fixture
 def table(qtbot):
-    made = MetricsTable()
-    qtbot.addWidget(made)
-    return made
+    table = MetricsTable()
+    qtbot.addWidget(table)
+    return table
 
 
 def show(table, measured):

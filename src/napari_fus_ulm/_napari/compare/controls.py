@@ -37,11 +37,11 @@ class ViewButtons(QWidget):
 
     Signals
     -------
-    asked(str)
+    requested(str)
         The user wants a view.
     """
 
-    asked = Signal(str)
+    requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class ViewButtons(QWidget):
             button.setEnabled(allowed or name == OFF)
 
     def _on_click(self, button: QAbstractButton) -> None:
-        self.asked.emit(str(button.property("view")))
+        self.requested.emit(str(button.property("view")))
 
 
 class ViewControls(QWidget):
@@ -82,13 +82,13 @@ class ViewControls(QWidget):
         Another image left, right, or to be subtracted.
     share_changed(float)
         The curtain was moved, 0 to 1.
-    flip_asked()
+    flip_requested()
         The next image, by hand or in time.
     """
 
     pair_changed = Signal()
     share_changed = Signal(float)
-    flip_asked = Signal()
+    flip_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,10 +123,10 @@ class ViewControls(QWidget):
         self.first.changed.connect(self.pair_changed)
         self.second.changed.connect(self.pair_changed)
         self.slider.valueChanged.connect(self._on_slider)
-        self.flip.clicked.connect(self.flip_asked)
+        self.flip.clicked.connect(self.flip_requested)
         self.rate.valueChanged.connect(self._on_rate)
         self.play.toggled.connect(self._on_pause)
-        self._timer.timeout.connect(self.flip_asked)
+        self._timer.timeout.connect(self.flip_requested)
         self.show_view(OFF)
 
     def set_share(self, share: float) -> None:

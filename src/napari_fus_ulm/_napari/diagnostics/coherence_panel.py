@@ -1,4 +1,4 @@
-"""Patch coherence: what neighbouring patches say when each is sampled on its own."""
+"""Patch coherence: how far neighbouring patches agree when each is sampled separately."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ if TYPE_CHECKING:
     from napari.layers import Shapes
 
 NOISES = (
-    ("independent: the generator's indecision", "independent"),
-    ("shared: what a patch's border does", "shared"),
-    ("this run's own patches", "run"),
+    ("independent: the generator's uncertainty", "independent"),
+    ("shared: the effect of patch borders", "shared"),
+    ("the patches of the last run", "run"),
 )
-AREAS = (("the whole image", "all"), ("what is in view", "view"))
+AREAS = (("the whole image", "all"), ("the part in view", "view"))
 DIRECTIONS = (("left | right", "left | right"), ("upper / lower", "upper / lower"))
 COLUMNS = (
     ("Seam", "Which patches overlap, counted from the top left."),
-    ("r", "Correlation of the two patches in their overlap; 1 is agreement."),
+    ("r", "Correlation of the two patches in their overlap; 1 is perfect agreement."),
     ("|Δ|", "Mean absolute difference of the grey levels, 0 to 1; larger is worse."),
     ("clDice", "Agreement of the vessels they show, 0 to 1; – where neither shows one."),
 )
 ROWS_SHOWN = 6
 SEAM_PIXELS = 300
-"""On the screen, of the longer side of a seam that is gone to, at least."""
+"""Least length, on the screen, of the longer side of a seam that is zoomed to."""
 
 
 class CoherencePanel(QWidget):
@@ -63,19 +63,19 @@ class CoherencePanel(QWidget):
 
     Signals
     -------
-    asked()
+    requested()
         The user wants the layers.
     """
 
     title = "Patch coherence"
-    asked = Signal()
+    requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.button = QPushButton("Show patch coherence")
         self.button.setToolTip(
-            "Samples 128-pixel patches separately and shows both sides as layers; takes as long as "
-            "a few runs."
+            "Samples 128-pixel patches separately and shows both sides as layers; takes about as "
+            "long as a few runs."
         )
         self.noise = CalmComboBox(NOISES)
         self.area = CalmComboBox(AREAS)
@@ -90,12 +90,12 @@ class CoherencePanel(QWidget):
         self.copy_as = CopyAs(lambda: self._record)
         self.copy_as.setEnabled(False)
         self._lay_out()
-        self.button.clicked.connect(self.asked)
-        self.colours.currentIndexChanged.connect(self._say)
-        self.direction.currentIndexChanged.connect(self._say)
+        self.button.clicked.connect(self.requested)
+        self.colours.currentIndexChanged.connect(self._show_legend)
+        self.direction.currentIndexChanged.connect(self._show_legend)
         self.seams.currentCellChanged.connect(self._go_to)
         self.noise.currentIndexChanged.connect(self._on_noise)
-        self._say()
+        self._show_legend()
         self._fill(None)
 
     @property
@@ -103,30 +103,30 @@ class CoherencePanel(QWidget):
         """The colours chosen."""
         return str(self.colours.currentData())
 
-    def set_context(self, found: Diagnosed | None) -> None:
+    def set_context(self, context: Diagnosed | None) -> None:
         """Say whether there is anything to look at."""
-        self.button.setEnabled(found is not None)
+        self.button.setEnabled(context is not None)
 
-    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+    def work(self, context: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts.
 
         Raises
         ------
         UserError
-            If the patches of the last run are asked for and it kept none.
+            If the patches of the last run are requested and it kept none.
         """
         noise = self.noise.currentData()
-        if noise == "run" and found.enhancement is None:
-            raise UserError("There is no run yet whose patches could be compared; click Enhance.")
+        if noise == "run" and context.enhancement is None:
+            raise UserError("There are no patches of a run to compare yet; click Enhance.")
         part = noise != "run" and self.area.currentData() == "view"
         settings = CoherenceSettings(
-            enhance=found.settings, noise=noise, region=seen_region(found) if part else None
+            enhance=context.settings, noise=noise, region=seen_region(context) if part else None
         )
-        kept = replace(settings, enhance=found.taken)
-        self._record = Record.of("coherence", {"fus": found.picked.source}, kept)
-        return partial(coherence_run, found.picked.take, settings, found.enhancement)
+        recorded = replace(settings, enhance=context.taken)
+        self._record = Record.of("coherence", {"fus": context.picked.source}, recorded)
+        return partial(coherence_run, context.picked.take, settings, context.enhancement)
 
-    def show_event(self, event: Any, found: Diagnosed) -> bool:
+    def show_event(self, event: Any, context: Diagnosed) -> bool:
         """Add the layers and list the seams; False if the event is another's."""
         if not isinstance(event, CoherenceReady):
             return False
@@ -134,12 +134,14 @@ class CoherencePanel(QWidget):
 
         coherence = event.coherence
         direction = str(self.direction.currentData())
-        name, viewer = found.picked.source.layer, found.viewer
-        for data in coherence_layers(coherence, found.picked.placement, name, self.pair, direction):
+        name, viewer = context.picked.source.layer, context.viewer
+        for data in coherence_layers(
+            coherence, context.picked.placement, name, self.pair, direction
+        ):
             layer = Layer.create(*data)
             viewer.add_layer(layer)
         self._grid, self._viewer = layer, viewer
-        placed = found.picked.placement.world(coherence.seam_corners, coherence.left)
+        placed = context.picked.placement.world(coherence.seam_corners, coherence.left)
         self._corners = placed["data"]
         self._fill(event)
         self.copy_as.setEnabled(True)
@@ -165,7 +167,7 @@ class CoherencePanel(QWidget):
                     )
                 self.seams.setItem(number, column, item)
         if event is not None:
-            self._summary.setText(f"{event.sentence} Click a row to go there.")
+            self._summary.setText(f"{event.sentence} Click a row to zoom to it.")
 
     def _go_to(self, row: int, *_: int) -> None:
         """Move the camera to a seam, near enough to see its vessels."""
@@ -180,7 +182,7 @@ class CoherencePanel(QWidget):
         camera.center = (0.0, *middle)[-3:]
         camera.zoom = max(camera.zoom, SEAM_PIXELS / max(float(side.max()), 1e-9))
 
-    def _say(self, _: int = 0) -> None:
+    def _show_legend(self, _: int = 0) -> None:
         one, other = COLOURS[self.pair]
         sides = str(self.direction.currentData()).replace("|", "/").split(" / ")
         self._legend.setText(
@@ -191,13 +193,17 @@ class CoherencePanel(QWidget):
     def _lay_out(self) -> None:
         rows = form()
         for text, field, tip in (
-            ("Noise", self.noise, "What neighbouring patches share when they are sampled."),
-            ("Where", self.area, "Zoom in to sample only the patches that you look at."),
-            ("Direction", self.direction, "Which neighbours the layers show; the list has both."),
+            ("Noise", self.noise, "Whether neighbouring patches are sampled from the same noise."),
+            ("Where", self.area, "Zoom in to sample only the patches in view."),
+            (
+                "Direction",
+                self.direction,
+                "Which neighbours the layers show; the list has both.",
+            ),
             (
                 "Colours",
                 self.colours,
-                "Red and green, or a pair that colour-blind eyes can tell apart.",
+                "Red and green, or a pair that colour-blind readers can distinguish.",
             ),
         ):
             add_row(rows, text, field, tip)
@@ -210,9 +216,9 @@ class CoherencePanel(QWidget):
         layout.addWidget(self.copy_as, 0, Qt.AlignmentFlag.AlignRight)
 
 
-def seen_region(found: Diagnosed) -> Box | None:
+def seen_region(context: Diagnosed) -> Box | None:
     """Top, left, height and width (mm) of the input's part in view; None where it is all."""
-    layer, outline = find(found.viewer.layers, found.picked.layer_id), found.picked.outline
+    layer, outline = find(context.viewer.layers, context.picked.layer_id), context.picked.outline
     if layer is None:
         return None
     first, last = np.asarray(layer.corner_pixels)[:, -2:]
@@ -250,6 +256,6 @@ def _seam_table() -> QTableWidget:
     numbers.setDefaultSectionSize(22)
     table.setFixedHeight(22 * (ROWS_SHOWN + 1) + 8)
     table.setCornerButtonEnabled(False)
-    table.setToolTip("Click a row to look at that seam.")
+    table.setToolTip("Click a row to zoom to that seam.")
     table.setAccessibleName("Seams, worst first")
     return table

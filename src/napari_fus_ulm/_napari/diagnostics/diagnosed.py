@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Diagnosed:
-    """The input, and what is there beside it.
+    """The input of a diagnostic, with its result and ground truth.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Diagnosed:
 
     @property
     def taken(self) -> EnhanceSettings:
-        """The settings with the values as the layer has them, to be written down."""
+        """The settings with the values as the layer has them, for the record."""
         values = self.picked.outline.attrs.get("values")
         if self.settings.values != "auto" or values not in get_args(Values):
             return self.settings
@@ -56,6 +56,6 @@ class Diagnosed:
         assert layer is not None
         record = layer.metadata.get(OURS, {}).get("record")
         if record is not None:
-            made = Record.from_mapping(record)
-            return Source(layer=layer.name, modality=None, made_by=made)
+            run = Record.from_mapping(record)
+            return Source(layer=layer.name, modality=None, made_by=run)
         return Source(layer=layer.name, modality=None, path=str(layer.source.path or ""))

@@ -25,38 +25,38 @@ LOOKS = {
 
 def frc_curves(event: FrcReady) -> list[Curve]:
     """The threshold, the power Doppler and the result over frequency."""
-    found, fus = event.result, event.fus
-    curves = [Curve(found.frequency, found.threshold, "#999999", DASHED)]
+    frc, fus = event.result, event.fus
+    curves = [Curve(frc.frequency, frc.threshold, "#999999", DASHED)]
     if fus is not None:
-        curves.append(Curve(found.frequency, fus.smoothed, LOOKS["power Doppler"][0], DOTTED))
-    return [*curves, Curve(found.frequency, found.smoothed, LOOKS["result"][0], SOLID)]
+        curves.append(Curve(frc.frequency, fus.smoothed, LOOKS["power Doppler"][0], DOTTED))
+    return [*curves, Curve(frc.frequency, frc.smoothed, LOOKS["result"][0], SOLID)]
 
 
 def frc_words(event: FrcReady) -> str:
     """What the curves say, with the threshold."""
-    found = event.result
-    lines = {"result": f"Result: agrees with this ULM {found.words} (FRC, {found.threshold_name})."}
+    frc = event.result
+    lines = {"result": f"Result: agrees with this ULM {frc.words} (FRC, {frc.threshold_name})."}
     if event.fus is not None:
         lines["power Doppler"] = f"Power Doppler: {event.fus.words}."
     legend = [
         f'<span style="color:{LOOKS[name][0]}">{LOOKS[name][2]}</span> {line}'
         for name, line in lines.items()
     ]
-    notes = ["Detail is a distance of neighbours (a period), not a width.", event.note]
+    notes = ["Detail is the distance between neighbours (a period), not a width.", event.note]
     return "<br>".join([*legend, " ".join(note for note in notes if note)])
 
 
 def local_layer(
-    event: FrcReady, found: Diagnosed, result: Image
+    event: FrcReady, context: Diagnosed, result: Image
 ) -> tuple[Any, dict[str, Any], str]:
     """The local resolution as an image, hidden."""
-    assert event.local is not None  # the panel asks for it
-    placement, name = found.picked.placement, result.name.removesuffix(" (generated)")
+    assert event.local is not None  # the panel requests it
+    placement, name = context.picked.placement, result.name.removesuffix(" (generated)")
     full = placement.full_dims(event.local)
     low = event.result.finest_um
     known = event.local.values[np.isfinite(event.local.values)]
     high = float(np.percentile(known, 99)) if known.size else 0.0
-    given = {
+    look = {
         "name": f"{name} · local FRC resolution (µm, {event.result.threshold_name})",
         "visible": False,
         "colormap": "viridis",
@@ -64,4 +64,4 @@ def local_layer(
         "metadata": {"xarray": full, OURS: {"resolution": True, "of": result.name}},
     }
     where = placement.layer_kwargs((event.local.shape[0], event.local.shape[1]))
-    return placement.volume(full), {**where, **given}, "image"
+    return placement.volume(full), {**where, **look}, "image"

@@ -37,7 +37,7 @@ class LineLayer(QObject):
         super().__init__(parent)
         self._viewer: Any = None
         self._layer: Shapes | None = None
-        self._told: Any = None
+        self._last: Any = None
         self._followed: list[EventEmitter] = []
 
     def close_connections(self) -> None:
@@ -72,7 +72,7 @@ class LineLayer(QObject):
             )
             self._viewer, self._layer = viewer, layer
             viewer.add_layer(layer)
-            # A drag moves the highlight too; the data tell of it only when it ends.
+            # A drag moves the highlight too; the data change only when it ends.
             self.close_connections()
             events = layer.events
             self._followed = [events.data, events.set_data, events.highlight]
@@ -84,13 +84,13 @@ class LineLayer(QObject):
 
     def ends(self, result: Image) -> Ends | None:
         """Ends of the selected line, or else of the last: mm from the result's outer corner."""
-        found = self._vertices()
-        if found is None or self._layer is None:
+        vertices = self._vertices()
+        if vertices is None or self._layer is None:
             return None
         steps = spacing_of(result.metadata["xarray"])
         first, last = (
             np.asarray(result.world_to_data(self._layer.data_to_world(vertex)))[-2:] + 0.5
-            for vertex in found
+            for vertex in vertices
         )
         start, end = (tuple(float(n) for n in place * steps) for place in (first, last))
         return None if start == end else ((start[0], start[1]), (end[0], end[1]))
@@ -106,9 +106,9 @@ class LineLayer(QObject):
         return layer.data[chosen[-1]][[0, -1]].copy() if chosen else None
 
     def _look(self, event: Any = None) -> None:
-        """Tell once of every change; napari's events come for other reasons too."""
-        found = self._vertices()
-        if np.array_equal(found, self._told) if found is not None else self._told is None:
+        """Signal every change once; napari's events come for other reasons too."""
+        vertices = self._vertices()
+        if np.array_equal(vertices, self._last) if vertices is not None else self._last is None:
             return
-        self._told = found
+        self._last = vertices
         self.moved.emit()

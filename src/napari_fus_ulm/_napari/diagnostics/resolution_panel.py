@@ -1,4 +1,4 @@
-"""Resolution: the width of one vessel in all images, and down to which detail a ULM agrees."""
+"""Resolution: the width of a vessel in all images, and the finest detail in which a ULM agrees."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ THRESHOLDS = (("1/7", "1/7"), ("half-bit", "half-bit"), ("2 σ", "2-sigma"), ("3
 NO_RESULT = "Enhance an image first: its vessels are compared with those of the input."
 NO_LINE = "Draw a line across a vessel, at least twice as long as the vessel is wide."
 HOW = (
-    "Widths at half maximum, of power and of bubble counts; on the screen, whose grey levels are "
-    "roots and logarithms, vessels look wider. Averaged over 60 µm along the vessel."
+    "Full widths at half maximum of power and of bubble counts, averaged over 60 µm along the "
+    "vessel. On the screen, which shows roots or logarithms, vessels look wider."
 )
 DETAILS_UM = (300, 150, 100, 70, 50, 40, 30, 20)
 
@@ -59,34 +59,34 @@ class ResolutionPanel(QWidget):
 
     Signals
     -------
-    asked()
+    requested()
         The user wants the FRC.
     """
 
     title = "Resolution"
-    asked = Signal()
+    requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self._found: Diagnosed | None = None
+        self._context: Diagnosed | None = None
         self._result: Image | None = None
         self._planes: tuple[Any, LinePlanes] | None = None
         self._measured: tuple[Any, FrcReady] | None = None
-        self._asked: tuple[Any, Image | None] = None, None
+        self._subject: tuple[Any, Image | None] = None, None
         self._viewer: Any = None
         self.line = LineLayer(self)
         self._followed: list[EventEmitter] = []
         self.comparison: ProfileComparison | None = None
         self.draw = QPushButton("Draw a line across a vessel")
         self.draw.setToolTip(
-            "Adds a layer to drag a line on; its profile follows while it is drawn or moved."
+            "Adds a layer in which to drag a line; the profile follows as you draw or move it."
         )
         self.button = QPushButton("Measure FRC with the ULM")
         self.button.setToolTip(
-            "Fourier ring correlation: down to which detail the result and the ULM agree."
+            "Fourier ring correlation: the finest detail in which the result and the ULM agree."
         )
         self.aligned, self.threshold = CalmComboBox(ALIGNMENTS), CalmComboBox(THRESHOLDS)
-        self.profile_plot = CurvePlot("along the line (µm)", "share of peak")
+        self.profile_plot = CurvePlot("distance along the line (µm)", "fraction of peak")
         self.frc_plot = CurvePlot("detail (µm), finer to the right", "FRC")
         for widget in (self.draw, self.profile_plot):
             widget.setAccessibleDescription(HOW)
@@ -100,16 +100,16 @@ class ResolutionPanel(QWidget):
         self.copy_as.setEnabled(False)
         self._lay_out()
         self.draw.clicked.connect(self._on_draw)
-        self.button.clicked.connect(self.asked)
+        self.button.clicked.connect(self.requested)
         self.line.moved.connect(self._show_profile)
         self.set_context(None)
 
-    def set_context(self, found: Diagnosed | None) -> None:
+    def set_context(self, context: Diagnosed | None) -> None:
         """Follow what is chosen."""
-        self._found = found
-        if found is not None and self._viewer is None:
-            self._viewer = found.viewer
-            layers = found.viewer.layers
+        self._context = context
+        if context is not None and self._viewer is None:
+            self._viewer = context.viewer
+            layers = context.viewer.layers
             self._followed = [layers.selection.events.active, layers.events.removed]
             for event in self._followed:
                 event.connect(self._on_layers)
@@ -122,7 +122,7 @@ class ResolutionPanel(QWidget):
         self._followed.clear()
         self.line.close_connections()
 
-    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+    def work(self, context: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts.
 
         Raises
@@ -130,29 +130,31 @@ class ResolutionPanel(QWidget):
         UserError
             If there is no result of a single plane, or no ground truth.
         """
-        if found.truth is None:
-            raise UserError("Choose the ULM that the result is compared with, above.")
-        plane = self._plane(found)
-        self._asked = self._key(), self._result
+        if context.truth is None:
+            raise UserError("Choose a ground truth above: the ULM to compare the result with.")
+        plane = self._plane(context)
+        self._subject = self._key(), self._result
         settings = ResolutionSettings(
             aligned=self.aligned.currentData(), threshold=self.threshold.currentData()
         )
-        fus = replace(found.picked.source, values=found.taken.values)
-        inputs = {"result": found.result_source(self._result), "ulm": found.truth.source}
+        fus = replace(context.picked.source, values=context.taken.values)
+        inputs = {"result": context.result_source(self._result), "ulm": context.truth.source}
         self._record = Record.of("frc", {**inputs, "fus": fus}, settings)
-        return partial(frc_run, lambda: plane, found.truth.take, partial(_power, found), settings)
+        return partial(
+            frc_run, lambda: plane, context.truth.take, partial(_power, context), settings
+        )
 
-    def show_event(self, event: Any, found: Diagnosed) -> bool:
+    def show_event(self, event: Any, context: Diagnosed) -> bool:
         """Draw the curve and add the map; False if the event is another's."""
         if not isinstance(event, FrcReady):
             return False
         from napari.layers import Layer
 
-        key, result = self._asked
-        if result is not None and present(found.viewer, result):
-            layer = Layer.create(*local_layer(event, found, result))
-            found.viewer.add_layer(layer)
-            found.viewer.layers.selection.active = result
+        key, result = self._subject
+        if result is not None and present(context.viewer, result):
+            layer = Layer.create(*local_layer(event, context, result))
+            context.viewer.add_layer(layer)
+            context.viewer.layers.selection.active = result
         self._measured = key, event
         self.copy_as.setEnabled(True)
         self._follow()
@@ -161,8 +163,8 @@ class ResolutionPanel(QWidget):
     # ------------------------------------------------------------ following the viewer
 
     def _on_draw(self) -> None:
-        if self._found is not None and self._result is not None:
-            self.line.draw(self._found.viewer, self._result)
+        if self._context is not None and self._result is not None:
+            self.line.draw(self._context.viewer, self._result)
             self._follow()
 
     def _on_layers(self, event: Any = None) -> None:
@@ -170,10 +172,10 @@ class ResolutionPanel(QWidget):
 
     def _follow(self) -> None:
         """Bring everything up to date with the layers."""
-        found = self._found
+        context = self._context
         self._result = self._chosen()
         self.draw.setEnabled(self._result is not None)
-        self.button.setEnabled(found is not None and found.truth is not None)
+        self.button.setEnabled(context is not None and context.truth is not None)
         if self._measured is not None and self._measured[0] != self._key():
             self._measured = None
         self._show_frc(None if self._measured is None else self._measured[1])
@@ -181,55 +183,55 @@ class ResolutionPanel(QWidget):
 
     def _chosen(self) -> Image | None:
         """The result that is measured: the selected one, or the last one that was."""
-        found = self._found
-        if found is None:
+        context = self._context
+        if context is None:
             return None
-        active = found.viewer.layers.selection.active
-        for layer in (active, self._result, found.result):
-            if layer is not None and layer in found.viewer.layers:
+        active = context.viewer.layers.selection.active
+        for layer in (active, self._result, context.result):
+            if layer is not None and layer in context.viewer.layers:
                 record = layer.metadata.get(OURS, {})
                 if "provenance" in record and "xarray" in layer.metadata:
                     return layer
         return None
 
-    def _plane(self, found: Diagnosed) -> xr.DataArray:
-        return result_plane(replace(found, result=self._result or found.result))
+    def _plane(self, context: Diagnosed) -> xr.DataArray:
+        return result_plane(replace(context, result=self._result or context.result))
 
     def _key(self) -> Any:
         """What profiles and FRC are measured on; another one when they are out of date."""
-        found, result = self._found, self._result
-        if found is None or result is None:
+        context, result = self._context, self._result
+        if context is None or result is None:
             return None
-        truth = None if found.truth is None else _pixels(found.truth)
+        truth = None if context.truth is None else _pixels(context.truth)
         image = id(result.metadata["xarray"])
-        return image, _pixels(found.picked), found.settings.values, truth
+        return image, _pixels(context.picked), context.settings.values, truth
 
     # ------------------------------------------------------------ a line
 
     def _show_profile(self) -> None:
         self.comparison = None
-        found, result = self._found, self._result
-        if found is None or result is None:
-            self._tell(NO_RESULT, "")
+        context, result = self._context, self._result
+        if context is None or result is None:
+            self._show_words(NO_RESULT, "")
             return
         try:
-            plane = self._plane(found)
-            grid = grid_words(plane, found.picked.outline)
+            plane = self._plane(context)
+            grid = grid_words(plane, context.picked.outline)
             ends = self.line.ends(result)
             if ends is not None:
-                self.comparison = self._ready(found, plane).along(*ends)
+                self.comparison = self._ready(context, plane).along(*ends)
         except UserError as error:
-            self._tell(str(error), "")
+            self._show_words(str(error), "")
             return
-        self._tell(NO_LINE if self.comparison is None else self._sentence(), grid)
+        self._show_words(NO_LINE if self.comparison is None else self._sentence(), grid)
 
-    def _ready(self, found: Diagnosed, plane: xr.DataArray) -> LinePlanes:
+    def _ready(self, context: Diagnosed, plane: xr.DataArray) -> LinePlanes:
         """The images, read once: a drag asks for them at every step."""
         moved = None if self._measured is None else self._measured[1].moved
         key = self._key(), id(moved)
         if self._planes is None or self._planes[0] != key:
-            ulm = None if found.truth is None else found.truth.take().squeeze(drop=True)
-            ready = line_planes(_power(found), plane, ulm if moved is None else moved)
+            ulm = None if context.truth is None else context.truth.take().squeeze(drop=True)
+            ready = line_planes(_power(context), plane, ulm if moved is None else moved)
             self._planes = key, ready
         return self._planes[1]
 
@@ -237,19 +239,19 @@ class ResolutionPanel(QWidget):
         assert self.comparison is not None
         notes = list(self.comparison.notes)
         if self._measured is not None and self._measured[1].moved is not None:
-            notes.append("The ULM is moved as for the FRC.")
+            notes.append("The ULM is aligned as for the FRC.")
         return " ".join([self.comparison.sentence, *notes])
 
-    def _tell(self, words: str, grid: str) -> None:
-        found = self.comparison
+    def _show_words(self, words: str, grid: str) -> None:
+        comparison = self.comparison
         self._words.setText(words)
         self._grid.setText(grid)
         self._grid.setVisible(bool(grid))
         for widget in (self.profile_plot, self._legend):
-            widget.setVisible(found is not None)
-        if found is not None:
-            self.profile_plot.show_curves(profile_curves(found))
-            self._legend.setText(_legend_of(found))
+            widget.setVisible(comparison is not None)
+        if comparison is not None:
+            self.profile_plot.show_curves(profile_curves(comparison))
+            self._legend.setText(_legend_of(comparison))
 
     # ------------------------------------------------------------ FRC
 
@@ -265,17 +267,17 @@ class ResolutionPanel(QWidget):
         rows = form()
         add_row(
             rows,
-            "Ground truth",
+            "Alignment",
             self.aligned,
-            "Whether the ULM is moved onto the result first; a ULM that lies beside it agrees "
-            "in less detail.",
+            "How the ULM is first moved onto the result; a misaligned ULM agrees only in coarse "
+            "detail.",
         )
         add_row(
             rows,
             "Threshold",
             self.threshold,
-            "Above it two images agree; 1/7 is usual, the others allow for the few data of "
-            "coarse detail.",
+            "Two images agree above it; 1/7 is the usual choice, the others allow for the few "
+            "data points at coarse detail.",
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -289,33 +291,33 @@ class ResolutionPanel(QWidget):
         layout.addWidget(self.copy_as, 0, Qt.AlignmentFlag.AlignRight)
 
 
-def profile_curves(found: ProfileComparison) -> list[Curve]:
+def profile_curves(comparison: ProfileComparison) -> list[Curve]:
     """Profiles from their background (0) to their peak (1), with marks at the half."""
     curves = []
-    for name, values, width in found.curves:
+    for name, values, width in comparison.curves:
         colour, style, _ = LOOKS[name]
         low, high, mark = 0.0, float(np.nanmax(values, initial=0.0)), None
         if has_width(width):
             low, high, mark = width.base, width.height, (width.left_um, width.right_um, 0.5)
         shares = (values - low) / max(high - low, 1e-12)
-        curves.append(Curve(found.distance_um, shares, colour, style, mark))
+        curves.append(Curve(comparison.distance_um, shares, colour, style, mark))
     return curves
 
 
-def _legend_of(found: ProfileComparison) -> str:
+def _legend_of(comparison: ProfileComparison) -> str:
     parts = []
-    for name, _, _ in found.curves:
+    for name, _, _ in comparison.curves:
         colour, _, sign = LOOKS[name]
         shown = name.replace(" ", "&nbsp;")
         parts.append(f'<span style="color:{colour}">{sign}</span>&nbsp;{shown}')
     return " &nbsp; ".join(parts)
 
 
-def _power(found: Diagnosed) -> xr.DataArray:
+def _power(context: Diagnosed) -> xr.DataArray:
     """The input, with its values as the dock has them."""
-    fus = found.picked.take().squeeze(drop=True)
-    told = found.settings.values
-    return fus if told == "auto" else fus.assign_attrs(values=told)
+    fus = context.picked.take().squeeze(drop=True)
+    values = context.settings.values
+    return fus if values == "auto" else fus.assign_attrs(values=values)
 
 
 def _pixels(picked: Picked) -> Any:

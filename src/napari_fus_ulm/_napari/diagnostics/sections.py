@@ -1,4 +1,4 @@
-"""The diagnostics below a result: one folded section a question, each in a file of its own."""
+"""The diagnostics below a result: one folded section per question, each in its own module."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from napari_fus_ulm._napari.widgets.controls import Section, Signal
 
 
 class Panel(Protocol):
-    """What a diagnostic has: a title, and the signal ``asked`` of a click on its button."""
+    """What a diagnostic has: a title, and the signal ``requested`` of a click on its button."""
 
     title: str
-    asked: Any
+    requested: Any
 
-    def set_context(self, found: Diagnosed | None) -> None:
+    def set_context(self, context: Diagnosed | None) -> None:
         """Follow what is chosen."""
 
-    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+    def work(self, context: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts, in a thread; a UserError says why not."""
 
-    def show_event(self, event: Any, found: Diagnosed) -> bool:
+    def show_event(self, event: Any, context: Diagnosed) -> bool:
         """Show what the work gave; False if the event is another's."""
 
 
 class Diagnostics(QWidget):
-    """Sections that say how far to believe a result.
+    """Sections that show how far a result can be trusted.
 
     Signals
     -------
-    asked(object)
+    requested(object)
         A panel wants its work to be done.
-    said(str)
+    reported(str)
         What was done.
     """
 
-    asked = Signal(object)
-    said = Signal(str)
+    requested = Signal(object)
+    reported = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,19 +57,19 @@ class Diagnostics(QWidget):
         layout.setSpacing(4)
         for panel in self.panels:
             layout.addWidget(self.sections[panel.title])
-            panel.asked.connect(partial(self.asked.emit, panel))
-            panel.copy_as.said.connect(self.said)
+            panel.requested.connect(partial(self.requested.emit, panel))
+            panel.copy_as.reported.connect(self.reported)
         self.set_context(None)
 
-    def set_context(self, found: Diagnosed | None) -> None:
+    def set_context(self, context: Diagnosed | None) -> None:
         """Follow what is chosen."""
         for panel in self.panels:
-            panel.set_context(found)
+            panel.set_context(context)
 
     def close_connections(self) -> None:
         """Stop following the viewer; the dock is about to go."""
         self.resolution.close_connections()
 
-    def show_event(self, event: Any, found: Diagnosed) -> bool:
-        """Give an event to the panel that it belongs to."""
-        return any(panel.show_event(event, found) for panel in self.panels)
+    def show_event(self, event: Any, context: Diagnosed) -> bool:
+        """Pass an event to the panel that it belongs to."""
+        return any(panel.show_event(event, context) for panel in self.panels)

@@ -1,4 +1,4 @@
-"""Support: how much speaks for each drawn vessel when there is no ground truth."""
+"""Support: how well each drawn vessel is supported when there is no ground truth."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ SAMPLES = (("4 samples", 4), ("8 samples", 8), ("16 samples", 16))
 
 
 class SupportPanel(QWidget):
-    """A button, how many samples bear witness, the legend, and what was found in words.
+    """The number of samples, a button, the legend, and a summary.
 
     Signals
     -------
-    asked()
+    requested()
         The user wants the layers.
     """
 
     title = "Support"
-    asked = Signal()
+    requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.button = QPushButton("Show support")
         self.button.setToolTip(
-            "Colours every drawn vessel by how often one drawn on such evidence was there, on "
+            "Colours each drawn vessel by how often vessels with such evidence were real in "
             "simulated sections; takes as long as the samples."
         )
         self.samples = CalmComboBox(SAMPLES)
@@ -56,10 +56,10 @@ class SupportPanel(QWidget):
         rows = form()
         add_row(
             rows,
-            "Witnesses",
+            "Samples",
             self.samples,
-            "Drawn anew from the same input, beside the mean, the input and a network that knows "
-            "where vessels lie.",
+            "Drawn again from the same input and weighed with the mean, the input and a network "
+            "that predicts where vessels lie.",
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -71,15 +71,15 @@ class SupportPanel(QWidget):
         for widget in (self.button, self._legend, self._words):
             layout.addWidget(widget)
         layout.addWidget(self.copy_as, 0, Qt.AlignmentFlag.AlignRight)
-        self.button.clicked.connect(self.asked)
+        self.button.clicked.connect(self.requested)
         self._legend.setText(_legend())
         self._words.hide()
 
-    def set_context(self, found: Diagnosed | None) -> None:
-        """Say whether there is anything to weigh."""
-        self.button.setEnabled(found is not None and found.result is not None)
+    def set_context(self, context: Diagnosed | None) -> None:
+        """Say whether there is a result to rate."""
+        self.button.setEnabled(context is not None and context.result is not None)
 
-    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+    def work(self, context: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts.
 
         Raises
@@ -87,36 +87,38 @@ class SupportPanel(QWidget):
         UserError
             If there is no result of a single plane.
         """
-        settings = SupportSettings(samples=self.samples.currentData(), enhance=found.settings)
-        plane = result_plane(found)
-        inputs = {"result": found.result_source(), "fus": found.picked.source}
-        self._record = Record.of("support", inputs, replace(settings, enhance=found.taken))
-        return partial(support_run, lambda: plane, found.picked.take, settings)
+        settings = SupportSettings(samples=self.samples.currentData(), enhance=context.settings)
+        plane = result_plane(context)
+        inputs = {"result": context.result_source(), "fus": context.picked.source}
+        self._record = Record.of("support", inputs, replace(settings, enhance=context.taken))
+        return partial(support_run, lambda: plane, context.picked.take, settings)
 
-    def show_event(self, event: Any, found: Diagnosed) -> bool:
+    def show_event(self, event: Any, context: Diagnosed) -> bool:
         """Add the layers and say what they show; False if the event is another's."""
         if not isinstance(event, SupportReady):
             return False
         from napari.layers import Layer
 
-        assert found.result is not None
-        for data in support_layers(event, found):
-            found.viewer.add_layer(Layer.create(*data))
-        found.viewer.layers.selection.active = found.result
+        assert context.result is not None
+        for data in support_layers(event, context):
+            context.viewer.add_layer(Layer.create(*data))
+        context.viewer.layers.selection.active = context.result
         self._words.setText(event.sentence)
         self._words.show()
         self.copy_as.setEnabled(True)
         return True
 
 
-def support_layers(event: SupportReady, found: Diagnosed) -> list[tuple[Any, dict[str, Any], str]]:
+def support_layers(
+    event: SupportReady, context: Diagnosed
+) -> list[tuple[Any, dict[str, Any], str]]:
     """The classes as labels; probabilities, spread and distance, hidden, as images."""
-    assert found.result is not None
-    placement, name = found.picked.placement, found.result.name.removesuffix(" (generated)")
+    assert context.result is not None
+    placement, name = context.picked.placement, context.result.name.removesuffix(" (generated)")
     like, support = event.spread, event.support
     height, width = support.classes.shape
     where = placement.layer_kwargs((height, width))
-    record = {OURS: {"support": True, "of": found.result.name}}
+    record = {OURS: {"support": True, "of": context.result.name}}
     looks: tuple[tuple[Any, str, str, tuple[float, float]], ...] = (
         (support.strangeness, "distance from the phantoms", "magma", (0.0, 3.0)),
         (like.values, "spread of the samples", "magma", (0.0, 0.4)),

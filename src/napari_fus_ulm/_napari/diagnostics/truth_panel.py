@@ -32,30 +32,30 @@ if TYPE_CHECKING:
 
 BAR, TROUGH = "#3d7ea6", "rgba(128, 128, 128, 60)"
 ALIGNMENTS = (
-    ("as it lies", "none"),
-    ("shift it first", "shift"),
-    ("shift, turn and stretch it", "affine"),
+    ("none", "none"),
+    ("shift", "shift"),
+    ("affine (shift, rotate, stretch)", "affine"),
 )
 
 
 class TruthPanel(QWidget):
-    """How to lay the ground truth on the result; the legend, with mm; and a table by calibre.
+    """The alignment of the ground truth, the legend with lengths in mm, and a table by calibre.
 
     Signals
     -------
-    asked()
+    requested()
         The user wants the layers.
     """
 
     title = "Missed vessels"
-    asked = Signal()
+    requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.button = QPushButton("Compare with ground truth")
         self.button.setToolTip(
-            "Shows which vessels of the ULM the result has, misses and invents, and where it is "
-            "wrong."
+            "Shows which vessels of the ULM the result hits, misses or invents, and where its grey "
+            "levels differ."
         )
         self.aligned = CalmComboBox(ALIGNMENTS)
         self._legend, self._notes = wrapped(), wrapped()
@@ -67,9 +67,9 @@ class TruthPanel(QWidget):
         rows = form()
         add_row(
             rows,
-            "Ground truth",
+            "Alignment",
             self.aligned,
-            "Whether the ULM is moved onto the result; how far is told.",
+            "How the ULM is first moved onto the result; the displacement is reported.",
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -80,15 +80,15 @@ class TruthPanel(QWidget):
         self._record: Record | None = None
         self.copy_as = CopyAs(lambda: self._record)
         layout.addWidget(row(self.copy, self.copy_as), 0, Qt.AlignmentFlag.AlignRight)
-        self.button.clicked.connect(self.asked)
+        self.button.clicked.connect(self.requested)
         self.copy.clicked.connect(self._copy)
-        self._tell(None)
+        self._show(None)
 
-    def set_context(self, found: Diagnosed | None) -> None:
+    def set_context(self, context: Diagnosed | None) -> None:
         """Say whether there is anything to compare."""
-        self.button.setEnabled(found is not None and found.truth is not None)
+        self.button.setEnabled(context is not None and context.truth is not None)
 
-    def work(self, found: Diagnosed) -> Callable[[], Iterator[Any]]:
+    def work(self, context: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts.
 
         Raises
@@ -96,35 +96,35 @@ class TruthPanel(QWidget):
         UserError
             If there is no result of a single plane, or no ground truth.
         """
-        if found.truth is None:
-            raise UserError("Choose the ULM that the result is compared with, above.")
-        plane, settings = result_plane(found), TruthSettings(aligned=self.aligned.currentData())
-        inputs = {"result": found.result_source(), "ulm": found.truth.source}
+        if context.truth is None:
+            raise UserError("Choose a ground truth above: the ULM to compare the result with.")
+        plane, settings = result_plane(context), TruthSettings(aligned=self.aligned.currentData())
+        inputs = {"result": context.result_source(), "ulm": context.truth.source}
         self._record = Record.of("missed", inputs, settings)
-        return partial(truth_run, lambda: plane, found.truth.take, settings)
+        return partial(truth_run, lambda: plane, context.truth.take, settings)
 
-    def show_event(self, event: Any, found: Diagnosed) -> bool:
+    def show_event(self, event: Any, context: Diagnosed) -> bool:
         """Add the layers and fill the table; False if the event is another's."""
         if not isinstance(event, TruthReady):
             return False
         from napari.layers import Layer
 
-        assert found.result is not None
-        for data in truth_layers(event.comparison, found):
-            found.viewer.add_layer(Layer.create(*data))
-        found.viewer.layers.selection.active = found.result
-        self._tell(event)
+        assert context.result is not None
+        for data in truth_layers(event.comparison, context):
+            context.viewer.add_layer(Layer.create(*data))
+        context.viewer.layers.selection.active = context.result
+        self._show(event)
         return True
 
-    def _tell(self, event: TruthReady | None) -> None:
-        found = None if event is None else event.comparison
+    def _show(self, event: TruthReady | None) -> None:
+        comparison = None if event is None else event.comparison
         words = []
         for name, colour, where in CLASSES:
-            length = "" if found is None else f" {_mm(found, name):.1f} mm"
+            length = "" if comparison is None else f" {_mm(comparison, name):.1f} mm"
             words.append(f'<span style="color:{colour}">■</span> {name}{length} ({where})')
         self._legend.setText("<br>".join(words))
         for widget in (self.table, self._notes, self.copy, self.copy_as):
-            widget.setVisible(found is not None)
+            widget.setVisible(comparison is not None)
         if event is None:
             return
         self.table.show_shares(event.shares)
@@ -141,7 +141,7 @@ class CalibreTable(QWidget):
     """Recall and precision by calibre, as bars with their numbers."""
 
     HEADS = (
-        ("vessels", "Apparent width of the vessel, µm."),
+        ("vessels", "Apparent width of the vessels, in µm."),
         ("recall", "Share of the ULM's vessels that the result shows; a longer bar is better."),
         ("precision", "Share of the result's vessels that the ULM shows; longer is better."),
     )
@@ -184,7 +184,7 @@ class Bar(QLabel):
         self.setStyleSheet(f"padding: 1px 4px; background: {filled if end > 0 else TROUGH};")
 
 
-def result_plane(found: Diagnosed) -> xr.DataArray:
+def result_plane(context: Diagnosed) -> xr.DataArray:
     """The result's only plane, as a scan.
 
     Raises
@@ -192,27 +192,27 @@ def result_plane(found: Diagnosed) -> xr.DataArray:
     UserError
         If there is no result, or it has several planes.
     """
-    if found.result is None:
+    if context.result is None:
         raise UserError("There is no result yet; click Enhance.")
-    image: xr.DataArray = found.result.metadata["xarray"]
+    image: xr.DataArray = context.result.metadata["xarray"]
     plane = image.squeeze([dim for dim in image.dims[:-2] if image.sizes[dim] == 1], drop=True)
     if plane.ndim != 2:
         raise UserError(
-            f"“{found.result.name}” has several planes; choose one slice and one time of the "
-            "input (✎) and enhance it."
+            f"“{context.result.name}” has several planes; choose one slice and one frame of the "
+            "input (✎) and enhance it again."
         )
     return plane
 
 
 def truth_layers(
-    comparison: TruthComparison, found: Diagnosed
+    comparison: TruthComparison, context: Diagnosed
 ) -> list[tuple[Any, dict[str, Any], str]]:
     """Hits, misses and inventions as labels; error and local SSIM, hidden, as images."""
-    assert found.result is not None
-    placement, name = found.picked.placement, found.result.name.removesuffix(" (generated)")
+    assert context.result is not None
+    placement, name = context.picked.placement, context.result.name.removesuffix(" (generated)")
     shape = (comparison.vessels.shape[0], comparison.vessels.shape[1])
     where = placement.layer_kwargs(shape)
-    record = {OURS: {"truth": True, "of": found.result.name}}
+    record = {OURS: {"truth": True, "of": context.result.name}}
     looks: tuple[tuple[xr.DataArray, str, dict[str, Any]], ...] = (
         (comparison.error, "error", {"colormap": "PiYG", "contrast_limits": (-0.5, 0.5)}),
         (comparison.ssim, "local SSIM", {"colormap": "viridis", "contrast_limits": (0.0, 1.0)}),
@@ -242,5 +242,5 @@ def truth_layers(
     return layers
 
 
-def _mm(found: TruthComparison, name: str) -> float:
-    return float(getattr(found.overlay, f"{name}_mm"))
+def _mm(comparison: TruthComparison, name: str) -> float:
+    return float(getattr(comparison.overlay, f"{name}_mm"))

@@ -28,13 +28,13 @@ class ResultActions(QWidget):
 
     Signals
     -------
-    said(str)
+    reported(str)
         What was done.
     failed(str)
         Why it was not.
     """
 
-    said = Signal(str)
+    reported = Signal(str)
     failed = Signal(str)
 
     def __init__(self, chosen: Callable[[], Image | None]) -> None:
@@ -44,7 +44,7 @@ class ResultActions(QWidget):
         self.save.setToolTip("Saves the result with its pixel size and how it was made.")
         self.copy = CopyAs(self.record)
         self.copy.setToolTip("Copies the run that made the result, to make it again elsewhere.")
-        self.copy.said.connect(self.said)
+        self.copy.reported.connect(self.reported)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for button in (self.save, self.copy):
@@ -76,4 +76,4 @@ class ResultActions(QWidget):
             self.failed.emit(str(error))
         else:
             if said:
-                self.said.emit(said)
+                self.reported.emit(said)

@@ -58,12 +58,12 @@ class SettingsForm(QWidget):
     -------
     changed()
         A setting has changed.
-    card_asked()
+    card_requested()
         The user wants to see the model card.
     """
 
     changed = Signal()
-    card_asked = Signal()
+    card_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class SettingsForm(QWidget):
         self.section = Section("Advanced", self.advanced)
         self._lay_out()
         self.describe_input(None, None, certain=False)
-        self.card.clicked.connect(self.card_asked)
+        self.card.clicked.connect(self.card_requested)
         group.buttonClicked.connect(self._on_change)
         for combo in (self.values, self.pixel):
             combo.currentIndexChanged.connect(self._on_change)

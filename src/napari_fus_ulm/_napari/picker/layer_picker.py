@@ -43,12 +43,12 @@ class LayerPicker(QWidget):
     -------
     changed()
         Another layer, or another part of it.
-    load_asked(bool)
+    load_requested(bool)
         The user wants to load one; True for a folder.
     """
 
     changed = Signal()
-    load_asked = Signal(bool)
+    load_requested = Signal(bool)
 
     def __init__(self, viewer: ViewerModel, state: PickerState) -> None:
         super().__init__()
@@ -172,10 +172,10 @@ class LayerPicker(QWidget):
         self._slider_rest.start()
 
     def _ask_file(self) -> None:
-        self.load_asked.emit(False)
+        self.load_requested.emit(False)
 
     def _ask_folder(self) -> None:
-        self.load_asked.emit(True)
+        self.load_requested.emit(True)
 
     def _lay_out(self, word: str) -> None:
         label = QLabel(word)

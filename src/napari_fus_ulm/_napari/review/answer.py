@@ -1,4 +1,4 @@
-"""What a reader says of a trial, as far as it has been said; nothing here needs Qt."""
+"""A reader's answer to a trial, complete or not yet; nothing here needs Qt."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Answer:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What has not been said yet."""
+        """What the answer still lacks."""
         sides = tuple(f"the {side} rating" for side in SIDES if getattr(self, side) is None)
         return sides if self.preference is not None else (*sides, "the preference")
 
     def rated(self, rating: int) -> Answer:
-        """Return the answer with one rating more, while one is missing."""
+        """Return the answer with one more rating, while one is missing."""
         side = self.next_side
         return self if side is None else replace(self, **{side: rating})  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""The end of a session: where the answers lie, and the command that tells what was what."""
+"""The end of a session: where the answers are, and the command that unblinds them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from napari_fus_ulm.tasks.review import report_command
 if TYPE_CHECKING:
     from napari_fus_ulm.review.session import Session
 
-HONEST = (
-    "Run it when nobody will answer any more: that it was run is noted in the folder, and later "
-    "answers are marked."
+AFTERWARDS = (
+    "Run it only after all readers have finished: the folder records that it was run, and later "
+    "answers are marked as unblinded."
 )
 
 
 class FinishedPanel(QWidget):
-    """Thanks, the number of answers, their place, and the command to copy.
+    """Thanks, the number of answers, their file, and the command to copy.
 
     Signals
     -------
-    again_asked()
+    again_requested()
     """
 
-    again_asked = Signal()
+    again_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,35 +36,35 @@ class FinishedPanel(QWidget):
         font = self.thanks.font()
         font.setBold(True)
         self.thanks.setFont(font)
-        self.told, self.command = wrapped(), wrapped()
-        for label in (self.told, self.command):
+        self.summary, self.command = wrapped(), wrapped()
+        for label in (self.summary, self.command):
             label.setTextFormat(Qt.TextFormat.PlainText)
         self.command.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.command.setStyleSheet("border-left: 3px solid gray; padding: 4px 2px 4px 6px;")
         self.copy = QPushButton("Copy command")
-        self.copy.setToolTip("Puts the command on the clipboard.")
+        self.copy.setToolTip("Copies the command to the clipboard.")
         self.again = QPushButton("Another session")
-        self.again.setToolTip("Goes back to where a session is opened or made.")
+        self.again.setToolTip("Returns to the start page.")
         self.copied = wrapped()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        which = wrapped("This dock does not tell which picture was which. This command does:")
-        for label in (self.thanks, self.told, which, self.command, wrapped(HONEST)):
+        which = wrapped("This dock does not reveal which picture was which. This command does:")
+        for label in (self.thanks, self.summary, which, self.command, wrapped(AFTERWARDS)):
             layout.addWidget(label)
         layout.addWidget(row(self.copy, self.again))
         layout.addWidget(self.copied)
         self.copy.clicked.connect(self._on_copy)
-        self.again.clicked.connect(self.again_asked)
+        self.again.clicked.connect(self.again_requested)
 
     def show_session(self, session: Session) -> None:
-        """Tell about a session that is finished."""
+        """Show the end of a session."""
         from napari_fus_ulm.tasks.review import ANSWERS
 
         done = session.progress.done
-        self.told.setText(
+        self.summary.setText(
             f"{'All ' if done > 1 else ''}{done} {'trials are' if done > 1 else 'trial is'} "
-            f"answered. The answers lie in\n{_breakable(str(session.folder / ANSWERS))}"
+            f"answered. The answers are in\n{_breakable(str(session.folder / ANSWERS))}"
         )
         self._command = report_command(session)
         self.command.setText(_breakable(self._command))

@@ -30,7 +30,7 @@ KINDS: tuple[tuple[str, Kind], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A layer as it was when the session was asked for, and what it is.
+    """A layer as it was when the session was requested, and what it shows.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Chosen:
 
 
 def likely_kind(layer: Image) -> Kind:
-    """What a layer is, by its metadata and its name; a method's result where they do not say."""
+    """What a layer shows, by its metadata and its name; a generated image where they do not say."""
     if getattr(layer.metadata.get("xarray"), "attrs", {}).get("generated"):
         return "generated"
     modality = likely_modality(layer)
@@ -62,8 +62,8 @@ def lay_out(
     Raises
     ------
     ReviewError
-        If layers are no pictures of one plane and one field of view, a pixel size is not known,
-        a generated image is given as a real one, or the folder is not empty or not writable.
+        If a layer has several planes, the fields of view differ, a pixel size is unknown, a
+        generated image is given as a real one, or the folder is not empty or not writable.
     """
     pictures = [Picture(one.parts.name, one.kind, partial(_scan, one)) for one in chosen]
     return section_run(folder, section, reader, pictures)
@@ -73,19 +73,19 @@ def _scan(one: Chosen) -> xr.DataArray:
     from napari_fus_ulm.scan import check_image
 
     name = one.parts.name
-    found = scan_of_parts(one.parts, modality="fus" if one.kind == "fus" else "ulm")
-    scan = found.scan.squeeze(drop=True)
+    layer_scan = scan_of_parts(one.parts, modality="fus" if one.kind == "fus" else "ulm")
+    scan = layer_scan.scan.squeeze(drop=True)
     if scan.ndim != 2:
         planes = " × ".join(str(n) for n in scan.shape[:-2])
         raise ReviewError(
-            f"“{name}” has {planes} planes; one picture of the section is needed. Split it first: "
-            "right-click the layer, Split Stack."
+            f"“{name}” has {planes} planes; a session needs a single one. Split it first: "
+            "right-click the layer and choose Split Stack."
         )
-    if unknown := [asked.text for asked in found.questions if asked.kind == "spacing"]:
+    if unknown := [one.text for one in layer_scan.questions if one.kind == "spacing"]:
         raise ReviewError(
             f"{unknown[0]} Load its file in the Enhance dock, which asks for the pixel size."
         )
     if one.kind != "generated" and scan.attrs.get("generated"):
-        raise ReviewError(f"“{name}” says that it was generated; choose “generated” beside it.")
+        raise ReviewError(f"“{name}” is marked as generated; choose “generated” beside it.")
     check_image(scan)
     return scan

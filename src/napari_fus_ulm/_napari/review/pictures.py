@@ -1,4 +1,4 @@
-"""The two pictures of a trial in the viewer, and everything else out of sight meanwhile."""
+"""The two pictures of a trial in the viewer, with everything else hidden meanwhile."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ LINKED = ("contrast_limits", "gamma", "colormap", "opacity", "blending", "interp
 class TrialPictures:
     """Shows trials as the layers "left" and "right", and brings back what was there before.
 
-    Between the first `show` and `restore` all other layers are hidden, also those that come
-    meanwhile (a run that ends), and so are other docks: names, thumbnails and measures there
-    tell which picture is which.
+    Between the first `show` and `restore` all other layers are hidden, also those that are
+    added meanwhile (a run that ends), and so are other docks: names, thumbnails and measures there
+    reveal which picture is which.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class TrialPictures:
             # The same on both sides; it keeps other docks from taking them for an input.
             metadata={OURS: {"review": True}},
         )
-        self._pictures.append(layer)  # first: whoever hears of it must know it as ours
+        self._pictures.append(layer)  # first: whoever hears of it must recognise it as ours
         self._viewer.add_layer(layer)
 
     def _remove(self) -> None:

@@ -34,12 +34,12 @@ from napari_fus_ulm._napari.widgets.controls import (
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
 
 WELCOME = (
-    "Two pictures of one section lie side by side, without names and in random order; you rate "
-    "how continuous their vessels are and say which one you prefer. Every answer is written to a "
-    "CSV file at once, and only a command, run afterwards, tells which picture was which."
+    "Each trial shows two pictures of one section side by side, unnamed and in random order. Rate "
+    "how continuous their vessels are and choose the one you prefer. Every answer is saved to a "
+    "CSV file immediately; only a command run afterwards reveals which picture was which."
 )
 NO_LAYERS = (
-    "A session can also be made here: open results of one section, and its ULM if there is one."
+    "You can also create a session here: open results of one section and, if available, its ULM."
 )
 ROWS_SHOWN = 6
 
@@ -50,30 +50,30 @@ class StartPanel(QWidget):
     Signals
     -------
     changed()
-        Something else is filled in.
+        A field has changed.
     picture_changed(object)
-        A picture (`Listed`) was checked or unchecked, or is said to be something else.
-    open_asked(), go_on_asked(), start_asked(), cancel_asked()
+        A picture (`Listed`) was checked or unchecked, or given another type.
+    open_requested(), go_on_requested(), start_requested(), cancel_requested()
     """
 
     changed = Signal()
     picture_changed = Signal(object)
-    open_asked = Signal()
-    go_on_asked = Signal()
-    start_asked = Signal()
-    cancel_asked = Signal()
+    open_requested = Signal()
+    go_on_requested = Signal()
+    start_requested = Signal()
+    cancel_requested = Signal()
 
     def __init__(self, details: Callable[[str], str]) -> None:
         super().__init__()
         self.reader = QLineEdit()
-        self.reader.setPlaceholderText("initials (may be left out)")
+        self.reader.setPlaceholderText("initials (optional)")
         self.open = QPushButton("Open a session folder…")
         self.open.setToolTip(
-            "A folder that “napari-fus-ulm review new” or this dock has made; goes on where you "
-            "stopped."
+            "Opens a folder made by “napari-fus-ulm review new” or by this dock and continues "
+            "where you stopped."
         )
         self.go_on = QPushButton()
-        self.go_on.setToolTip("Shows the next trial that you have not answered.")
+        self.go_on.setToolTip("Shows your next unanswered trial.")
         self.status = wrapped()
         self.table = _table()
         self.no_layers = wrapped(NO_LAYERS)
@@ -84,7 +84,7 @@ class StartPanel(QWidget):
         self.browse = QPushButton("…")
         self.start = QPushButton("Start")
         self.start.setMinimumHeight(32)
-        self.start.setToolTip("Writes the session into the folder and shows its first trial.")
+        self.start.setToolTip("Writes the session to the folder and shows its first trial.")
         self.missing = wrapped()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -110,7 +110,7 @@ class StartPanel(QWidget):
         self.folder.setText(new.folder)
 
     def kind(self, number: int) -> CalmComboBox:
-        """The field that says what a listed picture is."""
+        """The field for the type of a listed picture."""
         combo = self.table.cellWidget(number, 1)
         assert isinstance(combo, CalmComboBox)
         return combo
@@ -131,7 +131,7 @@ class StartPanel(QWidget):
         self.making.set_run((), shown.making_error)
         self.status.setText(shown.status)
         self.status.setVisible(bool(shown.status))
-        self.go_on.setText(f"Go on with “{shown.go_on}”")
+        self.go_on.setText(f"Continue “{shown.go_on}”")
         self.go_on.setVisible(bool(shown.go_on))
         self._show_missing()
 
@@ -142,7 +142,7 @@ class StartPanel(QWidget):
             for number, one in enumerate(pictures):
                 _show(self.table.item(number, 0), one)
                 self.kind(number).choose(one.kind)
-                self.kind(number).setAccessibleName(f"What {one.name} is")
+                self.kind(number).setAccessibleName(f"Type of {one.name}")
         self._listed = pictures
         self.no_layers.setVisible(not pictures)
         self._form.setVisible(bool(pictures))
@@ -153,7 +153,7 @@ class StartPanel(QWidget):
             self.table.insertRow(number)
             self.table.setItem(number, 0, QTableWidgetItem())
             combo = CalmComboBox(KINDS)
-            combo.setToolTip("A ULM is shown as a control: nobody is told where it is.")
+            combo.setToolTip("A ULM is shown as a control; readers do not see which picture it is.")
             combo.setProperty("number", number)
             combo.currentIndexChanged.connect(self._on_kind)
             self.table.setCellWidget(number, 1, combo)
@@ -162,7 +162,7 @@ class StartPanel(QWidget):
         self.table.setFixedHeight(height + (head.sizeHint().height() if head else 0) + 4)
 
     def _lock(self, running: bool) -> None:
-        """Lock the fields while a session is being read or made."""
+        """Lock the fields while a session is being read or created."""
         for widget in (self.reader, self.open, self.go_on, self.table, self.section, self.folder):
             widget.setEnabled(not running)
         self.browse.setEnabled(not running)
@@ -179,14 +179,14 @@ class StartPanel(QWidget):
     # ------------------------------------------------------------ the user
 
     def _on_item(self, item: QTableWidgetItem) -> None:
-        self._tell(item.row())
+        self._emit_picture(item.row())
 
     def _on_kind(self, _: int) -> None:
         combo = self.sender()
         if combo is not None:
-            self._tell(int(combo.property("number")))
+            self._emit_picture(int(combo.property("number")))
 
-    def _tell(self, number: int) -> None:
+    def _emit_picture(self, number: int) -> None:
         item = self.table.item(number, 0)
         assert item is not None
         checked = item.checkState() == Qt.CheckState.Checked
@@ -196,16 +196,16 @@ class StartPanel(QWidget):
     # ------------------------------------------------------------ layout
 
     def _ask_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "A new or empty folder for the session")
+        path = QFileDialog.getExistingDirectory(self, "Choose a new or empty folder")
         if path:
             self.folder.setText(str(Path(path)))
 
     def _on_start(self) -> None:
-        (self.cancel_asked if self._shown.running else self.start_asked).emit()
+        (self.cancel_requested if self._shown.running else self.start_requested).emit()
 
     def _wire(self) -> None:
-        self.open.clicked.connect(self.open_asked)
-        self.go_on.clicked.connect(self.go_on_asked)
+        self.open.clicked.connect(self.open_requested)
+        self.go_on.clicked.connect(self.go_on_requested)
         self.start.clicked.connect(self._on_start)
         self.browse.clicked.connect(self._ask_folder)
         self.table.itemChanged.connect(self._on_item)
@@ -214,17 +214,27 @@ class StartPanel(QWidget):
             field.textChanged.connect(self.changed)
 
     def _lay_out(self) -> None:
-        self.browse.setToolTip("Chooses the folder, or makes one.")
+        self.browse.setToolTip("Chooses or creates the folder.")
         who, new = form(), form()
-        add_row(who, "Reader", self.reader, "Stands beside every answer; several may read.")
-        tip = "For the report. A name that begins with sub-XX_ says whose section it is."
+        add_row(
+            who,
+            "Reader",
+            self.reader,
+            "Saved with every answer; several can share a session.",
+        )
+        tip = "Named in the report; a name that begins with sub-XX_ also names the subject."
         add_row(new, "Section", self.section, tip)
         folder = row(self.folder, self.browse, stretch=0)
-        add_row(new, "Folder", folder, "Holds pictures, answers and the key; it must be empty.")
+        add_row(
+            new,
+            "Folder",
+            folder,
+            "Holds pictures, answers and the key; must be new or empty.",
+        )
         self._form = QWidget()
         column = QVBoxLayout(self._form)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(QLabel("Or make a session of these pictures:"))
+        column.addWidget(QLabel("Or create a session from these pictures:"))
         column.addWidget(self.table)
         column.addLayout(new)
         column.addWidget(self.start)
@@ -249,7 +259,7 @@ class StartPanel(QWidget):
 
 def _table() -> QTableWidget:
     table = QTableWidget(0, 2)
-    table.setHorizontalHeaderLabels(["Picture", "What it is"])
+    table.setHorizontalHeaderLabels(["Picture", "Type"])
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setShowGrid(False)

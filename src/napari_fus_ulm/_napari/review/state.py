@@ -1,7 +1,7 @@
 """What the Blinded review dock knows: the page, the pictures to choose from, the session.
 
-Nothing here needs Qt. `ReviewState` keeps what is asked for and shows the trials in the viewer;
-whoever listens is told which fields of the frozen `Shown` have changed.
+Nothing here needs Qt. `ReviewState` keeps what is requested and shows the trials in the viewer;
+its signal names the fields of the frozen `Shown` that have changed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Page = Literal["start", "trial", "finished"]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A picture that a session can be made of."""
+    """A picture that a session can include."""
 
     layer_id: LayerId
     name: str
@@ -120,7 +120,7 @@ class ReviewState:
     changed(frozenset of str)
         Fields of `shown` that have changed.
     picture_lost()
-        A picture of the trial was removed; `show_lost` shows it again, once that is through.
+        A picture of the trial was removed; `show_lost` shows it again afterwards.
     """
 
     changed = Signal(frozenset)
@@ -218,7 +218,7 @@ class ReviewState:
             self.picture_lost.emit()
 
     def _list_pictures(self) -> None:
-        """List the images there are; what was said of those that stay is kept."""
+        """List the images; those that stay keep their type and check mark."""
         known = {one.layer_id: one for one in self.shown.pictures}
         pictures = []
         for layer in comparable_layers(self._viewer):
@@ -230,7 +230,7 @@ class ReviewState:
     # ------------------------------------------------------------ trials
 
     def answer(self, answer: Answer) -> None:
-        """Write what was said, then show the next trial."""
+        """Write the answer, then show the next trial."""
         session, trial = self.session, self._trial
         left, right, preference = answer.left, answer.right, answer.preference
         if session is None or trial is None or not (left and right and preference):
@@ -257,12 +257,12 @@ class ReviewState:
             self.pictures.show(self._trial)
 
     def stop(self) -> None:
-        """Leave the session; what was answered is written already."""
+        """Leave the session; its answers are written already."""
         self._end()
         status, go_on = "", ""
         if self.session is not None:
             done, total = self.session.progress.done, self.session.progress.total
-            status = f"Stopped. {done} of {total} trials are answered and written."
+            status = f"Stopped. {done} of {total} trials are answered and saved."
             go_on = self.session.folder.name
         self._show(page="start", status=status, go_on=go_on)
 

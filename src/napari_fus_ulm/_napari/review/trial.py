@@ -1,4 +1,4 @@
-"""What a reader says of one trial: two ratings, a preference, a comment."""
+"""The answer to one trial: two ratings, a preference, a comment."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ PREFERENCES: dict[Preference, tuple[str, str]] = {
     "right": ("Right", "R"),
 }
 KEYS = (
-    "Keys: 1–5 rates the picture marked ▸, first left, then right; Backspace takes the last "
-    "rating back. L, N, R prefers. Return goes on."
+    "Keys: 1–5 rate the picture marked ▸ (left first, then right); Backspace undoes the last "
+    "rating; L, N and R state the preference; Return continues."
 )
 
 
 class TrialForm(QWidget):
     """Ratings, preference, comment and *Next*, which waits until nothing is missing.
 
-    The columns of the ratings lie as the pictures do. It works by keys alone, wherever the
-    focus is; text that is being typed into the comment is left alone.
+    The columns of the ratings lie as the pictures do. Keys alone suffice, wherever the focus is;
+    text that is being typed into the comment is left alone.
 
     Signals
     -------
     changed()
-        The user has said something, or taken it back.
-    answered(), fit_asked(), stop_asked()
+        The user has changed the answer.
+    answered(), fit_requested(), stop_requested()
     """
 
     changed = Signal()
     answered = Signal()
-    fit_asked = Signal()
-    stop_asked = Signal()
+    fit_requested = Signal()
+    stop_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,21 +75,21 @@ class TrialForm(QWidget):
         self.comment = QLineEdit()
         self.comment.setPlaceholderText("Comment (optional)")
         self.comment.setAccessibleName("Comment")
-        self.comment.setToolTip("Kept with the answer; what is told here may unblind others.")
+        self.comment.setToolTip("Saved with the answer; do not unblind other readers.")
         self.next = QPushButton()
         self.next.setMinimumHeight(32)
         self.next.setFont(font)
         self.missing = wrapped()
         self.fit = QPushButton("Fit pictures")
-        self.fit.setToolTip("Lets both pictures fill the canvas again.")
+        self.fit.setToolTip("Fits both pictures to the canvas again.")
         self.stop = QPushButton("Stop for now")
-        self.stop.setToolTip("Leaves the session; answers are kept, and it goes on from here.")
+        self.stop.setToolTip("Leaves the session; answers are saved and you can continue later.")
         self._groups = (*self.ratings.values(), self.preferences)
         self._lay_out()
         self._wire()
 
     def value(self) -> Answer:
-        """Return what has been said so far."""
+        """Return the answer so far."""
         left, right = (self.ratings[side].checkedId() for side in SIDES)
         chosen = self.preferences.checkedId()
         return Answer(
@@ -110,7 +110,7 @@ class TrialForm(QWidget):
         self._show_missing()
 
     def show_trial(self, number: int, total: int) -> None:
-        """Begin with a trial: nothing is said yet."""
+        """Begin a trial with an empty answer."""
         self.progress.setText(f"Trial {number} of {total}")
         self.bar.setRange(0, total)
         self.bar.setValue(number - 1)
@@ -157,8 +157,8 @@ class TrialForm(QWidget):
         for group in self._groups:
             group.buttonClicked.connect(self._on_click)
         self.next.clicked.connect(self.answered)
-        self.fit.clicked.connect(self.fit_asked)
-        self.stop.clicked.connect(self.stop_asked)
+        self.fit.clicked.connect(self.fit_requested)
+        self.stop.clicked.connect(self.stop_requested)
         self._digits: dict[QObject | None, int] = {
             self._key(str(n), self._on_digit): n for n in CONTINUITY
         }

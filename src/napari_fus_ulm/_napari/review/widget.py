@@ -23,11 +23,11 @@ from napari_fus_ulm.tasks.review import Opened
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-UNBLINDED = "This session has been unblinded already: answers from now on are marked as such."
+UNBLINDED = "This session has already been unblinded; new answers are marked as unblinded."
 
 
 class ReviewWidget(DockedWidget):
-    """Judge pictures without names: choose a session, answer its trials, stop whenever you like.
+    """Rate pictures blinded: choose a session, answer its trials, stop whenever you like.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class ReviewWidget(DockedWidget):
 
     def ask_open(self) -> None:
         """Let the user choose the folder of a session."""
-        path = QFileDialog.getExistingDirectory(self, "The folder of a session")
+        path = QFileDialog.getExistingDirectory(self, "Open a session folder")
         if path:
             self.open_folder(Path(path))
 
@@ -100,7 +100,7 @@ class ReviewWidget(DockedWidget):
         self.state.check(one.layer_id, checked=one.checked, kind=one.kind)
 
     def _on_lost(self) -> None:
-        self._again.start()  # when the layer list has done with it
+        self._again.start()  # when the layer list has finished with it
 
     def _answer(self) -> None:
         self.state.answer(self.trial.value())
@@ -110,22 +110,22 @@ class ReviewWidget(DockedWidget):
         if alone:
             self._watch_window()
             self._hidden = self._other_docks()
-        for dock in self._hidden:
-            dock.setVisible(not alone)
+        for other in self._hidden:
+            other.setVisible(not alone)
         if not alone:
             self._hidden = []
-            own = self._dock()
-            if own is not None:
-                own.raise_()  # those that came back beside it lie above it
+            dock = self._dock()
+            if dock is not None:
+                dock.raise_()  # those that came back beside it lie above it
 
     # ------------------------------------------------------------ the window
 
     def _dock(self) -> QDockWidget | None:
         """The dock that napari has put this into."""
-        found = self.parentWidget()
-        while found is not None and not isinstance(found, QDockWidget):
-            found = found.parentWidget()
-        return found
+        parent = self.parentWidget()
+        while parent is not None and not isinstance(parent, QDockWidget):
+            parent = parent.parentWidget()
+        return parent
 
     def _main_window(self) -> QWidget | None:
         """The window of the viewer, also while the dock floats in one of its own."""
@@ -133,9 +133,9 @@ class ReviewWidget(DockedWidget):
         return None if dock is None else dock.parentWidget()
 
     def _other_docks(self) -> list[QDockWidget]:
-        window, own = self._main_window(), self._dock()
+        window, this = self._main_window(), self._dock()
         docks = [] if window is None else window.findChildren(QDockWidget)
-        return [dock for dock in docks if dock is not own and not dock.isHidden()]
+        return [dock for dock in docks if dock is not this and not dock.isHidden()]
 
     def _watch_window(self) -> None:
         window = self._main_window()
@@ -147,7 +147,7 @@ class ReviewWidget(DockedWidget):
         """Bring everything back before the window closes: napari may keep which docks were open."""
         if event is not None and event.type() == QEvent.Type.Close and watched is self._window:
             self.state.pictures.restore()
-            self._again.start()  # should the user decide to stay
+            self._again.start()  # in case the user decides to stay
         return super().eventFilter(watched, event)
 
     def leave(self) -> None:
@@ -169,14 +169,14 @@ class ReviewWidget(DockedWidget):
         self.state.picture_lost.connect(self._on_lost)
         self.state.pictures.alone.connect(self._on_alone)
         self.start.picture_changed.connect(self._on_picture)
-        self.start.open_asked.connect(self.ask_open)
-        self.start.go_on_asked.connect(self.go_on)
-        self.start.start_asked.connect(self.make)
-        self.start.cancel_asked.connect(self.runner.cancel)
+        self.start.open_requested.connect(self.ask_open)
+        self.start.go_on_requested.connect(self.go_on)
+        self.start.start_requested.connect(self.make)
+        self.start.cancel_requested.connect(self.runner.cancel)
         self.trial.answered.connect(self._answer)
-        self.trial.fit_asked.connect(self.state.pictures.fit)
-        self.trial.stop_asked.connect(self.state.stop)
-        self.finished.again_asked.connect(self.state.show_start)
+        self.trial.fit_requested.connect(self.state.pictures.fit)
+        self.trial.stop_requested.connect(self.state.stop)
+        self.finished.again_requested.connect(self.state.show_start)
         self.runner.event.connect(self._on_event)
         self.runner.ended.connect(self.state.on_ended)
 

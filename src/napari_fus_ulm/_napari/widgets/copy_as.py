@@ -22,11 +22,11 @@ class CopyAs(QPushButton):
 
     Signals
     -------
-    said(str)
+    reported(str)
         What was done.
     """
 
-    said = Signal(str)
+    reported = Signal(str)
 
     def __init__(self, record: Callable[[], Record | None]) -> None:
         super().__init__("Copy as…")
@@ -47,4 +47,4 @@ class CopyAs(QPushButton):
         record, clipboard = self._record(), QGuiApplication.clipboard()
         if record is not None and clipboard is not None:
             clipboard.setText(form(record))
-            self.said.emit(f"Copied the run as {what}.")
+            self.reported.emit(f"Copied the run as {what}.")

@@ -22,11 +22,11 @@ class NoticeArea(QWidget):
 
     Signals
     -------
-    fix_asked(str)
+    fix_requested(str)
         The user wants the correction that a warning offers.
     """
 
-    fix_asked = Signal(str)
+    fix_requested = Signal(str)
 
     def __init__(self, details: Callable[[str], str] = lambda sentence: "") -> None:
         super().__init__()
@@ -113,4 +113,4 @@ class NoticeArea(QWidget):
     def _ask(self) -> None:
         sender = self.sender()
         if sender is not None:
-            self.fix_asked.emit(str(sender.property("fix")))
+            self.fix_requested.emit(str(sender.property("fix")))

@@ -17,11 +17,11 @@ class RunPanel(QWidget):
 
     Signals
     -------
-    run_asked(), cancel_asked()
+    run_requested(), cancel_requested()
     """
 
-    run_asked = Signal()
-    cancel_asked = Signal()
+    run_requested = Signal()
+    cancel_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class RunPanel(QWidget):
         return (now - begun) / (done - already) * (total - done)
 
     def _on_click(self) -> None:
-        (self.cancel_asked if self.state == RUNNING else self.run_asked).emit()
+        (self.cancel_requested if self.state == RUNNING else self.run_requested).emit()
 
 
 def _time(seconds: float) -> str:
