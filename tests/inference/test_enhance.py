@@ -135,7 +135,9 @@ def test_an_upsampled_input_is_first_brought_to_its_native_sampling(fus: xr.Data
         values_kind="linear",
     )
     events = list(enhance_events(finer, EnhanceSettings(mode="accurate")))
-    assert any("finer than fUS can resolve" in e.message for e in events if isinstance(e, Notice))
+    assert any(
+        "finer than the recording resolves" in e.message for e in events if isinstance(e, Notice)
+    )
     result = events[-1].enhancement  # type: ignore[union-attr]
     assert 90 < result.provenance["native_pixel_um"][0] < 110
     assert 4 < result.provenance["gain"] < 6

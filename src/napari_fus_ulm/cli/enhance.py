@@ -44,6 +44,7 @@ def command(
     pixel_um: Annotated[
         float | None, option(EnhanceSettings, "pixel_um", f"{DEFAULT.pixel_um:g} by default")
     ] = None,
+    native_um: Annotated[float | None, option(EnhanceSettings, "native_um")] = None,
     spacing: Spacing = None,
     image: Image = 1,
     leading: Leading = "slice",
@@ -83,6 +84,7 @@ def command(
             given = {
                 "mode": mode,
                 "pixel_um": pixel_um,
+                "native_um": native_um,
                 "values": values,
                 "steps": steps,
                 "samples": samples,
@@ -182,10 +184,11 @@ def _enhanced(
 
 
 def _with_gain(settings: EnhanceSettings, scan: xr.DataArray, gain: float) -> EnhanceSettings:
-    from napari_fus_ulm.tasks.catalogue import card_of, native_pixel_um
+    from napari_fus_ulm.tasks.catalogue import card_of, finest_pixel_um, native_pixel_um
 
     card, _ = card_of(settings)
-    finest, pixel = card.pixel_um, native_pixel_um(scan) / gain
+    finest = finest_pixel_um(card.pixel_um, scan, settings.native_um)
+    pixel = (settings.native_um or native_pixel_um(scan)) / gain
     # A gain is a round number: ×5 of 99 µm means the generator's 20 µm, not 19.8.
     if 0.95 * finest <= pixel < finest:
         pixel = finest

@@ -29,8 +29,8 @@ SURELY_NATIVE_UM = 70.0
 """Pixels as coarse as this are taken for the scanner's own."""
 SEGMENT_MM = 3.2
 """Length of the pieces whose spectra are averaged: long enough for 0.3 cycles/mm."""
-SHORTEST = 32
-"""Pixels along an axis below which its spectrum says nothing."""
+SHORTEST, SHORTEST_MM = 32, 1.5
+"""Pixels and length of an axis below which its spectrum says nothing."""
 STEEP = -7.0
 """Slope of log power over log frequency. A Gaussian whose FWHM is 1.3 pixels has -6 at Nyquist."""
 DROP_DB, VALLEY_DB, RISE_DB = 6.0, 22.0, 4.0
@@ -157,7 +157,7 @@ def _first_of_repeats(grey: Floats) -> npt.NDArray[np.intp]:
 def _spectrum(grey: Floats, step_mm: float) -> _Spectrum | None:
     """Mean of the logarithms over pieces without a mask's edge; None where there is none."""
     size = min(len(grey), max(64, round(SEGMENT_MM / step_mm)))
-    if size < SHORTEST:
+    if size < SHORTEST or size * step_mm < SHORTEST_MM:
         return None
     window = np.hanning(size + 2)[1:-1, None]
     powers = []

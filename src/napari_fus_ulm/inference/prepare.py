@@ -15,7 +15,13 @@ from napari_fus_ulm.generators.device import choose_device, choose_precision
 from napari_fus_ulm.generators.loaded import loaded_generator
 from napari_fus_ulm.grey.condition import condition_grey
 from napari_fus_ulm.grey.intensity import FusRange, fus_range, log_power
-from napari_fus_ulm.grey.native import native_shape
+from napari_fus_ulm.grey.native import (
+    NATIVE_UM,
+    generator_pixel_um,
+    native_shape,
+    native_um,
+    with_native_um,
+)
 from napari_fus_ulm.grey.position import position_channels
 from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.grid import Grid, Shape
@@ -101,7 +107,7 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     ScanError, ValueError, CheckpointError
         With a sentence about what is wrong and what to do.
     """
-    fus = check_scan(fus)
+    fus = with_native_um(check_scan(fus), settings.native_um)
     blank = _check_planes(fus)
     weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
     device = choose_device(settings.device)
@@ -111,10 +117,12 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
             f"{weights.name} holds weights of the generator {card.generator!r}, "
             f"not of {settings.generator!r}."
         )
-    if settings.pixel_um < card.pixel_um - 1e-6:
+    finest = generator_pixel_um(card.pixel_um, fus)
+    if settings.pixel_um < finest - 0.06:  # a gain is offered to a tenth of a µm
         raise SettingsError(
-            f"The result pixel is {settings.pixel_um:g} µm, finer than the {card.pixel_um:g} µm "
-            f"this generator was trained at. Choose {card.pixel_um:g} µm or more."
+            f"The result pixel is {settings.pixel_um:g} µm, finer than the {finest:.4g} µm at "
+            f"which this generator works on an image sampled every {native_um(fus):.0f} µm. Choose "
+            f"{finest:.4g} µm or more."
         )
     way = settings.application
     applied = Applied(
@@ -133,13 +141,20 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     native = grid.with_shape(native_shape(fus))
     if native.shape != grid.shape:
         notices.append(
-            f"The pixels are finer than fUS can resolve; the image was averaged to "
-            f"{native.shape[1]} × {native.shape[0]} pixels of about 100 µm before it was enhanced."
+            "The pixels are finer than the recording resolves; the image was averaged to "
+            f"{native.shape[1]} × {native.shape[0]} pixels of about {native_um(fus):.0f} µm "
+            "before it was enhanced."
+        )
+    if native_um(fus) < NATIVE_UM:
+        source = "as set" if settings.native_um is not None else "estimated from the image"
+        notices.append(
+            f"Native sampling: {native_um(fus):.0f} µm ({source}); the generator worked at "
+            f"{finest:.3g} µm per pixel."
         )
     if not fus.attrs.get("spacing_known", True):
         dy, dx = grid.spacing_mm
         notices.append(f"Pixel size not in the file: {dy:g} × {dx:g} mm assumed.")
-    target = grid.with_pixel_um(card.pixel_um)
+    target = grid.with_pixel_um(finest)
     position, said = _position(grid.extent_mm, target.shape, settings, card)
     notices += said
     if not fus.attrs.get("leading_axis_known", True):

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from napari_fus_ulm.inference.settings import EnhanceSettings
     from napari_fus_ulm.phantom.pair import PhantomPair
 
-__all__ = ["Entry", "card_of", "entry", "names", "native_pixel_um", "sample_pair"]
+__all__ = [
+    "Entry",
+    "card_of",
+    "entry",
+    "finest_pixel_um",
+    "names",
+    "native_pixel_um",
+    "sample_pair",
+]
 
 
 def card_of(settings: EnhanceSettings) -> tuple[Card, Path]:
@@ -36,6 +44,22 @@ def native_pixel_um(fus: xr.DataArray) -> float:
     from napari_fus_ulm.grey.native import native_pixel_um
 
     return native_pixel_um(fus)
+
+
+def finest_pixel_um(card_um: float, fus: xr.DataArray, native_um: float | None = None) -> float:
+    """Return the pixel (µm) at which a generator works on an image.
+
+    Parameters
+    ----------
+    card_um : float
+        Its pixel for fUS at 15 MHz, as its card says.
+    fus : xarray.DataArray
+    native_um : float, optional
+        Native sampling of the image; estimated from it by default.
+    """
+    from napari_fus_ulm.grey.native import generator_pixel_um, with_native_um
+
+    return generator_pixel_um(card_um, with_native_um(fus, native_um))
 
 
 def sample_pair() -> PhantomPair:

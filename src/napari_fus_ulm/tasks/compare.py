@@ -78,6 +78,7 @@ def all_settings(like: EnhanceSettings) -> list[EnhanceSettings]:
         name: getattr(like, name)
         for name in (
             "pixel_um",
+            "native_um",
             "values",
             "steps",
             "seed",

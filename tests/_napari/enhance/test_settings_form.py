@@ -105,3 +105,25 @@ def test_the_studys_recipe_is_one_click_away_and_so_is_the_way_back(open_form, q
     assert after != before
     qtbot.mouseClick(form.advanced.reset, Qt.MouseButton.LeftButton)
     assert form.settings() == EnhanceSettings().resolved()
+
+
+def test_a_finely_sampled_image_is_offered_finer_results(open_form):
+    form = open_form()
+    form.describe_input("linear", 50.0, 10.0, certain=True)
+    offered = [form.pixel.itemText(i) for i in range(form.pixel.count())]
+    assert offered[0] == "10 µm = ×5"
+    form.pixel.setCurrentIndex(0)
+    assert form.settings().pixel_um == 10.0
+    form.describe_input("linear", 100.0, 20.0, certain=True)
+    assert form.pixel.itemText(0) == "20 µm = ×5"
+
+
+def test_native_sampling_is_estimated_unless_it_is_set(open_form):
+    form = open_form()
+    field = form.advanced._fields["native_um"]
+    assert field.text() == "estimated"
+    assert form.settings().native_um is None
+    field.setValue(50.0)
+    assert form.settings().native_um == 50.0
+    form.advanced.reset.click()
+    assert form.settings().native_um is None

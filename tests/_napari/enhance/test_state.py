@@ -232,7 +232,7 @@ def test_real_power_doppler(open_state, real_data):
     assert np.isfinite(result.data).all()
     image = result.metadata["xarray"]
     assert float(image["x"][1] - image["x"][0]) == pytest.approx(0.02, rel=0.01)
-    assert any("finer than fUS can resolve" in text for text in texts(state))
+    assert any("finer than the recording resolves" in text for text in texts(state))
 
 
 def test_balanced_adds_a_hidden_spread(open_state, small_pair):

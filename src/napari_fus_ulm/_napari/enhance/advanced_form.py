@@ -18,13 +18,13 @@ from napari_fus_ulm._napari.widgets.controls import (
     form,
     row,
 )
-from napari_fus_ulm.declared import Declared, declared
+from napari_fus_ulm.declared import Declared, Setting, declared
 from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings
 from napari_fus_ulm.tasks.catalogue import entry, names
 
 ADVANCED = (
     "steps", "samples", "sampler", "departure", "seed", "patch", "overlap", "batch", "window",
-    "fusion", "position", "device", "precision",
+    "fusion", "native_um", "position", "device", "precision",
 )  # fmt: skip
 """In the order of the form."""
 
@@ -75,6 +75,8 @@ class AdvancedForm(QWidget):
         self._put_defaults()
 
     def _field(self, one: Declared) -> CalmSpinBox | CalmDoubleSpinBox | CalmComboBox:
+        if one.optional and one.kind is float:
+            return self._optional(one.setting)
         if one.kind is float:
             share = CalmDoubleSpinBox(one.setting.low or 0.0, one.setting.high or 1.0, 2)
             share.setSingleStep(0.1)
@@ -91,10 +93,20 @@ class AdvancedForm(QWidget):
         choice.currentIndexChanged.connect(self._on_change)
         return choice
 
+    def _optional(self, setting: Setting) -> CalmDoubleSpinBox:
+        """A number that is estimated where the box stands one below its range."""
+        low, high = setting.low or 0.0, setting.high or 1.0
+        number = CalmDoubleSpinBox(low - 1.0, high, 0)
+        number.setSpecialValueText("estimated")
+        number.setSuffix(" µm")
+        number.setKeyboardTracking(False)
+        number.valueChanged.connect(self._on_change)
+        return number
+
     def values(self) -> dict[str, Any]:
         """Return the settings by name."""
         found: dict[str, Any] = {
-            name: field.currentData() if isinstance(field, CalmComboBox) else field.value()
+            name: field.currentData() if isinstance(field, CalmComboBox) else _number(field)
             for name, field in self._fields.items()
         }
         found["weights"] = self._weights.text().strip() or None
@@ -109,7 +121,8 @@ class AdvancedForm(QWidget):
                 field.choose(values[name])
             else:
                 with QSignalBlocker(field):
-                    field.setValue(values[name])
+                    number: Any = field.minimum() if values[name] is None else values[name]
+                    field.setValue(number)
         if "weights" in values:
             self._weights.setText(values["weights"] or "")
 
@@ -151,6 +164,13 @@ class AdvancedForm(QWidget):
         if path:
             self._weights.setText(path)
             self.changed.emit()
+
+
+def _number(field: CalmSpinBox | CalmDoubleSpinBox) -> float | None:
+    """The number of a box; None where it shows its special word."""
+    if field.specialValueText() and field.value() == field.minimum():
+        return None
+    return field.value()
 
 
 def _devices() -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ from napari_fus_ulm._napari.layers.identity import LayerId
 from napari_fus_ulm._napari.layers.parts import LayerScan, Question
 from napari_fus_ulm._napari.picker.picked import Picked
 from napari_fus_ulm._napari.run import Warned
+from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.enhance import displacement, mismatch
 
 
@@ -27,6 +28,8 @@ class Input:
         The file says so; it is no guess.
     native_um : float or None
         Its native pixel in µm.
+    finest_um : float
+        The pixel at which the bundled generators work on it, µm.
     spacing_assumed : bool
         Its pixel size is not known.
     warnings : tuple of Warned
@@ -38,6 +41,7 @@ class Input:
     values: str | None = None
     values_certain: bool = False
     native_um: float | None = None
+    finest_um: float = EnhanceSettings().pixel_um
     spacing_assumed: bool = False
     warnings: tuple[Warned, ...] = ()
 
@@ -63,7 +67,7 @@ def describe_input(
     truth_warnings = about_truth(picked, ulm, truth)
     if fus is None:
         return Input(image=image, warnings=truth_warnings)
-    from napari_fus_ulm.tasks.catalogue import native_pixel_um
+    from napari_fus_ulm.tasks.catalogue import finest_pixel_um, native_pixel_um
 
     kinds = {question.kind for question in fus.questions}
     # That the values are a guess is said beside their setting.
@@ -74,6 +78,7 @@ def describe_input(
         values=fus.scan.attrs["values"],
         values_certain="values" not in kinds,
         native_um=native_pixel_um(fus.scan),
+        finest_um=round(finest_pixel_um(EnhanceSettings().pixel_um, fus.scan), 1),
         spacing_assumed="spacing" in kinds,
         warnings=(*warnings, *truth_warnings),
     )

@@ -50,6 +50,9 @@ BELIEF = {
 """How far to believe what each generator draws in each mode, in one line."""
 UNTOLD = "Its model card (i) says how far to believe it."
 
+FINEST_UM = EnhanceSettings().pixel_um
+"""Pixel of the bundled generators on fUS at 15 MHz."""
+
 
 class SettingsForm(QWidget):
     """Fills one `EnhanceSettings`.
@@ -67,7 +70,7 @@ class SettingsForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._finest_um = EnhanceSettings().pixel_um
+        self._finest_um = FINEST_UM
         self.generator = CalmComboBox(tuple((entry(n).title, n) for n in names()))
         self.card = QPushButton("i")
         self.card.setFixedWidth(26)
@@ -125,7 +128,14 @@ class SettingsForm(QWidget):
         self.advanced.set_values(dataclasses.asdict(settings.resolved()))
         self._enable_for_mode()
 
-    def describe_input(self, values: str | None, native_um: float | None, *, certain: bool) -> None:
+    def describe_input(
+        self,
+        values: str | None,
+        native_um: float | None,
+        finest_um: float = FINEST_UM,
+        *,
+        certain: bool,
+    ) -> None:
         """Say what the chosen input brings.
 
         Parameters
@@ -134,6 +144,8 @@ class SettingsForm(QWidget):
             What its numbers are taken for.
         native_um : float or None
             Its native pixel in µm, from which the gains follow.
+        finest_um : float
+            The pixel at which the generator works on it, µm.
         certain : bool
             The file says so; it is no guess.
         """
@@ -141,7 +153,10 @@ class SettingsForm(QWidget):
         if values is not None:
             word = f"{WORD_OF.get(values, values)} ({'from the file' if certain else 'guessed'})"
         self.values.setItemText(0, word)
-        self._offer_pixels(native_um, float(self.pixel.currentData() or self._finest_um))
+        wanted = float(self.pixel.currentData() or finest_um)
+        if finest_um != self._finest_um:
+            self._finest_um, self._native_um = finest_um, None
+        self._offer_pixels(native_um, wanted)
 
     def forget_values(self) -> None:
         """Another input: its values are its own."""

@@ -95,7 +95,9 @@ class EnhanceWidget(DockedWidget):
         if chosen.image != self._image:
             self._image = chosen.image
             self.settings.forget_values()
-        self.settings.describe_input(chosen.values, chosen.native_um, certain=chosen.values_certain)
+        self.settings.describe_input(
+            chosen.values, chosen.native_um, chosen.finest_um, certain=chosen.values_certain
+        )
 
     _image: LayerId | None = None
 

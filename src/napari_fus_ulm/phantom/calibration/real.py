@@ -15,7 +15,7 @@ import xarray as xr
 
 from napari_fus_ulm.grey.condition import condition_grey
 from napari_fus_ulm.grey.intensity import log_power
-from napari_fus_ulm.grey.native import native_shape
+from napari_fus_ulm.grey.native import NATIVE_UM, native_shape, with_native_um
 from napari_fus_ulm.grey.reference import reference_grey
 from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.grid import Grid
@@ -87,7 +87,8 @@ def power_picture(path: Path) -> xr.DataArray:
 
     scan = read_one(path, modality="fus", spacing=(1.0, 1.0)).squeeze(drop=True)
     side = WIDTH_MM / scan.shape[-1]
-    return read_one(path, modality="fus", spacing=(side, side)).squeeze(drop=True)
+    read = read_one(path, modality="fus", spacing=(side, side)).squeeze(drop=True)
+    return with_native_um(read, NATIVE_UM)  # as the simulated recordings that it is set beside
 
 
 def count_map(path: Path) -> xr.DataArray:
