@@ -14,7 +14,12 @@ import xarray as xr
 
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.grey.intensity import log_power, values_kind
-from napari_fus_ulm.grey.native_sampling import FINEST_UM, SURELY_NATIVE_UM, native_sampling
+from napari_fus_ulm.grey.native_sampling import (
+    DOUBTFUL,
+    FINEST_UM,
+    SURELY_NATIVE_UM,
+    native_sampling,
+)
 from napari_fus_ulm.grid import Grid, Shape
 from napari_fus_ulm.scan import planes
 
@@ -75,5 +80,7 @@ def _estimate(fus: xr.DataArray) -> float:
                 shown = log_power(plane.values, values_kind(fus))
             except UserError:
                 break
-            return max(native_sampling(shown, spacing)[:2])
+            down, across, confidence = native_sampling(shown, spacing)
+            # Enlarged, but along one axis nobody knows from what: most probes have 15 MHz.
+            return NATIVE_UM if confidence == DOUBTFUL else max(down, across)
     return NATIVE_UM

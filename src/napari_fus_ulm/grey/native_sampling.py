@@ -39,6 +39,8 @@ PEAK = 5.0
 """Least height of a period's peak over the median of its spectrum."""
 STRONG = 0.5
 """Share of the highest peak that a lower one needs to be taken for the fundamental."""
+DOUBTFUL = 0.45
+"""Confidence of a sampling that is the other axis's."""
 NEAR = 1.75
 """A period and the spectrum's end agree within this factor."""
 
@@ -48,7 +50,8 @@ class NativeSampling(NamedTuple):
 
     The confidence is that of the less certain axis: 1 for repeated lines and for pixels that are
     surely the scanner's, 0.9 where a period and the spectrum agree, 0.6 where only the spectrum
-    ends, 0.3 where nothing was found and the pixels are taken as they are.
+    ends, :data:`DOUBTFUL` where one axis shows that the picture was enlarged and the other only
+    lends its sampling, 0.3 where nothing was found and the pixels are taken as they are.
     """
 
     pixel_y_um: float
@@ -94,7 +97,7 @@ def native_sampling(
 
 
 def _shared(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-    return (other[0], 0.6) if one[1] < 0.6 <= other[1] and other[0] > one[0] else one
+    return (other[0], DOUBTFUL) if one[1] < 0.6 <= other[1] and other[0] > one[0] else one
 
 
 def _along_axis(grey: Floats, step_mm: float) -> tuple[float, float]:
