@@ -363,7 +363,8 @@ def test_a_command_never_leaves_a_setting_out(task):
     command = typer.main.get_command(app).commands[task]
     options = {option for one in command.params for option in one.opts}
     changes = {
-        "pixel_um": 25.0, "native_um": 50.0, "values": "sqrt", "steps": 7, "samples": 3, "sampler": "ancestral",
+        "pixel_um": 25.0, "native_um": 50.0,
+        "values": "sqrt", "steps": 7, "samples": 3, "sampler": "ancestral",
         "departure": 0.3, "patch": 64, "overlap": 16, "window": "hann", "fusion": "at-end",
         "batch": 4, "position": "off", "device": "cpu", "precision": "float32", "seed": 5,
         "mode": "accurate", "generator": "mhvae", "weights": "a.safetensors",
