@@ -40,6 +40,7 @@ def command(
     samples: Annotated[int, option(SupportSettings, "samples")] = DEFAULT_SUPPORT.samples,
     seed: Annotated[int, option(SupportSettings, "seed")] = DEFAULT_SUPPORT.seed,
     pixel_um: Annotated[float, option(EnhanceSettings, "pixel_um")] = DEFAULT.pixel_um,
+    native_um: Annotated[float | None, option(EnhanceSettings, "native_um")] = None,
     values: Annotated[str, option(EnhanceSettings, "values")] = DEFAULT.values,
     position: Annotated[str, option(EnhanceSettings, "position")] = DEFAULT.position,
     device: Annotated[str, option(EnhanceSettings, "device")] = DEFAULT.device,
@@ -60,6 +61,7 @@ def command(
         with checking_usage():
             enhance = EnhanceSettings(
                 pixel_um=pixel_um,
+                native_um=native_um,
                 values=values,  # type: ignore[arg-type]  # it says itself what it can be
                 position=position,  # type: ignore[arg-type]
                 device=device,

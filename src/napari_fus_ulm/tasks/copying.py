@@ -14,7 +14,7 @@ from napari_fus_ulm.tasks.record import WHERE, Record, Source, settings_of
 from napari_fus_ulm.tasks.replay import task_of
 from napari_fus_ulm.tasks.task import FolderTask, changed
 
-SUPPORT_OPTIONS = ("pixel_um", "values", "position", "device", "precision")
+SUPPORT_OPTIONS = ("pixel_um", "native_um", "values", "position", "device", "precision")
 """Settings of *Enhance* that the command ``support`` has options for."""
 OWN = ("generator", "weights", "mode", "steps", "seed", "samples")
 """Those that *Support* settles by itself, whatever they are."""
