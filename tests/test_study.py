@@ -155,7 +155,7 @@ def test_another_budget_is_refused_in_the_folder_of_this_one(
 def test_a_budget_is_whole_batches_and_the_default_is_the_studys(study: ModuleType) -> None:
     with pytest.raises(ValueError, match="24 patches are not whole batches of 16"):
         study.Study(patches=24)
-    with pytest.raises(ValueError, match="no generator called 'gan'"):
+    with pytest.raises(ValueError, match="no generator called “gan”"):
         study.Study(generators=("gan",))
     default = study.Study()
     assert default.generators == NAMES

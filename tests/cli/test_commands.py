@@ -498,7 +498,7 @@ def test_splits_are_drawn_again_by_animal(cohort: Path) -> None:
 
 def test_a_cohort_that_cannot_be_evaluated_is_said(cohort: Path, tmp_path: Path) -> None:
     assert "There is no folder" in run("evaluate", tmp_path / "none", code=1).stderr
-    assert "no method 'bicubic'" in run("evaluate", cohort, "--methods", "bicubic", code=1).stderr
+    assert "no method “bicubic”" in run("evaluate", cohort, "--methods", "bicubic", code=1).stderr
     assert "test or validation" in run("evaluate", cohort, "--side", "train", code=1).stderr
     shutil.copytree(cohort, tmp_path / "leak")
     table = tmp_path / "leak" / "pairs.csv"

@@ -43,8 +43,8 @@ def independent(fus: xr.DataArray) -> Coherence:
 def test_both_sides_lie_where_patches_overlap_and_mostly_agree_on_what_the_input_shows(
     fus: xr.DataArray,
 ) -> None:
-    found, progress = run(fus)
-    left, right = found.left.values, found.right.values
+    coherence, progress = run(fus)
+    left, right = coherence.left.values, coherence.right.values
     # 50 pixels of 0.1 mm are 254 result pixels: columns start at 0, 64 and 128.
     assert not left[:, :64].any()
     assert not right[:, :64].any()
@@ -55,7 +55,7 @@ def test_both_sides_lie_where_patches_overlap_and_mostly_agree_on_what_the_input
     assert np.corrcoef(left[both], right[both])[0, 1] > 0.2
     assert np.abs(left - right).max() > 0.05
     assert progress[-1].done == progress[-1].total
-    np.testing.assert_allclose(extent_of(found.left), extent_of(fus))
+    np.testing.assert_allclose(extent_of(coherence.left), extent_of(fus))
 
 
 def test_rows_of_patches_are_compared_too(independent: Coherence) -> None:
@@ -71,12 +71,12 @@ def test_rows_of_patches_are_compared_too(independent: Coherence) -> None:
 def test_shared_noise_agrees_more_than_independent_noise(
     independent: Coherence, fus: xr.DataArray
 ) -> None:
-    def disagreement(found: Coherence) -> float:
+    def disagreement(coherence: Coherence) -> float:
         inner = np.s_[:, 64:-64]
-        return float(np.abs(found.left.values - found.right.values)[inner].mean())
+        return float(np.abs(coherence.left.values - coherence.right.values)[inner].mean())
 
-    def agreement(found: Coherence) -> float:
-        return float(np.nanmean([one.correlation for one in found.seams]))
+    def agreement(coherence: Coherence) -> float:
+        return float(np.nanmean([one.correlation for one in coherence.seams]))
 
     shared = run(fus, noise="shared")[0]
     assert disagreement(shared) < disagreement(independent)
@@ -114,14 +114,14 @@ def test_the_grid_and_the_seams_lie_in_the_image(independent: Coherence, fus: xr
 
 def test_the_patches_of_a_run_are_compared_without_running_again(fus: xr.DataArray) -> None:
     result = enhance(fus, EnhanceSettings(steps=3, **AT_END))  # type: ignore[arg-type]
-    found = coherence_of(result)
-    assert found.noise == "run"
-    assert len(found.seams) == 12
-    np.testing.assert_allclose(result.image.values.shape, found.left.values.shape)
+    coherence = coherence_of(result)
+    assert coherence.noise == "run"
+    assert len(coherence.seams) == 12
+    np.testing.assert_allclose(result.image.values.shape, coherence.left.values.shape)
     # The result is the blend of these very patches, so both sides are near it where both lie.
     assert result.patches is not None
-    both = found.left.values > 0
-    apart = np.abs(found.left.values - result.image.values)[both]
+    both = coherence.left.values > 0
+    apart = np.abs(coherence.left.values - result.image.values)[both]
     assert np.median(apart) < 0.05
 
 
@@ -133,9 +133,9 @@ def test_a_seam_made_on_purpose_is_the_worst(fus: xr.DataArray) -> None:
         n for n, tile in enumerate(result.patches.tiling.tiles) if (tile.row, tile.column) == (1, 1)
     )
     images[spoiled] = images[spoiled].T[::-1]
-    made = replace(result, patches=replace(result.patches, images=images))
-    touching = [one for one in coherence_of(made).seams if _touches(one, 1, 1)]
-    assert coherence_of(made).seams[: len(touching)] == tuple(touching)
+    edited = replace(result, patches=replace(result.patches, images=images))
+    touching = [one for one in coherence_of(edited).seams if _touches(one, 1, 1)]
+    assert coherence_of(edited).seams[: len(touching)] == tuple(touching)
 
 
 def _vessels() -> np.ndarray:

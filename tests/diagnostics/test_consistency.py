@@ -46,6 +46,6 @@ def test_local_agreement_is_lost_where_a_vessel_is_invented():
     assert local_agreement(grey, condition, 0.02)[40].min() > 0.99
     invented = grey.copy()
     invented[20:100, 150] = 0.8
-    found = local_agreement(invented, condition, 0.02)
-    assert found[85, 150] < 0.5
-    assert found[40, 30] > 0.95
+    agreement = local_agreement(invented, condition, 0.02)
+    assert agreement[85, 150] < 0.5
+    assert agreement[40, 30] > 0.95

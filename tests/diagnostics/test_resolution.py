@@ -31,30 +31,30 @@ def picture(pair: PhantomPair) -> xr.DataArray:
 def test_a_result_that_is_the_truth_agrees_to_the_finest_detail(
     picture: xr.DataArray, pair: PhantomPair
 ) -> None:
-    found = resolution(picture, pair.ulm, pair.fus)
-    assert found.fus is not None
-    assert found.result.smoothed.min() > 0.99
-    assert found.fus.smoothed.min() < 0.5
-    assert found.local.shape == picture.shape
-    assert (found.moved, found.notes) == (None, ())
+    measured = resolution(picture, pair.ulm, pair.fus)
+    assert measured.fus is not None
+    assert measured.result.smoothed.min() > 0.99
+    assert measured.fus.smoothed.min() < 0.5
+    assert measured.local.shape == picture.shape
+    assert (measured.moved, measured.notes) == (None, ())
 
 
 def test_a_shifted_truth_agrees_once_it_is_moved(picture: xr.DataArray, pair: PhantomPair) -> None:
     away = pair.ulm.copy(data=np.roll(pair.ulm.values, (12, -8), (0, 1)))
     apart = resolution(picture, away)
-    found = resolution(picture, away, aligned="shift")
+    measured = resolution(picture, away, aligned="shift")
     assert apart.result.smoothed.min() < 0.2
-    assert found.result.smoothed.min() > 0.9
-    assert found.moved is not None
-    assert found.moved.shape == picture.shape
-    assert "a translation: -120 µm down and +80 µm right" in found.notes[0]
-    assert np.isnan(found.local.values).any()
+    assert measured.result.smoothed.min() > 0.9
+    assert measured.moved is not None
+    assert measured.moved.shape == picture.shape
+    assert "a translation: -120 µm down and +80 µm right" in measured.notes[0]
+    assert np.isnan(measured.local.values).any()
 
 
 def test_of_a_truth_of_a_part_that_part_is_compared(
     picture: xr.DataArray, pair: PhantomPair
 ) -> None:
-    found = resolution(picture, pair.ulm.isel(i=slice(0, 300)))
-    assert found.result.smoothed.min() > 0.9
-    assert np.isnan(found.local.values[:, 150:]).all()
-    assert "covers a part of the result" in found.notes[0]
+    measured = resolution(picture, pair.ulm.isel(i=slice(0, 300)))
+    assert measured.result.smoothed.min() > 0.9
+    assert np.isnan(measured.local.values[:, 150:]).all()
+    assert "covers a part of the result" in measured.notes[0]

@@ -39,9 +39,9 @@ def test_a_line_is_cut_into_stretches_at_forks_and_cells():
     lines[30, 5:95] = True
     assert stretches(lines, PIXEL_MM, 200.0).max() == 10
     lines[5:30, 50] = True
-    found = stretches(lines, PIXEL_MM, 10_000.0)
-    assert found.max() == 3
-    assert found[30, 50] == 0
+    numbers = stretches(lines, PIXEL_MM, 10_000.0)
+    assert numbers.max() == 3
+    assert numbers[30, 50] == 0
     assert stretches(np.zeros((9, 9), bool), PIXEL_MM).max() == 0
 
 
@@ -55,8 +55,8 @@ def test_near_a_line_is_within_the_tolerance():
 
 def test_a_ridge_stands_out_and_an_edge_does_not():
     y = np.arange(100)[:, None] * np.ones(100)
-    found = ridge(np.exp(-0.5 * ((y - 50) / 3.0) ** 2).astype(np.float32), PIXEL_MM)
-    assert found[50, 50] == found[20:80, 50].max() > 0.3
+    ridges = ridge(np.exp(-0.5 * ((y - 50) / 3.0) ** 2).astype(np.float32), PIXEL_MM)
+    assert ridges[50, 50] == ridges[20:80, 50].max() > 0.3
     assert ridge(np.ones((50, 50), np.float32), PIXEL_MM).max() == pytest.approx(0.0, abs=1e-6)
 
 
@@ -64,12 +64,12 @@ def test_a_ridge_stands_out_and_an_edge_does_not():
 
 
 def test_places_with_vessels_are_likelier_than_places_without(prepared_section):
-    found = likelihood(prepared_section.fus, PIXEL_MM)
-    for one in (found.backed, found.visible):
+    maps = likelihood(prepared_section.fus, PIXEL_MM)
+    for one in (maps.backed, maps.visible):
         assert one.shape == prepared_section.fus.shape
         assert 0.0 <= one.min() < one.max() <= 1.0
     bright = prepared_section.ulm > 0.5
-    assert found.backed[bright].mean() > found.backed[~bright].mean() + 0.1
+    assert maps.backed[bright].mean() > maps.backed[~bright].mean() + 0.1
 
 
 def test_what_is_no_brain_is_strange_and_a_phantom_is_not(prepared_section):
@@ -109,23 +109,23 @@ def invented(section: Any) -> tuple[np.ndarray, Support]:
 
 
 def test_an_invented_vessel_is_unlikely_and_most_others_are_not(invented):
-    dark, found = invented
-    wrong = found.probability[dark & (found.classes > 0)]
-    rest = found.probability[~dark & (found.classes > 0)]
+    dark, judged = invented
+    wrong = judged.probability[dark & (judged.classes > 0)]
+    rest = judged.probability[~dark & (judged.classes > 0)]
     assert len(wrong) > 300
     assert np.median(wrong) < np.percentile(rest, 10)
-    assert (found.classes[dark & (found.classes > 0)] == UNLIKELY_LABEL).mean() > 0.5
-    assert (found.classes[~dark] == SUPPORTED_LABEL).any()
+    assert (judged.classes[dark & (judged.classes > 0)] == UNLIKELY_LABEL).mean() > 0.5
+    assert (judged.classes[~dark] == SUPPORTED_LABEL).any()
 
 
 def test_maps_say_nothing_where_they_have_nothing_to_say(invented):
-    _, found = invented
-    drawn = found.classes > 0
-    assert np.isnan(found.probability[~drawn]).all()
-    assert not np.isnan(found.probability[drawn]).any()
-    there = found.missing[~np.isnan(found.missing)]
+    _, judged = invented
+    drawn = judged.classes > 0
+    assert np.isnan(judged.probability[~drawn]).all()
+    assert not np.isnan(judged.probability[drawn]).any()
+    there = judged.missing[~np.isnan(judged.missing)]
     assert 0.0 <= there.min() < there.max() <= 1.0
-    assert f"{sum(found.length_mm):.0f} mm" in found.sentence
+    assert f"{sum(judged.length_mm):.0f} mm" in judged.sentence
 
 
 def test_nothing_is_supported_where_the_input_is_unlike_the_phantoms(section, prepared_section):
@@ -139,17 +139,17 @@ def test_nothing_is_supported_where_the_input_is_unlike_the_phantoms(section, pr
     )
     assert (support(evidence).classes == SUPPORTED_LABEL).any()
     evidence.maps["strangeness"] = black + 2.0 * STRANGE
-    found = support(evidence)
-    assert not (found.classes == SUPPORTED_LABEL).any()
-    assert np.nanmax(found.probability) > 0.8
-    assert "100 % of the image is unlike" in found.sentence
+    judged = support(evidence)
+    assert not (judged.classes == SUPPORTED_LABEL).any()
+    assert np.nanmax(judged.probability) > 0.8
+    assert "100 % of the image is unlike" in judged.sentence
 
 
 def test_nothing_drawn_is_said_to_be_nothing(section, prepared_section):
     black = np.zeros_like(prepared_section.ulm)
-    found = support(weigh(black, section.fus, black, [black, black], PIXEL_MM))
-    assert not found.classes.any()
-    assert found.sentence == "The result draws no vessel."
+    judged = support(weigh(black, section.fus, black, [black, black], PIXEL_MM))
+    assert not judged.classes.any()
+    assert judged.sentence == "The result draws no vessel."
 
 
 def test_lengths_are_those_of_the_centrelines(section, prepared_section):
@@ -178,10 +178,10 @@ def test_evidence_comes_with_progress_and_from_samples_that_are_not_the_result(s
     shares = [event.done / event.total for event in progress if event.total]
     assert shares == sorted(shares)
     assert isinstance(events[-1], EvidenceReady)
-    found = events[-1].evidence
-    assert set(found.maps) == set(MAPS)
-    assert all(one.shape == result.shape for one in found.maps.values())
-    assert found.maps["spread"].max() > 0.0
+    evidence = events[-1].evidence
+    assert set(evidence.maps) == set(MAPS)
+    assert all(one.shape == result.shape for one in evidence.maps.values())
+    assert evidence.maps["spread"].max() > 0.0
 
 
 def test_witnesses_are_the_same_whatever_sampler_drew_the_result(section):

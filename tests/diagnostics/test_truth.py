@@ -72,71 +72,75 @@ def test_an_invented_vessel_is_drawn_and_measured(grey: np.ndarray) -> None:
     row = emptiest_row(grey)
     truth = scan_of(cleared(grey, row))
     base = against_truth(picture_of(truth.values), truth, lpips=False)
-    found = against_truth(picture_of(with_line(truth.values, row)), truth, lpips=False)
+    comparison = against_truth(picture_of(with_line(truth.values, row)), truth, lpips=False)
     assert base.overlay.invented_mm == 0
-    assert found.overlay.invented_mm == pytest.approx(LINE_MM, abs=0.15)
-    assert found.overlay.missed_mm == pytest.approx(0, abs=0.1)
-    assert (found.vessels.values[row, 45:135] == INVENTED).all()
-    assert found.error.values[row, 45:135] == pytest.approx(0.9)
-    assert np.nanmean(found.ssim.values[row - 5 : row + 6, 45:135]) < 0.6
+    assert comparison.overlay.invented_mm == pytest.approx(LINE_MM, abs=0.15)
+    assert comparison.overlay.missed_mm == pytest.approx(0, abs=0.1)
+    assert (comparison.vessels.values[row, 45:135] == INVENTED).all()
+    assert comparison.error.values[row, 45:135] == pytest.approx(0.9)
+    assert np.nanmean(comparison.ssim.values[row - 5 : row + 6, 45:135]) < 0.6
 
 
 def test_a_missed_vessel_is_drawn_and_measured(grey: np.ndarray) -> None:
     row = emptiest_row(grey)
     truth = scan_of(with_line(grey, row))
-    found = against_truth(picture_of(cleared(truth.values, row)), truth, lpips=False)
-    assert found.overlay.missed_mm == pytest.approx(LINE_MM, abs=0.15)
-    assert found.overlay.invented_mm == pytest.approx(0, abs=0.1)
-    assert (found.vessels.values[row, 45:135] == MISSED).all()
-    assert found.error.values[row, 45:135] == pytest.approx(-0.9)
+    comparison = against_truth(picture_of(cleared(truth.values, row)), truth, lpips=False)
+    assert comparison.overlay.missed_mm == pytest.approx(LINE_MM, abs=0.15)
+    assert comparison.overlay.invented_mm == pytest.approx(0, abs=0.1)
+    assert (comparison.vessels.values[row, 45:135] == MISSED).all()
+    assert comparison.error.values[row, 45:135] == pytest.approx(-0.9)
 
 
 def test_equal_pictures_have_only_hits_and_nothing_moves(
     ulm: xr.DataArray, grey: np.ndarray
 ) -> None:
     result = picture_of(grey, origin=PIXEL / 2)
-    found = against_truth(result, ulm, lpips=False)
-    assert set(np.unique(found.vessels.values)) == {NOTHING, HIT}
-    assert np.array_equal(found.reference.values, grey)
-    assert not found.error.values.any()
-    assert found.ssim.values == pytest.approx(1.0)
-    assert found.fidelity.mse == 0
-    assert math.isnan(found.fidelity.lpips)
-    assert (found.scores.recall, found.scores.precision) == (1, 1)
-    assert (found.registration, found.judged.values.all(), found.notes) == (None, True, ())
+    comparison = against_truth(result, ulm, lpips=False)
+    assert set(np.unique(comparison.vessels.values)) == {NOTHING, HIT}
+    assert np.array_equal(comparison.reference.values, grey)
+    assert not comparison.error.values.any()
+    assert comparison.ssim.values == pytest.approx(1.0)
+    assert comparison.fidelity.mse == 0
+    assert math.isnan(comparison.fidelity.lpips)
+    assert (comparison.scores.recall, comparison.scores.precision) == (1, 1)
+    assert (comparison.registration, comparison.judged.values.all(), comparison.notes) == (
+        None,
+        True,
+        (),
+    )
 
 
 def test_every_map_lies_on_the_result(ulm: xr.DataArray, grey: np.ndarray) -> None:
     result = picture_of(ndimage.gaussian_filter(grey, 1.0))
-    found = against_truth(result, ulm, lpips=False)
+    comparison = against_truth(result, ulm, lpips=False)
     for drawn in (
-        found.reference,
-        found.judged,
-        found.vessels,
-        found.centrelines,
-        found.width_um,
-        found.error,
-        found.ssim,
+        comparison.reference,
+        comparison.judged,
+        comparison.vessels,
+        comparison.centrelines,
+        comparison.width_um,
+        comparison.error,
+        comparison.ssim,
     ):
         assert drawn.dims == result.dims
         for axis in "yx":
             assert np.array_equal(drawn[axis], result[axis])
-    assert found.vessels.dtype == found.centrelines.dtype == np.uint8
-    assert found.judged.dtype == bool
+    assert comparison.vessels.dtype == comparison.centrelines.dtype == np.uint8
+    assert comparison.judged.dtype == bool
 
 
 def test_the_numbers_are_those_of_the_tables(ulm: xr.DataArray, grey: np.ndarray) -> None:
     picture = ndimage.gaussian_filter(grey, 2.0)
     rule = VesselRule(tolerance_um=40)
-    found = against_truth(picture_of(picture), ulm, rule=rule)
+    comparison = against_truth(picture_of(picture), ulm, rule=rule)
     expected = vessel_scores(picture, grey, PIXEL, rule=rule)
-    assert found.scores == expected
-    assert found.overlay.missed_mm == pytest.approx(expected.missed_mm)
-    assert found.overlay.invented_mm == pytest.approx(expected.invented_mm)
-    assert found.fidelity == fidelity(picture, grey)
+    assert comparison.scores == expected
+    assert comparison.overlay.missed_mm == pytest.approx(expected.missed_mm)
+    assert comparison.overlay.invented_mm == pytest.approx(expected.invented_mm)
+    assert comparison.fidelity == fidelity(picture, grey)
     border = SSIM_SMALLEST // 2
-    inner = found.ssim.values[border:-border, border:-border]
-    assert inner.mean() == pytest.approx(found.fidelity.ssim, abs=1e-6)
+    inner = comparison.ssim.values[border:-border, border:-border]
+    assert inner.mean() == pytest.approx(comparison.fidelity.ssim, abs=1e-6)
 
 
 def moved(ulm: xr.DataArray, turn: float, scale: float, shift: tuple[float, float]) -> xr.DataArray:
@@ -155,72 +159,72 @@ def test_a_turned_and_scaled_truth_is_brought_back_and_reported(
     result = picture_of(ndimage.gaussian_filter(grey, 0.7))
     away = moved(ulm, 3.0, 1.03, (0.12, -0.1))
     still = against_truth(result, away, lpips=False)
-    found = against_truth(result, away, aligned="affine", lpips=False)
+    comparison = against_truth(result, away, aligned="affine", lpips=False)
     assert still.registration is None
     assert still.overlay.recall < 0.6
-    assert found.registration is not None
-    assert found.registration.needed
-    assert found.registration.shift_mm == pytest.approx((0.12, -0.1), abs=0.01)
-    assert found.registration.rotation_deg == pytest.approx(3.0, abs=0.3)
-    assert found.registration.scales == pytest.approx((1.03, 1.03), abs=0.006)
-    assert found.overlay.recall > 0.9
-    assert found.overlay.precision > 0.85
-    assert found.notes[0].startswith("The ground truth was moved by an affine map")
-    share = found.judged.values.mean()
+    assert comparison.registration is not None
+    assert comparison.registration.needed
+    assert comparison.registration.shift_mm == pytest.approx((0.12, -0.1), abs=0.01)
+    assert comparison.registration.rotation_deg == pytest.approx(3.0, abs=0.3)
+    assert comparison.registration.scales == pytest.approx((1.03, 1.03), abs=0.006)
+    assert comparison.overlay.recall > 0.9
+    assert comparison.overlay.precision > 0.85
+    assert comparison.notes[0].startswith("The ground truth was moved by an affine map")
+    share = comparison.judged.values.mean()
     assert 0.6 < share < 1
-    assert f"covers {100 * share:.0f} % of the result" in found.notes[-1]
+    assert f"covers {100 * share:.0f} % of the result" in comparison.notes[-1]
 
 
 def test_a_shifted_truth_is_cropped_not_interpolated(ulm: xr.DataArray, grey: np.ndarray) -> None:
     # What the truth shows lies 0.2 mm further down and 0.3 mm further right in the result.
     result, away = picture_of(grey[:-15, :-20]), ulm.isel(j=slice(20, -10), i=slice(30, -10))
-    found = against_truth(result, away, aligned="shift", lpips=False)
-    assert found.registration is not None
-    assert found.registration.needed
-    assert found.registration.rotation_deg == 0
-    assert "moved by a translation: +200 µm down and +300 µm right" in found.notes[0]
-    rows, columns = np.nonzero(found.judged.values)
+    comparison = against_truth(result, away, aligned="shift", lpips=False)
+    assert comparison.registration is not None
+    assert comparison.registration.needed
+    assert comparison.registration.rotation_deg == 0
+    assert "moved by a translation: +200 µm down and +300 µm right" in comparison.notes[0]
+    rows, columns = np.nonzero(comparison.judged.values)
     assert (rows.min(), columns.min()) == (10, 15)
     box = np.ix_(np.unique(rows), np.unique(columns))
     # The same counts binned to the same pixels; the brightest of a part may be another one.
-    difference = np.abs(found.reference.values[box] - grey[:-15, :-20][box])
+    difference = np.abs(comparison.reference.values[box] - grey[:-15, :-20][box])
     assert difference.max() < 0.1
-    assert np.isnan(found.error.values[:10]).all()
-    assert np.isnan(found.ssim.values[:, :15]).all()
-    assert not found.vessels.values[:10].any()
-    assert found.overlay.recall > 0.97
+    assert np.isnan(comparison.error.values[:10]).all()
+    assert np.isnan(comparison.ssim.values[:, :15]).all()
+    assert not comparison.vessels.values[:10].any()
+    assert comparison.overlay.recall > 0.97
 
 
 def test_a_truth_of_a_part_judges_that_part(ulm: xr.DataArray, grey: np.ndarray) -> None:
     result = picture_of(grey, origin=PIXEL / 2)
     part = ulm.isel(j=slice(40, None), i=slice(0, 300))
-    found = against_truth(result, part, lpips=False)
+    comparison = against_truth(result, part, lpips=False)
     expected = np.zeros(grey.shape, bool)
     expected[20:, :150] = True
-    assert np.array_equal(found.judged.values, expected)
-    assert found.overlay.recall > 0.97
-    assert "covers 66 % of the result" in found.notes[0]
-    assert found.overlay.vessels.shape == (grey.shape[0] - 20, 150)
+    assert np.array_equal(comparison.judged.values, expected)
+    assert comparison.overlay.recall > 0.97
+    assert "covers 66 % of the result" in comparison.notes[0]
+    assert comparison.overlay.vessels.shape == (grey.shape[0] - 20, 150)
 
 
 def test_a_truth_that_lies_beside_by_its_coordinates_is_told(
     ulm: xr.DataArray, grey: np.ndarray
 ) -> None:
-    found = against_truth(picture_of(grey, origin=1.0 + PIXEL / 2), ulm, lpips=False)
-    assert found.judged.values.all()
-    assert "is offset by 1.4 mm from the result" in found.notes[0]
+    comparison = against_truth(picture_of(grey, origin=1.0 + PIXEL / 2), ulm, lpips=False)
+    assert comparison.judged.values.all()
+    assert "is offset by 1.4 mm from the result" in comparison.notes[0]
 
 
 def test_a_registration_that_was_not_needed_is_told(ulm: xr.DataArray, grey: np.ndarray) -> None:
-    found = against_truth(picture_of(grey), ulm, aligned="shift", lpips=False)
-    assert found.registration is not None
-    assert not found.registration.needed
-    assert any("no registration was needed" in note for note in found.notes)
+    comparison = against_truth(picture_of(grey), ulm, aligned="shift", lpips=False)
+    assert comparison.registration is not None
+    assert not comparison.registration.needed
+    assert any("no registration was needed" in note for note in comparison.notes)
 
 
 def test_the_table_has_a_row_for_each_calibre(ulm: xr.DataArray, grey: np.ndarray) -> None:
-    found = against_truth(picture_of(ndimage.gaussian_filter(grey, 2.0)), ulm, lpips=False)
-    lines = markdown(found).splitlines()
+    comparison = against_truth(picture_of(ndimage.gaussian_filter(grey, 2.0)), ulm, lpips=False)
+    lines = markdown(comparison).splitlines()
     assert lines[0].count("|") == 7
     assert [line.split("|")[1].strip() for line in lines[2:6]] == [
         "below 60 µm",
@@ -229,9 +233,9 @@ def test_the_table_has_a_row_for_each_calibre(ulm: xr.DataArray, grey: np.ndarra
         "all",
     ]
     cells = [cell.strip() for cell in lines[5].split("|")[2:-1]]
-    whole = found.scores
+    whole = comparison.scores
     assert cells == [
-        f"{found.overlay.hit_mm:.2f}",
+        f"{comparison.overlay.hit_mm:.2f}",
         f"{whole.missed_mm:.2f}",
         f"{whole.invented_mm:.2f}",
         f"{whole.recall:.3f}",
@@ -242,8 +246,8 @@ def test_the_table_has_a_row_for_each_calibre(ulm: xr.DataArray, grey: np.ndarra
 
 def test_an_empty_class_has_no_share(grey: np.ndarray) -> None:
     nothing = make_scan(np.zeros(grey.shape), spacing=PIXEL, modality="ulm", values_kind="linear")
-    found = against_truth(picture_of(grey), nothing, lpips=False)
-    cells = [cell.strip() for cell in markdown(found).splitlines()[5].split("|")[2:-1]]
+    comparison = against_truth(picture_of(grey), nothing, lpips=False)
+    cells = [cell.strip() for cell in markdown(comparison).splitlines()[5].split("|")[2:-1]]
     assert cells[:2] == ["0.00", "0.00"]
     assert cells[3:] == ["–", "0.000"]
 

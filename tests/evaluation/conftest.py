@@ -22,12 +22,12 @@ def small_pair(seed: int) -> PhantomPair:
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six animals: three to train on, one to validate, two to test."""
     folder = tmp_path_factory.mktemp("cohort")
-    made: list[PairFiles] = []
+    files: list[PairFiles] = []
     for number, side in enumerate(SIDES, start=1):
         pair = small_pair(FIRST_SEED + number)
         animal = f"sub-{number:02d}"
-        made.append(write_phantom(folder, pair, animal=animal, plane=None, split=side))
-    write_pairs_table(folder, made)
+        files.append(write_phantom(folder, pair, animal=animal, plane=None, split=side))
+    write_pairs_table(folder, files)
     return folder
 
 

@@ -50,15 +50,15 @@ def test_the_input_passes_a_monotone_map_that_knows_the_training_side_only(
 ) -> None:
     train, test = pairs[:3], pairs[4]
     picture = METHODS[INPUT].fit(train, []).picture
-    made = picture(test)
+    image = picture(test)
     order = np.argsort(test.condition, axis=None)
-    assert (np.diff(made.ravel()[order]) >= -1e-6).all()
+    assert (np.diff(image.ravel()[order]) >= -1e-6).all()
     # Its mean error on what it was fitted to cannot be beaten by the raw grey levels.
     fitted = np.mean([np.mean((picture(pair) - pair.truth) ** 2) for pair in train])
     raw = np.mean([np.mean((pair.condition - pair.truth) ** 2) for pair in train])
     assert fitted < raw
     other = dataclasses.replace(test, truth=1.0 - test.truth)
-    assert np.array_equal(picture(other), made)  # the ULM that is judged by is not looked at
+    assert np.array_equal(picture(other), image)  # the ULM that is judged by is not looked at
 
 
 def test_every_baseline_looks_at_the_test_pairs_fus_only(pairs: list[EvaluationPair]) -> None:
@@ -67,10 +67,10 @@ def test_every_baseline_looks_at_the_test_pairs_fus_only(pairs: list[EvaluationP
     for method in METHODS.values():
         assert method.learns
         picture = method.fit(train, validation).picture
-        made = picture(test)
-        assert made.shape == test.truth.shape
-        assert 0.0 <= made.min() <= made.max() <= 1.0
-        assert np.array_equal(picture(blind), made), method.key
+        image = picture(test)
+        assert image.shape == test.truth.shape
+        assert 0.0 <= image.min() <= image.max() <= 1.0
+        assert np.array_equal(picture(blind), image), method.key
 
 
 def test_the_atlas_is_the_mean_of_the_training_images() -> None:
@@ -80,9 +80,9 @@ def test_the_atlas_is_the_mean_of_the_training_images() -> None:
     train = [recorded(power, shared, name) for name in "abc"]
     picture = METHODS[ATLAS].fit(train, []).picture
     test = recorded(rng.gamma(5.0, size=(30, 30)), rng.poisson(3.0, (150, 150)), "d")
-    made = picture(test)
+    image = picture(test)
     # All animals are alike, so their mean is each of them, up to the 33 knots of the map.
-    assert np.abs(made - train[0].truth).max() < 0.05
+    assert np.abs(image - train[0].truth).max() < 0.05
     with pytest.raises(ValueError, match="two training animals"):
         METHODS[ATLAS].fit(train[:1], [])
 
@@ -92,8 +92,8 @@ def test_the_atlas_map_is_fitted_with_each_animal_left_out() -> None:
     rng = np.random.default_rng(1)
     power = rng.gamma(5.0, size=(30, 30))
     train = [recorded(power, rng.poisson(2.0, (150, 150)), name) for name in "abcdef"]
-    made = METHODS[ATLAS].fit(train, []).picture(train[0])
-    assert made.std() < 0.1 * train[0].truth.std()
+    image = METHODS[ATLAS].fit(train, []).picture(train[0])
+    assert image.std() < 0.1 * train[0].truth.std()
 
 
 def test_another_animals_ulm_is_stretched_to_the_field_of_view(pairs: list[EvaluationPair]) -> None:
@@ -129,8 +129,8 @@ def test_deconvolution_works_on_power_however_it_was_stored(values: str, root: f
     linear = recorded(power, np.zeros((150, 150)))
     fus = make_scan(power ** (1 / root), spacing=0.1, modality="fus", values_kind=values)
     other = make_pair("b", "b", fus, linear.ulm)
-    made = [sharpened(pair, 1.0, 6) for pair in (linear, other)]
-    assert made[1] / made[1].mean() == pytest.approx(made[0] / made[0].mean(), rel=1e-3)
+    images = [sharpened(pair, 1.0, 6) for pair in (linear, other)]
+    assert images[1] / images[1].mean() == pytest.approx(images[0] / images[0].mean(), rel=1e-3)
 
 
 def test_what_a_display_stands_for_is_said_not_to_be_known() -> None:
@@ -192,16 +192,16 @@ def test_a_generator_makes_its_picture_on_the_pairs_grid(monkeypatch: pytest.Mon
     ulm = make_scan(np.ones((211, 884)), spacing=(24 * 0.0879 / 211, 88 * 0.1005 / 884))
     pair = make_pair("a", "a", fus, ulm)
     assert Grid.of(fus).with_pixel_um(1000 * pair.grid.pixel_mm).shape != pair.truth.shape
-    asked = []
+    requests = []
 
     def spy(scan: object, settings: EnhanceSettings) -> Result:
-        asked.append(Grid.of(fus).with_pixel_um(settings.pixel_um).shape)
-        return Result(make_scan(np.zeros(asked[-1]), spacing=0.02))
+        requests.append(Grid.of(fus).with_pixel_um(settings.pixel_um).shape)
+        return Result(make_scan(np.zeros(requests[-1]), spacing=0.02))
 
     monkeypatch.setattr(enhance, "enhance", spy)
     (accurate,) = chosen(generators([bundled()[0]]), ["accurate"])
     accurate.fit([], []).picture(pair)
-    assert asked == [pair.truth.shape]
+    assert requests == [pair.truth.shape]
 
 
 @pytest.mark.parametrize(("down_um", "right_um"), [(60.0, -80.0), (-40.0, 100.0), (0.0, 60.0)])
@@ -235,7 +235,7 @@ def test_methods_are_chosen_by_key_generator_or_mode() -> None:
     assert keys == ["input", "diffusion-accurate", "mhvae-accurate"]
     assert len(chosen(rows, ["diffusion"])) == 3
     assert chosen(rows, []) == rows
-    with pytest.raises(ValueError, match="no method 'rll'; available: input, rl, hessian, dog"):
+    with pytest.raises(ValueError, match="no method “rll”; available: input, rl, hessian, dog"):
         chosen(rows, ["rll"])
 
 

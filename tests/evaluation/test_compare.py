@@ -18,8 +18,8 @@ from napari_fus_ulm.registration.shift import align
 from napari_fus_ulm.scan import extent_of, make_scan
 
 
-def compared(*files: Path, **told: object) -> Evaluation:
-    for event in compare_events([(files[0], files[1])], **told):  # type: ignore[arg-type]
+def compared(*files: Path, **options: object) -> Evaluation:
+    for event in compare_events([(files[0], files[1])], **options):  # type: ignore[arg-type]
         if isinstance(event, Finished):
             return event.evaluation
     raise AssertionError
@@ -39,12 +39,12 @@ def test_a_shifted_map_is_moved_back(pairs: list[EvaluationPair], shift: tuple[i
     scans = [
         make_scan(x, spacing=0.01, modality="ulm", values_kind="linear") for x in (second, first)
     ]
-    found = align(*scans)
+    registered = align(*scans)
     # «second» shows everything so much further down and right, so it goes back.
-    assert found.shift_mm == pytest.approx((-down * 0.01, -right * 0.01), abs=0.003)
-    assert np.array_equal(found.image.values, found.reference.values)
+    assert registered.shift_mm == pytest.approx((-down * 0.01, -right * 0.01), abs=0.003)
+    assert np.array_equal(registered.image.values, registered.reference.values)
     rows, columns = first.shape
-    assert found.image.shape == (rows - abs(down), columns - abs(right))
+    assert registered.image.shape == (rows - abs(down), columns - abs(right))
 
 
 def test_images_of_other_pixels_and_extents_are_aligned(pairs: list[EvaluationPair]) -> None:
@@ -52,9 +52,9 @@ def test_images_of_other_pixels_and_extents_are_aligned(pairs: list[EvaluationPa
     pair = pairs[0]
     part = pair.truth[10:-15, 20:-10]
     image = make_scan(part, spacing=0.02, modality="ulm", values_kind="grey")
-    found = align(image, pair.ulm)
-    assert found.shift_mm == pytest.approx((0.2, 0.4), abs=0.003)
-    assert extent_of(found.image) == pytest.approx(extent_of(found.reference), abs=0.011)
+    registered = align(image, pair.ulm)
+    assert registered.shift_mm == pytest.approx((0.2, 0.4), abs=0.003)
+    assert extent_of(registered.image) == pytest.approx(extent_of(registered.reference), abs=0.011)
 
 
 def test_images_of_different_things_are_not_forced_together() -> None:
@@ -78,13 +78,13 @@ def test_the_shift_is_reported_and_the_score_restored(
         for name, x in parts.items()
     ]
     apart = compared(*files).images[0].scores
-    found = compared(*files, aligned=True)
-    assert found.images[0].scores.fidelity.mse == pytest.approx(0.0, abs=1e-6)
-    assert found.images[0].scores.r == pytest.approx(1.0, abs=1e-3)
+    evaluation = compared(*files, aligned=True)
+    assert evaluation.images[0].scores.fidelity.mse == pytest.approx(0.0, abs=1e-6)
+    assert evaluation.images[0].scores.r == pytest.approx(1.0, abs=1e-3)
     assert apart.r < 0.7
     # What is 12 pixels further down and 10 further left in the second image moves there.
-    told = re.findall(r"[-+]\d\.\d+", found.rows[0].chosen[-1])
-    assert [float(one) for one in told] == pytest.approx([0.12, -0.10], abs=0.004)
+    numbers = re.findall(r"[-+]\d\.\d+", evaluation.rows[0].chosen[-1])
+    assert [float(one) for one in numbers] == pytest.approx([0.12, -0.10], abs=0.004)
 
 
 def test_power_doppler_is_aligned_to_less_than_its_pixel(
@@ -93,11 +93,11 @@ def test_power_doppler_is_aligned_to_less_than_its_pixel(
     pair = pairs[0]
     away = pair.ulm.isel(j=slice(7, None), i=slice(0, -13))
     files = write(tmp_path / "a_pwd.nii.gz", pair.fus), write(tmp_path / "a_ulm.nii.gz", away)
-    found = compared(*files, aligned=True)
-    told = re.findall(r"[-+]\d\.\d+", found.rows[0].chosen[-1])
-    assert [float(one) for one in told] == pytest.approx([-0.07, 0.0], abs=0.04)
+    evaluation = compared(*files, aligned=True)
+    numbers = re.findall(r"[-+]\d\.\d+", evaluation.rows[0].chosen[-1])
+    assert [float(one) for one in numbers] == pytest.approx([-0.07, 0.0], abs=0.04)
     still = write(tmp_path / "b_pwd.nii.gz", pair.fus), write(tmp_path / "b_ulm.nii.gz", pair.ulm)
-    apart, aligned = compared(*still).images[0].scores.r, found.images[0].scores.r
+    apart, aligned = compared(*still).images[0].scores.r, evaluation.images[0].scores.r
     assert aligned == pytest.approx(apart, abs=0.1)
 
 
@@ -120,10 +120,10 @@ def test_a_pixel_size_that_the_file_does_not_tell(tmp_path: Path) -> None:
     files = (tmp_path / "one_ulm.tif", tmp_path / "two_ulm.tif")
     assumed = compared(*files)
     assert "does not tell its pixel size, 10 µm was assumed" in assumed.rows[0].chosen[0]
-    told = compared(*files, spacing=0.005)
-    assert told.rows[0].chosen == ()
+    given = compared(*files, spacing=0.005)
+    assert given.rows[0].chosen == ()
     assert (
-        told.images[0].scores.vessels.reference_mm < assumed.images[0].scores.vessels.reference_mm
+        given.images[0].scores.vessels.reference_mm < assumed.images[0].scores.vessels.reference_mm
     )
 
 
@@ -154,14 +154,14 @@ def test_the_documented_likeness_of_two_real_maps_is_reproduced(
     real_data("mouse_ulm_week3_counts.tif")
     first, second = test_retest.read(folder)
     shift = test_retest.coarse_shift(first, second)
-    found = test_retest.likeness(test_retest.brain(test_retest.common(first, second, shift)))
+    likeness = test_retest.likeness(test_retest.brain(test_retest.common(first, second, shift)))
     for value, documented, within in zip(
-        found.values(), test_retest.DOCUMENTED, test_retest.WITHIN, strict=True
+        likeness.values(), test_retest.DOCUMENTED, test_retest.WITHIN, strict=True
     ):
         assert value == pytest.approx(documented, abs=within)
     assert test_retest.best_shift(first, second) == pytest.approx((70, 22), abs=2)
-    own, mse, lpips = test_retest.own_rule(first, second)
-    assert own.r > found.r
-    assert own.cl_dice > found.cl_dice
+    r, mse, lpips = test_retest.own_rule(first, second)
+    assert r.r > likeness.r
+    assert r.cl_dice > likeness.cl_dice
     assert 0.0 < mse < 0.03
     assert 0.0 < lpips < 0.3

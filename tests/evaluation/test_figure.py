@@ -34,9 +34,9 @@ def generated(
     grey: np.ndarray, spacing: tuple[float, float], mode: str = "detailed"
 ) -> xr.DataArray:
     name = f"rat power Doppler · Diffusion {mode.capitalize()} ×5 (generated)"
-    made = {**MADE, "input_name": "rat power Doppler", "settings": {"mode": mode}}
+    provenance = {**MADE, "input_name": "rat power Doppler", "settings": {"mode": mode}}
     scan = make_scan(grey, spacing=spacing, modality="ulm", values_kind="grey", name=name)
-    return scan.assign_attrs(generated=True, provenance=made)
+    return scan.assign_attrs(generated=True, provenance=provenance)
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +58,11 @@ def images(pairs: list[EvaluationPair]) -> list[xr.DataArray]:
 
 def test_all_are_brought_to_the_grid_of_the_finest_result(images: list[xr.DataArray]) -> None:
     fus, first, _, ulm = images
-    found = greys(images)
-    assert {one.shape for one in found} == {first.shape}
-    assert all(0 <= one.min() <= one.max() <= 1 for one in found)
-    np.testing.assert_array_equal(found[1], first.values)
-    np.testing.assert_array_equal(found[3], reference_on_grid(ulm, Grid.of(first)))
+    pictures = greys(images)
+    assert {one.shape for one in pictures} == {first.shape}
+    assert all(0 <= one.min() <= one.max() <= 1 for one in pictures)
+    np.testing.assert_array_equal(pictures[1], first.values)
+    np.testing.assert_array_equal(pictures[3], reference_on_grid(ulm, Grid.of(first)))
     # Power Doppler is interpolated from its logarithm; averaged again it is what it was.
     rows, columns = fus.shape
     inner = grey_on_grid(fus, (4 * rows, 4 * columns))
@@ -111,9 +111,9 @@ def test_the_scale_bar_is_as_long_as_it_says(images: list[xr.DataArray], width_m
     assert drawn.axes[0].images[0].get_clim() == (0.0, 1.0)
 
 
-@pytest.mark.parametrize(("wide", "told"), [(12.8, 2.0), (4.0, 1.0), (0.9, 0.2), (2.0, 0.5)])
-def test_the_bar_is_a_round_number_within_a_quarter(wide: float, told: float) -> None:
-    assert bar_length(wide) == pytest.approx(told)
+@pytest.mark.parametrize(("wide", "bar_mm"), [(12.8, 2.0), (4.0, 1.0), (0.9, 0.2), (2.0, 0.5)])
+def test_the_bar_is_a_round_number_within_a_quarter(wide: float, bar_mm: float) -> None:
+    assert bar_length(wide) == pytest.approx(bar_mm)
 
 
 def test_text_stays_text_in_an_svg(images: list[xr.DataArray], tmp_path: Path) -> None:
@@ -121,15 +121,15 @@ def test_text_stays_text_in_an_svg(images: list[xr.DataArray], tmp_path: Path) -
     scores = {str(image.name): measure(image, ulm) for image in (first, second)}
     drawn = figure(images, scores=scores, truth="rat ULM", note="A note of mine.")
     text = save_figure(tmp_path / "deep" / "a.svg", drawn).read_text()
-    said = re.sub(r"\s+", " ", " ".join(re.findall(r">([^<>]+)</(?:text|tspan)>", text)))
+    words = re.sub(r"\s+", " ", " ".join(re.findall(r">([^<>]+)</(?:text|tspan)>", text)))
     for word in ("rat power Doppler", "Diffusion Detailed ×5", "(generated)", "rat ULM", "0.5 mm"):
-        assert word in said
+        assert word in words
     near = scores[str(first.name)].fidelity
-    assert f"MSE {near.mse:.4f} · SSIM {near.ssim:.3f}" in said
-    assert f"PSNR {near.psnr:.1f} dB · LPIPS {near.lpips:.3f}" in said
-    assert "ground truth" in said
-    assert "Generated images are not measurements. Trained on phantoms." in said
-    assert "A note of mine." in said
+    assert f"MSE {near.mse:.4f} · SSIM {near.ssim:.3f}" in words
+    assert f"PSNR {near.psnr:.1f} dB · LPIPS {near.lpips:.3f}" in words
+    assert "ground truth" in words
+    assert "Generated images are not measurements. Trained on phantoms." in words
+    assert "A note of mine." in words
     assert f'id="{SCALE_BAR}"' in text
 
 

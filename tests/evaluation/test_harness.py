@@ -93,19 +93,19 @@ def test_the_fits_see_the_training_and_validation_sides_only(split: Split) -> No
 
 def test_repeated_splits_are_pooled(cohort: Path) -> None:
     splits = draw_splits(read_cohort(cohort), 3)
-    found = evaluate(splits, INPUT_ONLY)
-    assert {one.split for one in found.images} == {1, 2, 3}
-    assert len(found.images) == sum(len(split.test) for split in splits)
-    assert len(found.rows[0].chosen) == 3
+    evaluation = evaluate(splits, INPUT_ONLY)
+    assert {one.split for one in evaluation.images} == {1, 2, 3}
+    assert len(evaluation.images) == sum(len(split.test) for split in splits)
+    assert len(evaluation.rows[0].chosen) == 3
 
 
 def test_a_row_without_animals_enough_is_left_out_before_any_work(split: Split) -> None:
     guest = dataclasses.replace(split.train[0], name="again", animal="SUB-01 ")
     alone = Split((split.train[0], guest), split.validation, split.test)
     methods = [method for method in baselines() if method.key in ("input", "atlas")]
-    found = evaluate([alone], [*methods, the_ulm()])
-    assert [row.key for row in found.rows] == ["input", "ulm"]
-    (note,) = found.notes
+    evaluation = evaluate([alone], [*methods, the_ulm()])
+    assert [row.key for row in evaluation.rows] == ["input", "ulm"]
+    (note,) = evaluation.notes
     assert "“mean training image (mapped)” is left out: it needs 2 training animals" in note
     assert not evaluate([split], methods).notes
     with pytest.raises(ValueError, match="is left out"):

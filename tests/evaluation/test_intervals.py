@@ -9,24 +9,24 @@ from napari_fus_ulm.evaluation.intervals import bootstrap, summarise
 
 
 def test_mean_and_sample_standard_deviation() -> None:
-    found = summarise([1.0, 2.0, 3.0, math.nan], ["a", "b", "c", "d"])
-    assert (found.mean, found.sd, found.images, found.animals) == (2.0, 1.0, 3, 3)
-    assert 1.0 <= found.low < 2.0 < found.high <= 3.0
+    summary = summarise([1.0, 2.0, 3.0, math.nan], ["a", "b", "c", "d"])
+    assert (summary.mean, summary.sd, summary.images, summary.animals) == (2.0, 1.0, 3, 3)
+    assert 1.0 <= summary.low < 2.0 < summary.high <= 3.0
 
 
 def test_one_animal_has_no_interval() -> None:
-    found = summarise([1.0, 2.0], ["a", "a"])
-    assert found.mean == 1.5
-    assert math.isnan(found.low)
+    summary = summarise([1.0, 2.0], ["a", "a"])
+    assert summary.mean == 1.5
+    assert math.isnan(summary.low)
     assert math.isnan(summarise([1.0], ["a"]).sd)
     assert summarise([], []).images == 0
     assert math.isnan(summarise([math.nan], ["a"]).mean)
 
 
 def test_an_infinite_value_makes_the_mean_infinite_and_nothing_else() -> None:
-    found = summarise([math.inf, 1.0], ["a", "b"])
-    assert found.mean == math.inf
-    assert math.isnan(found.sd)
+    summary = summarise([math.inf, 1.0], ["a", "b"])
+    assert summary.mean == math.inf
+    assert math.isnan(summary.sd)
 
 
 def test_the_interval_is_that_of_the_normal_theory_for_many_animals() -> None:
@@ -51,9 +51,9 @@ def test_animals_are_drawn_not_images() -> None:
 
 def test_an_animal_in_other_spelling_is_one_animal() -> None:
     values = [1.0, 3.0, 5.0]
-    found = summarise(values, ["Rat1", "rat1 ", "rat2"])
-    assert found.animals == 2
-    assert found == summarise(values, ["rat1", "rat1", "rat2"])
+    summary = summarise(values, ["Rat1", "rat1 ", "rat2"])
+    assert summary.animals == 2
+    assert summary == summarise(values, ["rat1", "rat1", "rat2"])
     assert math.isnan(summarise(values, ["a", "A", "a"]).low)
 
 

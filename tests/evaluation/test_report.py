@@ -96,18 +96,18 @@ def test_what_is_made_of_the_answer_is_no_competitor(evaluation: Evaluation) -> 
         (*evaluation.images, *images[2:4]),
         notes=("Left out.",),
     )
-    told = markdown(both)
-    assert "| model | **0.0100** ± 0.0000 |" in told
-    assert "- Left out." in told
-    assert "what a sharp and perfect answer scores here" in told
+    text = markdown(both)
+    assert "| model | **0.0100** ± 0.0000 |" in text
+    assert "- Left out." in text
+    assert "what a sharp and perfect answer scores here" in text
     assert as_json(both)["notes"] == ["Left out."]
 
 
 def test_differences_are_paired_by_image(evaluation: Evaluation) -> None:
-    found = difference_of(evaluation, evaluation.rows[1], "mse")
-    assert found.mean == pytest.approx(-0.02)
-    assert found.sd == pytest.approx(math.sqrt(2) * 0.01)  # -0.03 and -0.01
-    assert (found.low, found.high) == pytest.approx((-0.03, -0.01))
+    difference = difference_of(evaluation, evaluation.rows[1], "mse")
+    assert difference.mean == pytest.approx(-0.02)
+    assert difference.sd == pytest.approx(math.sqrt(2) * 0.01)  # -0.03 and -0.01
+    assert (difference.low, difference.high) == pytest.approx((-0.03, -0.01))
     assert "| model | -0.0200 [-0.0300, -0.0100] |" in markdown(evaluation)
 
 
@@ -148,13 +148,13 @@ def test_the_csv_has_a_line_for_every_image(evaluation: Evaluation) -> None:
 
 
 def test_the_json_holds_everything(evaluation: Evaluation) -> None:
-    found = json.loads(json.dumps(as_json(evaluation), allow_nan=False))
-    assert found["rows"]["m"]["summary"]["mse"]["mean"] == pytest.approx(0.01)
-    assert found["rows"]["m"]["difference_to_input"]["mse"]["low"] == pytest.approx(-0.03)
-    assert found["settings"]["tree_rule"]["slice_um"] == 500.0
-    assert found["settings"]["rule"]["tolerance_um"] == 30.0
-    assert len(found["images"]) == 4
-    assert re.match(r"\d+\.", found["versions"]["torch"])
+    data = json.loads(json.dumps(as_json(evaluation), allow_nan=False))
+    assert data["rows"]["m"]["summary"]["mse"]["mean"] == pytest.approx(0.01)
+    assert data["rows"]["m"]["difference_to_input"]["mse"]["low"] == pytest.approx(-0.03)
+    assert data["settings"]["tree_rule"]["slice_um"] == 500.0
+    assert data["settings"]["rule"]["tolerance_um"] == 30.0
+    assert len(data["images"]) == 4
+    assert re.match(r"\d+\.", data["versions"]["torch"])
 
 
 # ---------------------------------------------------------------- picture

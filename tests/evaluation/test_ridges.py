@@ -25,11 +25,11 @@ def line_on_a_slope(width_um: float) -> np.ndarray:
 
 @pytest.mark.parametrize("filtered", FILTERS)
 def test_a_line_stands_out_of_a_slope(filtered) -> None:  # type: ignore[no-untyped-def]
-    found = filtered(line_on_a_slope(120.0), 0.02, 40.0)
-    middle = found[40:110]
+    response = filtered(line_on_a_slope(120.0), 0.02, 40.0)
+    middle = response[40:110]
     assert (middle.argmax(axis=1) == 75).all()
     assert middle[:, 100:130].max() < 0.05 * middle.max()
-    assert found.min() >= 0.0
+    assert response.min() >= 0.0
 
 
 @pytest.mark.parametrize("filtered", FILTERS)
@@ -41,8 +41,8 @@ def test_the_scale_is_that_of_the_lines_of_the_validation_pairs(filtered) -> Non
         power = np.exp(rng.normal(size=(30, 30)))
         fus = make_scan(power, spacing=0.1, modality="fus", values_kind="linear")
         flat = make_scan(np.ones((150, 150)), spacing=0.02, modality="ulm", values_kind="linear")
-        found = ridges(filtered, make_pair(name, name, fus, flat), sigma_um)
-        counts = np.expm1(5.0 * found)
+        response = ridges(filtered, make_pair(name, name, fus, flat), sigma_um)
+        counts = np.expm1(5.0 * response)
         ulm = make_scan(counts, spacing=0.02, modality="ulm", values_kind="linear")
         return make_pair(name, name, fus, ulm)
 

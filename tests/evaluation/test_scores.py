@@ -13,14 +13,14 @@ from napari_fus_ulm.evaluation.scores import pearson, score
 
 def test_the_ulm_itself_is_perfect_and_a_blank_picture_is_not(pairs: list[EvaluationPair]) -> None:
     pair = pairs[0]
-    told = {"vessels": pair.vessels, "extent_mm": pair.grid.extent_mm}
-    same = score(pair.truth, pair.truth, pair.grid.pixel_mm, **told)
+    options = {"vessels": pair.vessels, "extent_mm": pair.grid.extent_mm}
+    same = score(pair.truth, pair.truth, pair.grid.pixel_mm, **options)
     assert same.fidelity.mse == 0.0
     assert same.r == pytest.approx(1.0)
     assert same.vessels.cl_dice == same.vessels.recall == 1.0
     assert same.tree is not None
     assert same.tree.precision > 0.9  # the ULM shows vessels of the tree, and no others
-    blank = score(np.zeros_like(pair.truth), pair.truth, pair.grid.pixel_mm, **told)
+    blank = score(np.zeros_like(pair.truth), pair.truth, pair.grid.pixel_mm, **options)
     assert blank.vessels.recall == 0.0
     assert blank.tree is not None
     assert blank.tree.recall == 0.0
@@ -38,15 +38,15 @@ def test_the_tree_lies_where_the_ulm_does(pairs: list[EvaluationPair]) -> None:
     pair = pairs[1]
 
     def recall(picture: np.ndarray) -> float:
-        found = score(
+        scores = score(
             picture,
             pair.truth,
             pair.grid.pixel_mm,
             vessels=pair.vessels,
             extent_mm=pair.grid.extent_mm,
         )
-        assert found.tree is not None
-        return found.tree.precision
+        assert scores.tree is not None
+        return scores.tree.precision
 
     upright = recall(pair.truth)
     for off in ((0, 6), (6, 0), (0, -6), (-6, 0)):

@@ -37,44 +37,44 @@ THIN, THICK = (500, 1500, 510, 0, 5), (500, 1500, 1510, 0, 40)
 
 
 def test_a_tree_drawn_as_it_is() -> None:
-    found = tree_scores(drawn((500, 1500, 510), (500, 1500, 1510)), tree(THIN, THICK), EXTENT)
-    assert found.recall == found.precision == found.vessels_found == 1.0
-    assert found.missed_mm == found.invented_mm == 0.0
-    assert found.tree_mm == pytest.approx(2.0)
-    assert found.tree_mm_by_calibre == pytest.approx((1.0, 0.0, 1.0))
-    assert found.vessels_by_calibre == (1, 0, 1)
-    assert found.image_mm == pytest.approx(2.0, rel=0.03)
+    scores = tree_scores(drawn((500, 1500, 510), (500, 1500, 1510)), tree(THIN, THICK), EXTENT)
+    assert scores.recall == scores.precision == scores.vessels_found == 1.0
+    assert scores.missed_mm == scores.invented_mm == 0.0
+    assert scores.tree_mm == pytest.approx(2.0)
+    assert scores.tree_mm_by_calibre == pytest.approx((1.0, 0.0, 1.0))
+    assert scores.vessels_by_calibre == (1, 0, 1)
+    assert scores.image_mm == pytest.approx(2.0, rel=0.03)
 
 
 def test_two_vessels_of_which_one_is_drawn() -> None:
-    found = tree_scores(drawn((500, 1500, 1510)), tree(THIN, THICK), EXTENT)
-    assert found.recall == pytest.approx(0.5)
-    assert found.recall_by_calibre[0] == 0.0
-    assert math.isnan(found.recall_by_calibre[1])  # there is none of 20 to 60 µm
-    assert found.recall_by_calibre[2] == 1.0
-    assert found.missed_mm == pytest.approx(1.0)
-    assert found.precision == 1.0
-    assert found.vessels_found == 0.5
-    assert found.vessels_found_by_calibre[0] == 0.0
-    assert found.vessels_found_by_calibre[2] == 1.0
+    scores = tree_scores(drawn((500, 1500, 1510)), tree(THIN, THICK), EXTENT)
+    assert scores.recall == pytest.approx(0.5)
+    assert scores.recall_by_calibre[0] == 0.0
+    assert math.isnan(scores.recall_by_calibre[1])  # there is none of 20 to 60 µm
+    assert scores.recall_by_calibre[2] == 1.0
+    assert scores.missed_mm == pytest.approx(1.0)
+    assert scores.precision == 1.0
+    assert scores.vessels_found == 0.5
+    assert scores.vessels_found_by_calibre[0] == 0.0
+    assert scores.vessels_found_by_calibre[2] == 1.0
 
 
 def test_an_invented_vessel() -> None:
     picture = drawn((500, 1500, 510), (500, 1000, 1010))
-    found = tree_scores(picture, tree(THIN), EXTENT)
-    assert found.recall == 1.0
-    assert found.invented_mm == pytest.approx(0.5, rel=0.05)
-    assert found.precision == pytest.approx(2 / 3, abs=0.02)
+    scores = tree_scores(picture, tree(THIN), EXTENT)
+    assert scores.recall == 1.0
+    assert scores.invented_mm == pytest.approx(0.5, rel=0.05)
+    assert scores.precision == pytest.approx(2 / 3, abs=0.02)
 
 
 @pytest.mark.parametrize(("gap_um", "is_found"), [(300, True), (700, False)])
 def test_a_broken_vessel_is_found_when_half_of_it_is_shown(gap_um: float, is_found: bool) -> None:
     picture = drawn((500, 1000 - gap_um / 2, 510), (1000 + gap_um / 2, 1500, 510))
-    found = tree_scores(picture, tree(THIN), EXTENT)
+    scores = tree_scores(picture, tree(THIN), EXTENT)
     # The tolerance (and the radius) is granted at both ends of the gap.
-    assert found.missed_mm == pytest.approx((gap_um - 2 * 35) / 1000, abs=0.04)
-    assert found.recall == pytest.approx(1 - found.missed_mm)
-    assert found.vessels_found == float(is_found)
+    assert scores.missed_mm == pytest.approx((gap_um - 2 * 35) / 1000, abs=0.04)
+    assert scores.recall == pytest.approx(1 - scores.missed_mm)
+    assert scores.vessels_found == float(is_found)
 
 
 def test_a_vessel_out_of_plane_is_not_missed_but_may_be_shown() -> None:
@@ -97,23 +97,23 @@ def test_the_slice_is_a_parameter() -> None:
 
 @pytest.mark.parametrize(("off", "radius", "near"), [(40, 5, False), (40, 15, True), (20, 5, True)])
 def test_the_tolerance_counts_from_the_wall(off: float, radius: float, near: bool) -> None:
-    found = tree_scores(drawn((500, 1500, 510 + off)), tree((500, 1500, 510, 0, radius)), EXTENT)
-    assert found.recall == pytest.approx(float(near), abs=0.01)
-    assert found.precision == pytest.approx(float(near), abs=0.01)
+    scores = tree_scores(drawn((500, 1500, 510 + off)), tree((500, 1500, 510, 0, radius)), EXTENT)
+    assert scores.recall == pytest.approx(float(near), abs=0.01)
+    assert scores.precision == pytest.approx(float(near), abs=0.01)
 
 
 def test_a_wide_vessel_backs_a_line_that_is_nearer_to_a_thin_one() -> None:
     thin, wide = (500, 1500, 510, 0, 4), (500, 1500, 670, 0, 90)
-    found = tree_scores(drawn((500, 1500, 570)), tree(thin, wide), EXTENT)
-    assert found.precision == 1.0  # 60 µm beside the thin one, inside the wide one's wall
-    assert found.recall == pytest.approx(0.5)
+    scores = tree_scores(drawn((500, 1500, 570)), tree(thin, wide), EXTENT)
+    assert scores.precision == 1.0  # 60 µm beside the thin one, inside the wide one's wall
+    assert scores.recall == pytest.approx(0.5)
 
 
 def test_what_lies_outside_the_picture_or_crosses_the_plane_is_not_asked_for() -> None:
     vessels = tree((-1000, 1000, 510, 0, 5))
-    found = tree_scores(drawn((0, 1000, 510)), vessels, EXTENT)
-    assert found.tree_mm == pytest.approx(1.0, abs=0.01)
-    assert found.recall == 1.0
+    scores = tree_scores(drawn((0, 1000, 510)), vessels, EXTENT)
+    assert scores.tree_mm == pytest.approx(1.0, abs=0.01)
+    assert scores.recall == 1.0
     z = np.arange(-200, 201, 10.0)
     through = np.stack([np.full_like(z, 700.0), np.full_like(z, 900.0), z], axis=1)
     upright = Vessels(through, np.full(len(z), 5.0), np.ones(len(z)), np.array([0, len(z)]))

@@ -144,9 +144,9 @@ def test_batch_statistics_while_training_and_each_image_its_own_afterwards() -> 
 
 
 def test_wrong_choices_are_named() -> None:
-    with pytest.raises(ValueError, match=r"norm is 'group'; choose batch, instance or none"):
+    with pytest.raises(ValueError, match=r"norm is “group”; choose batch, instance or none"):
         PatchCritic(8, norm="group")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"loss is 'hinge'; choose lsgan or vanilla"):
+    with pytest.raises(ValueError, match=r"loss is “hinge”; choose lsgan or vanilla"):
         PatchCritic(8, kind="hinge")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"loss is 'hinge'; choose lsgan or vanilla"):
+    with pytest.raises(ValueError, match=r"loss is “hinge”; choose lsgan or vanilla"):
         generator_loss(torch.zeros(1), "hinge")  # type: ignore[arg-type]

@@ -59,10 +59,10 @@ def test_half_precision_is_read_as_float32(weights: Path, tiny) -> None:
     assert torch.equal(model.net.last.weight, half["net.last.weight"].float())  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("kept", [0, 4, 200, 0.5, 0.999])
-def test_a_truncated_file_is_refused(weights: Path, kept: float) -> None:
+@pytest.mark.parametrize("size", [0, 4, 200, 0.5, 0.999])
+def test_a_truncated_file_is_refused(weights: Path, size: float) -> None:
     whole = weights.read_bytes()
-    weights.write_bytes(whole[: int(kept if kept > 1 else kept * len(whole))])
+    weights.write_bytes(whole[: int(size if size > 1 else size * len(whole))])
     with pytest.raises(CheckpointError, match=r"mine\.safetensors is not a complete safetensors"):
         load_generator(weights)
 
@@ -98,9 +98,7 @@ def test_a_missing_file_and_a_missing_card_are_told_apart(tmp_path: Path, weight
     with pytest.raises(CheckpointError, match=r"There is no weights file .*none\.safetensors"):
         load_generator(tmp_path / "none.safetensors")
     card_path(weights).unlink()
-    with pytest.raises(
-        CheckpointError, match=r"mine\.safetensors has no card: mine\.json must lie"
-    ):
+    with pytest.raises(CheckpointError, match=r"mine\.safetensors has no card: mine\.json must be"):
         load_generator(weights)
 
 
@@ -144,9 +142,9 @@ def test_weights_that_do_not_fit_their_card_are_refused(weights: Path, change: d
 def test_tensors_of_any_memory_layout_are_kept(tmp_path: Path) -> None:
     image = torch.arange(24.0).reshape(1, 2, 3, 4).to(memory_format=torch.channels_last)
     write_tensors(tmp_path / "deep" / "x.safetensors", {"image": image, "step": torch.tensor(7)})
-    found = read_tensors(tmp_path / "deep" / "x.safetensors")
-    assert torch.equal(found["image"], image)
-    assert int(found["step"]) == 7
+    tensors = read_tensors(tmp_path / "deep" / "x.safetensors")
+    assert torch.equal(tensors["image"], image)
+    assert int(tensors["step"]) == 7
 
 
 def test_the_hash_names_the_content(tmp_path: Path) -> None:
@@ -172,5 +170,5 @@ def test_the_weights_that_ship_load_and_say_what_they_are(name: str) -> None:
 
 def test_a_generator_without_weights_says_so(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path)
-    with pytest.raises(CheckpointError, match=r"No weights ship for the generator 'diffusion'"):
+    with pytest.raises(CheckpointError, match=r"No weights ship for the generator “diffusion”"):
         bundled_weights("diffusion")

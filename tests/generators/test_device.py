@@ -18,9 +18,9 @@ def test_auto_prefers_cuda_then_mps(
 
 def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="'cuda:1' is not available"):
+    with pytest.raises(ValueError, match="“cuda:1” is not available"):
         device.choose_device("cuda:1")
-    with pytest.raises(ValueError, match="no device called 'toaster'"):
+    with pytest.raises(ValueError, match="no device called “toaster”"):
         device.choose_device("toaster")
 
 
@@ -66,11 +66,11 @@ def test_arithmetic_is_an_autocast_of_the_device(monkeypatch: pytest.MonkeyPatch
         assert (a @ a).dtype == torch.bfloat16
     with device.arithmetic("float32", cpu):
         assert (a @ a).dtype == torch.float32
-    made = []
-    monkeypatch.setattr(torch, "autocast", lambda *args: made.append(args))
+    contexts = []
+    monkeypatch.setattr(torch, "autocast", lambda *args: contexts.append(args))
     device.arithmetic("bfloat16", torch.device("cuda"))
     device.arithmetic("float32", torch.device("mps"))
-    assert made == [("cuda", torch.bfloat16)]
+    assert contexts == [("cuda", torch.bfloat16)]
 
 
 @pytest.mark.parametrize(

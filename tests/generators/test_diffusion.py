@@ -75,15 +75,15 @@ def test_the_loss_is_zero_only_for_the_true_velocity(tiny, monkeypatch) -> None:
 
 
 def test_the_edge_weight_weighs_the_edges(tiny) -> None:
-    found = {}
+    losses = {}
     for weight in (0.0, 1.0, 5.0):
         model = tiny(awake=True, edge_weight=weight)
-        found[weight] = model.training_loss(batch(), generator())
-        parts = found[weight]
+        losses[weight] = model.training_loss(batch(), generator())
+        parts = losses[weight]
         whole = (parts["v"] + weight * parts["edges"]).item()
         assert parts["loss"].item() == pytest.approx(whole)
-    assert found[0.0]["v"] == found[5.0]["v"]
-    assert found[1.0]["edges"] > 0.0
+    assert losses[0.0]["v"] == losses[5.0]["v"]
+    assert losses[1.0]["edges"] > 0.0
 
 
 def test_position_and_input_reach_the_network(tiny) -> None:
@@ -159,15 +159,16 @@ def test_the_edge_loss_is_of_the_kind_that_was_asked_for(tiny) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_the_registry_says_what_the_class_says(name: str) -> None:
-    known, found = entry(name), kind(name)
-    assert (found.name, found.title) == (name, known.title)
-    assert (found.application, found.iterative) == (known.application, known.iterative)
+    known, generator_class = entry(name), kind(name)
+    assert (generator_class.name, generator_class.title) == (name, known.title)
+    assert generator_class.application == known.application
+    assert generator_class.iterative == known.iterative
     model = build(name)
     assert known.has_modes == (model.iterative or model.stochastic)
 
 
 def test_an_unknown_generator_is_named_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"no generator called 'gan'; available: diffusion"):
+    with pytest.raises(ValueError, match=r"no generator called “gan”; available: diffusion"):
         build("gan")
 
 

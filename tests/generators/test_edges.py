@@ -17,11 +17,11 @@ def image(seed: int = 0, n: int = 1) -> torch.Tensor:
 def test_gradients_are_those_of_scipy() -> None:
     one = image()
     plain = one[0, 0].numpy()
-    found = gradients(one)[0].numpy()
-    assert found.shape == (2, 30, 30)
+    gradient = gradients(one)[0].numpy()
+    assert gradient.shape == (2, 30, 30)
     for channel, axis in ((0, 1), (1, 0)):  # along x, then y
         expected = ndimage.sobel(plain, axis=axis)[1:-1, 1:-1] / 8.0
-        assert np.allclose(found[channel], expected, atol=1e-6)
+        assert np.allclose(gradient[channel], expected, atol=1e-6)
 
 
 def test_gradients_are_per_pixel() -> None:
@@ -104,6 +104,6 @@ def test_a_step_counts_as_its_height() -> None:
     flat = torch.zeros_like(step)
     # Two columns of 30 see the step, at the first of the scales, along x alone of x and y.
     share = 2 / 30 / 2
-    found = edge_loss(step, flat, ONES, scales=1, kind="l1")
-    assert float(found) == pytest.approx(0.5 * share)
+    loss = edge_loss(step, flat, ONES, scales=1, kind="l1")
+    assert float(loss) == pytest.approx(0.5 * share)
     assert float(edge_loss(step, flat, ONES, scales=1)) == pytest.approx(0.25 * share)

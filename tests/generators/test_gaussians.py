@@ -71,9 +71,11 @@ def test_a_missing_modality_is_left_out() -> None:
 
 def test_parameters_are_clamped_softly_and_in_float32() -> None:
     wild = torch.tensor([-1e6, -3.0, 0.0, 3.0, 1e6], dtype=torch.bfloat16)
-    found = gaussian_of(wild[None, None, :, None].expand(1, 2, 5, 1))
-    assert found.mean.dtype == found.log_variance.dtype == torch.float32
-    assert found.log_variance.flatten().tolist() == pytest.approx([-10, -2.913, 0, 2.913, 10], 1e-3)
+    gaussian = gaussian_of(wild[None, None, :, None].expand(1, 2, 5, 1))
+    assert gaussian.mean.dtype == gaussian.log_variance.dtype == torch.float32
+    assert gaussian.log_variance.flatten().tolist() == pytest.approx(
+        [-10, -2.913, 0, 2.913, 10], 1e-3
+    )
     x = torch.linspace(-20, 20, 41, requires_grad=True)
     soft_clamp(x).sum().backward()
     assert x.grad is not None
@@ -112,16 +114,16 @@ def test_following_noise_belongs_to_each_item() -> None:
     assert not scales[0][1].any()  # zeros stay zero
     assert not torch.equal(scales[0][0], scales[0][2])
     alone = following_noise(noisy[2:])
-    for found in scales:
-        assert torch.equal(alone(torch.Size((1, *found.shape[1:])))[0], found[2])
+    for noise in scales:
+        assert torch.equal(alone(torch.Size((1, *noise.shape[1:])))[0], noise[2])
 
 
 def test_following_noise_is_standard_normal_and_changes_with_any_pixel() -> None:
     noisy = torch.randn(1, 1, 8, 8)
     shape = torch.Size((1, 4, 64, 64))
-    found = following_noise(noisy)(shape)
-    assert found.mean().abs() < 0.05
-    assert found.std().item() == pytest.approx(1.0, abs=0.05)
+    noise = following_noise(noisy)(shape)
+    assert noise.mean().abs() < 0.05
+    assert noise.std().item() == pytest.approx(1.0, abs=0.05)
     noisy[0, 0, 5, 5] += 1e-3
     other = following_noise(noisy)(shape)
-    assert torch.corrcoef(torch.stack([found.flatten(), other.flatten()]))[0, 1].abs() < 0.05
+    assert torch.corrcoef(torch.stack([noise.flatten(), other.flatten()]))[0, 1].abs() < 0.05

@@ -73,8 +73,8 @@ def test_every_scale_has_its_latent(preset: str) -> None:
 
 def test_the_published_encoder_has_the_published_widths() -> None:
     encoder = Encoder(1, PRESETS["published"]["widths"])
-    found = [f.shape[1] for f in encoder(torch.rand(1, 1, 64, 64))]
-    assert found == [16, 32, 64, 128, 128, 128, 128]
+    channels = [f.shape[1] for f in encoder(torch.rand(1, 1, 64, 64))]
+    assert channels == [16, 32, 64, 128, 128, 128, 128]
 
 
 def test_the_number_of_parameters_is_pinned() -> None:
@@ -127,14 +127,14 @@ def test_as_many_latents_as_widths() -> None:
 def test_the_instance_norm_is_that_of_torch(layout: torch.memory_format) -> None:
     x = (3 * torch.randn(2, 5, 6, 7) + 1).contiguous(memory_format=layout)
     weights = torch.randn(2, 5, 6, 7)
-    found, expected = x.clone().requires_grad_(), x.clone().requires_grad_()
-    one, other = InstanceNorm()(found), F.instance_norm(expected)
+    x_ours, x_torch = x.clone().requires_grad_(), x.clone().requires_grad_()
+    one, other = InstanceNorm()(x_ours), F.instance_norm(x_torch)
     assert torch.allclose(one, other, atol=1e-5)
     (one * weights).sum().backward()
     (other * weights).sum().backward()
-    assert found.grad is not None
-    assert expected.grad is not None
-    assert torch.allclose(found.grad, expected.grad, atol=1e-5)
+    assert x_ours.grad is not None
+    assert x_torch.grad is not None
+    assert torch.allclose(x_ours.grad, x_torch.grad, atol=1e-5)
     assert one.is_contiguous(memory_format=layout)
 
 
@@ -226,19 +226,19 @@ def test_any_size_will_do(shape: tuple[int, int]) -> None:
     model = MHVAE(**config)  # type: ignore[arg-type]
     assert model.multiple == 64
     data = PatchBatch(*(torch.rand(1, c, *shape) for c in (1, 1, 3)))
-    found = predict(model, torch.randn(1, 1, *shape), data)
-    assert found.shape == (1, 1, *shape)
-    assert found.isfinite().all()
+    result = predict(model, torch.randn(1, 1, *shape), data)
+    assert result.shape == (1, 1, *shape)
+    assert result.isfinite().all()
     losses = model.training_loss(data, generator())
     assert losses["loss"].isfinite()
 
 
 def test_padding_reflects_as_often_as_it_must() -> None:
     row = torch.arange(3.0)[None, None, None, :]
-    found = pad_to_multiple(row, 8)
-    assert found.shape == (1, 1, 8, 8)
-    assert found[0, 0, 5].tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
-    assert pad_to_multiple(found, 8) is found
+    result = pad_to_multiple(row, 8)
+    assert result.shape == (1, 1, 8, 8)
+    assert result[0, 0, 5].tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
+    assert pad_to_multiple(result, 8) is result
 
 
 def test_a_multiple_is_not_padded(tiny: Make) -> None:
@@ -280,10 +280,10 @@ class Recorded:
 
 def test_the_critic_comes_late(tiny: Make) -> None:
     model = tiny(adversarial_from=0.6, adversarial_weight=0.05)
-    found, calls = {}, {}
+    losses_at, calls = {}, {}
     for progress in (0.0, 0.5, 0.595, 0.6, 1.0):
         adversary = Recorded()
-        found[progress] = model.training_loss(
+        losses_at[progress] = model.training_loss(
             batch(), generator(), progress=progress, adversary=adversary
         )
         calls[progress] = adversary.calls
@@ -294,12 +294,12 @@ def test_the_critic_comes_late(tiny: Make) -> None:
         0.6: ["learn", "fool"],
         1.0: ["learn", "fool"],
     }
-    without, late = found[0.595], found[0.6]
+    without, late = losses_at[0.595], losses_at[0.6]
     assert without["adversarial"] == 0.0
     assert late["adversarial"] > 1.0
     gain = (late["loss"] - without["loss"]).item()
     assert gain == pytest.approx(0.05 * late["adversarial"].item(), rel=1e-4)
-    assert len({tuple(losses) for losses in found.values()}) == 1  # the same columns all along
+    assert len({tuple(losses) for losses in losses_at.values()}) == 1  # the same columns all along
 
 
 def test_there_is_no_adversarial_loss_without_a_critic(tiny: Make) -> None:
@@ -338,8 +338,8 @@ def test_the_divergence_is_counted_per_voxel_of_both_images(tiny: Make) -> None:
             for seen in ([fus, ulm], [fus])
             for one in model.infer(seen, noise)
         ]
-    found = model.training_loss(data, generator())["kl"]
-    assert found.item() == pytest.approx(sum(nats).item() / (2 * 2 * 16 * 16), rel=1e-4)
+    kl = model.training_loss(data, generator())["kl"]
+    assert kl.item() == pytest.approx(sum(nats).item() / (2 * 2 * 16 * 16), rel=1e-4)
 
 
 class Oracle(torch.nn.Module):
@@ -359,8 +359,8 @@ def test_both_passes_reconstruct_both_images(tiny: Make) -> None:
     fus, ulm = model.to_model(data.fus), model.to_model(data.ulm)
     for by_fus, by_ulm in ((0.0, 0.0), (0.4, 0.0), (0.0, 0.4)):
         model.fus_head, model.ulm_head = Oracle(fus + by_fus), Oracle(ulm + by_ulm)  # type: ignore[assignment]
-        found = model.training_loss(data, generator())["reconstruction"].item()
-        assert found == pytest.approx(2 * (by_fus + by_ulm) / 4, rel=1e-4)
+        reconstruction = model.training_loss(data, generator())["reconstruction"].item()
+        assert reconstruction == pytest.approx(2 * (by_fus + by_ulm) / 4, rel=1e-4)
 
 
 def test_every_parameter_learns(tiny: Make) -> None:

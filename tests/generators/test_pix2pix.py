@@ -403,7 +403,7 @@ def test_a_preset_alone_says_everything(preset: Preset) -> None:
 
 
 def test_wrong_choices_are_named() -> None:
-    with pytest.raises(ValueError, match=r"preset is 'tiny'; choose compact or faithful"):
+    with pytest.raises(ValueError, match=r"preset is “tiny”; choose compact or faithful"):
         Pix2Pix("tiny")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least two"):
         Pix2Pix(widths=(8,))

@@ -71,12 +71,12 @@ def test_bfloat16_keeps_the_metrics(pair: PhantomPair, mode: str) -> None:
     from napari_fus_ulm.grey.reference import reference_on_grid
     from napari_fus_ulm.metrics.fidelity import fidelity
 
-    found = {}
+    scores = {}
     for precision in ("float32", "bfloat16"):
         settings = EnhanceSettings(mode=mode, precision=precision, samples=2)  # type: ignore[arg-type]
         image = enhance(pair.fus, settings).image
-        found[precision] = fidelity(image.values, reference_on_grid(pair.ulm, Grid.of(image)))
-    exact, fast = found["float32"], found["bfloat16"]
+        scores[precision] = fidelity(image.values, reference_on_grid(pair.ulm, Grid.of(image)))
+    exact, fast = scores["float32"], scores["bfloat16"]
     assert fast.mse == pytest.approx(exact.mse, rel=0.03)
     assert fast.ssim == pytest.approx(exact.ssim, abs=0.01)
     assert fast.psnr == pytest.approx(exact.psnr, abs=0.15)
@@ -203,7 +203,7 @@ def test_memory_that_ran_out_is_in_the_provenance(
 
     monkeypatch.setattr(ConditionalDiffusion, "predict", greedy)
     result = enhance(fus, steps=1, patch=128, overlap=64, batch=2)
-    assert "1 patches at once" in result.provenance["notices"][-1]
+    assert "1 patches at a time" in result.provenance["notices"][-1]
 
 
 def test_balanced_is_the_mean_with_its_spread(fus: xr.DataArray) -> None:
@@ -307,7 +307,7 @@ def test_a_guess_of_the_values_is_reported(fus: xr.DataArray) -> None:
     for guessed in (True, False):
         marked = fus.assign_attrs(values_guessed=guessed)
         ready = prepare(marked, EnhanceSettings())
-        assert any("«linear» was guessed" in said for said in ready.notices) is guessed
+        assert any("“linear” was guessed" in notice for notice in ready.notices) is guessed
 
 
 def test_the_result_of_an_oblique_image_lies_where_the_image_lies(
@@ -317,10 +317,10 @@ def test_the_result_of_an_oblique_image_lies_where_the_image_lies(
     turn[1:3, 1:3] = [[0.8, -0.6], [0.6, 0.8]]
     dy, dx = spacing_of(fus)
     matrix = turn @ np.diag([0.4, dy, dx, 1.0])
-    told = fus.assign_attrs(voxel_to_world=matrix.tolist())
-    result = enhance(told, steps=1).image
+    placed = fus.assign_attrs(voxel_to_world=matrix.tolist())
+    result = enhance(placed, steps=1).image
     corners = []
-    for image, name in ((told, "fus.nii"), (result, "result.nii")):
+    for image, name in ((placed, "fus.nii"), (result, "result.nii")):
         affine = nib.load(write(tmp_path / name, image)).affine
         corners.append(affine @ [-0.5, -0.5, 0, 1])
     np.testing.assert_allclose(corners[1], corners[0], atol=1e-4)
@@ -344,7 +344,7 @@ def test_a_spread_says_of_which_samples_it_is(fus: xr.DataArray) -> None:
     assert free.spread is not None
     assert held.provenance["spread_of"] == "2 samples around the mean (departure 0.5)"
     assert free.provenance["spread_of"] == "2 free samples (DDIM)"
-    assert any("less than the uncertainty" in notice for notice in held.provenance["notices"])
+    assert any("underestimates the uncertainty" in notice for notice in held.provenance["notices"])
     assert not any("uncertainty" in notice for notice in free.provenance["notices"])
     assert float(held.spread.mean()) < float(free.spread.mean())
     assert enhance(fus, settings, departure=0.0).spread is None

@@ -1,4 +1,4 @@
-"""Generators that are called once: their own patches, their chance, and the lack of it."""
+"""Generators that are called once: their own patches, and whether they are stochastic."""
 
 import json
 from pathlib import Path
@@ -29,15 +29,15 @@ def fus(section: PhantomPair) -> xr.DataArray:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Weights that have learnt nothing, by generator."""
-    folder, found = tmp_path_factory.mktemp("weights"), {}
+    folder, paths = tmp_path_factory.mktemp("weights"), {}
     for name, config in SMALL.items():
         torch.manual_seed(0)
         path = folder / f"{name}.safetensors"
         write_tensors(path, build(name, config).state_dict())
         card = {"generator": name, "config": config, "pixel_um": 20.0, "training": {}}
         write_text(card_path(path), json.dumps({**card, "metrics": {}, "notes": ""}))
-        found[name] = str(path)
-    return found
+        paths[name] = str(path)
+    return paths
 
 
 def run(name: str, weights: dict[str, str], fus: xr.DataArray, **changes: object) -> xr.DataArray:
@@ -85,9 +85,9 @@ def test_a_one_shot_generator_is_applied_to_half_overlapping_patches(
     weights: dict[str, str], fus: xr.DataArray
 ) -> None:
     settings = EnhanceSettings(generator="pix2pix", weights=weights["pix2pix"])
-    found = enhance(fus, settings).settings
-    assert (found.patch, found.overlap) == (128, 64)
-    assert (found.window, found.fusion) == ("hann", "at-end")
+    applied = enhance(fus, settings).settings
+    assert (applied.patch, applied.overlap) == (128, 64)
+    assert (applied.window, applied.fusion) == ("hann", "at-end")
 
 
 @pytest.mark.parametrize("fusion", ["per-step", "at-end"])

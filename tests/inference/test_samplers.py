@@ -100,14 +100,14 @@ def test_the_posterior_leaves_the_noisy_image_as_noisy_as_it_should_be(
 
 def test_only_ancestral_sampling_takes_new_noise_and_not_for_the_last_step() -> None:
     for sample, wanted in ((sample_ddim, [0]), (sample_ancestral, [0, 1, 2])):
-        asked: list[int] = []
+        calls: list[int] = []
 
-        def noise(step: int, asked: list[int] = asked) -> Tensor:
-            asked.append(step)
+        def noise(step: int, calls: list[int] = calls) -> Tensor:
+            calls.append(step)
             return torch.zeros(1, 1, 8, 8)
 
         last(sample(gaussian_posterior(0.0, 1.0), noise, trailing_times(3), SCHEDULE))
-        assert asked == wanted
+        assert calls == wanted
 
 
 def test_around_the_mean_from_pure_noise_with_all_of_it_is_the_plain_sampler() -> None:
@@ -123,32 +123,32 @@ def test_around_the_mean_from_pure_noise_with_all_of_it_is_the_plain_sampler() -
 @pytest.mark.parametrize("start", [0.3, 0.8, 1.0])
 def test_without_noise_a_sample_around_the_mean_is_the_mean(start: float) -> None:
     noise, times = white(1, 1, 32, 32), times_from(start, 4)
-    asked: list[float] = []
+    calls: list[float] = []
 
     def predict(x: Tensor, t: float) -> Generator[None, None, Tensor]:
-        asked.append(t)
+        calls.append(t)
         yield
         return x + 1.0
 
     result = last(sample_around_mean(predict, noise, times, SCHEDULE, noise_scale=0.0))
     assert torch.equal(result, noise(0) + 1.0)
-    assert asked == [1.0]
+    assert calls == [1.0]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4])
 def test_around_the_mean_takes_as_many_evaluations_as_it_is_given(steps: int) -> None:
     noise = white(1, 1, 8, 8)
-    asked: list[float] = []
+    calls: list[float] = []
 
     def predict(x: Tensor, t: float) -> Generator[None, None, Tensor]:
-        asked.append(t)
+        calls.append(t)
         yield
         return x
 
     walk = sample_around_mean(predict, noise, times_from(0.8, steps), SCHEDULE, noise_scale=0.7)
     known = [e for e in walk if isinstance(e, Estimate)]
     assert [(e.step, e.steps) for e in known] == [(i + 1, steps) for i in range(steps)]
-    assert asked == pytest.approx(
+    assert calls == pytest.approx(
         [1.0, *(0.8 * (1 - i / max(steps - 1, 1)) for i in range(steps - 1))]
     )
 

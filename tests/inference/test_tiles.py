@@ -54,13 +54,13 @@ def test_the_last_patch_snaps_to_the_border(size: int, patch: tuple[int, int]) -
     side, overlap = patch
     if side > size:
         return
-    found = starts(size, side, overlap)
-    assert found[0] == 0
-    assert found[-1] == size - side
-    gaps = np.diff(found)
+    begins = starts(size, side, overlap)
+    assert begins[0] == 0
+    assert begins[-1] == size - side
+    gaps = np.diff(begins)
     assert (gaps > 0).all()
     assert (gaps <= max(8, side - overlap)).all()
-    assert all(begin % 8 == 0 for begin in found[:-1])
+    assert all(begin % 8 == 0 for begin in begins[:-1])
 
 
 def test_windows_keep_their_weight_at_the_frames_edge() -> None:
@@ -74,11 +74,11 @@ def test_windows_keep_their_weight_at_the_frames_edge() -> None:
 def test_a_halo_of_half_the_overlap_lies_around_every_inner_part() -> None:
     tiling = make_tiling((1000, 1000), 256, 192, "box")
     for tile in tiling.tiles:
-        kept = np.flatnonzero(tile.weight.any(axis=1))
+        rows = np.flatnonzero(tile.weight.any(axis=1))
         if tile.rows.start > 0:
-            assert kept[0] >= 96
+            assert rows[0] >= 96
         if tile.rows.stop < tiling.padded[0]:
-            assert tiling.side[0] - 1 - kept[-1] >= 95
+            assert tiling.side[0] - 1 - rows[-1] >= 95
 
 
 def test_padding_mirrors_even_where_the_frame_is_tiny() -> None:

@@ -154,8 +154,8 @@ def test_memory_running_out_halves_the_batch_and_says_so() -> None:
     events = list(sample_frame(one, on, still(frame_noise(on.shape, 1)), 2))
     notices = [e.message for e in events if isinstance(e, Notice)]
     assert notices == [
-        "Memory ran out: going on with 4 patches at once.",
-        "Memory ran out: going on with 2 patches at once.",
+        "Memory ran out: continuing with 4 patches at a time.",
+        "Memory ran out: continuing with 2 patches at a time.",
     ]
     final = [e for e in events if isinstance(e, Estimate)][-1].clean.numpy()[0, 0]
     np.testing.assert_allclose(final, result(applied(128, 64), on, 2), atol=1e-6)

@@ -40,9 +40,9 @@ def moon() -> np.ndarray:
 def test_agrees_with_scikit_image(camera: np.ndarray) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, camera.shape)
     image = np.clip(camera + noise, 0, 1)
-    found = fidelity(image, camera, lpips=False)
-    assert found.mse == pytest.approx(np.mean((image - camera) ** 2), rel=1e-12)
-    assert found.psnr == pytest.approx(
+    measures = fidelity(image, camera, lpips=False)
+    assert measures.mse == pytest.approx(np.mean((image - camera) ** 2), rel=1e-12)
+    assert measures.psnr == pytest.approx(
         metrics.peak_signal_noise_ratio(camera, image, data_range=1), rel=1e-12
     )
     expected = metrics.structural_similarity(
@@ -54,35 +54,35 @@ def test_agrees_with_scikit_image(camera: np.ndarray) -> None:
         use_sample_covariance=False,
         win_size=11,  # Wang 2004's window, said aloud
     )
-    assert found.ssim == pytest.approx(expected, rel=1e-12)
-    assert 0.1 < found.ssim < 0.9
+    assert measures.ssim == pytest.approx(expected, rel=1e-12)
+    assert 0.1 < measures.ssim < 0.9
 
 
 def test_a_constant_offset_has_a_closed_form() -> None:
     reference, image = np.full((16, 20), 0.25), np.full((16, 20), 0.75)
-    found = fidelity(image, reference, lpips=False)
-    assert found.mse == pytest.approx(0.25)
-    assert found.psnr == pytest.approx(10 * math.log10(4))
+    measures = fidelity(image, reference, lpips=False)
+    assert measures.mse == pytest.approx(0.25)
+    assert measures.psnr == pytest.approx(10 * math.log10(4))
     # Without variance only SSIM's luminance term is left: (2ab + c1) / (a² + b² + c1).
     c1 = 0.01**2
     expected = (2 * 0.25 * 0.75 + c1) / (0.25**2 + 0.75**2 + c1)
-    assert found.ssim == pytest.approx(expected)
+    assert measures.ssim == pytest.approx(expected)
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**16), contrast=st.floats(0.01, 1), size=st.integers(11, 40))
 def test_psnr_follows_from_mse_and_all_are_symmetric(seed: int, contrast: float, size: int) -> None:
     first, second = contrast * np.random.default_rng(seed).random((2, size, size + 3))
-    found, turned = fidelity(first, second, lpips=False), fidelity(second, first, lpips=False)
-    assert found.psnr == pytest.approx(-10 * math.log10(found.mse))
+    measures, turned = fidelity(first, second, lpips=False), fidelity(second, first, lpips=False)
+    assert measures.psnr == pytest.approx(-10 * math.log10(measures.mse))
     for name in ("mse", "ssim", "psnr"):
-        assert getattr(found, name) == pytest.approx(getattr(turned, name), rel=1e-9)
+        assert getattr(measures, name) == pytest.approx(getattr(turned, name), rel=1e-9)
 
 
 def test_equal_images_are_perfect_and_fit_for_json(camera: np.ndarray) -> None:
-    found = fidelity(camera, camera)
-    assert (found.mse, found.ssim, found.psnr, found.lpips) == (0, 1, math.inf, 0)
-    text = json.dumps(found.as_dict(), allow_nan=False)
+    measures = fidelity(camera, camera)
+    assert (measures.mse, measures.ssim, measures.psnr, measures.lpips) == (0, 1, math.inf, 0)
+    text = json.dumps(measures.as_dict(), allow_nan=False)
     assert json.loads(text) == {"mse": 0, "ssim": 1, "psnr": None, "lpips": 0}
 
 
@@ -150,9 +150,9 @@ def test_building_the_network_leaves_the_global_random_state_alone(camera: np.nd
 def test_threads_share_one_network(camera: np.ndarray) -> None:
     module._build_lpips.cache_clear()
     crop = camera[100:200, 100:200]
-    found: list[float] = []
+    distances: list[float] = []
     threads = [
-        threading.Thread(target=lambda: found.append(lpips_distance(crop, crop.T)))
+        threading.Thread(target=lambda: distances.append(lpips_distance(crop, crop.T)))
         for _ in range(4)
     ]
     for thread in threads:
@@ -160,8 +160,8 @@ def test_threads_share_one_network(camera: np.ndarray) -> None:
     for thread in threads:
         thread.join()
     assert module._build_lpips.cache_info().misses == 1
-    assert len(found) == 4
-    assert found == pytest.approx([found[0]] * 4, rel=1e-6)
+    assert len(distances) == 4
+    assert distances == pytest.approx([distances[0]] * 4, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_csv_table_keeps_every_digit() -> None:
     assert rows[0] == ["name", "mse", "ssim", "psnr", "lpips"]
     assert rows[1] == ["bicubic | plain", "0.06051", "0.3456", "12.204", "0.5239"]
     assert rows[2] == ["same", "0.0", "1.0", "inf", ""]
-    with pytest.raises(ValueError, match="must be 'markdown' or 'csv'"):
+    with pytest.raises(ValueError, match="must be markdown or csv"):
         table(ROWS, "html")  # type: ignore[arg-type]
 
 

@@ -18,19 +18,19 @@ def agreeing_below(cut_off, shape, spacing, seed=0):
     common, one, other = np.fft.fft2(np.random.default_rng(seed).standard_normal((3, *shape)))
     down, across = (np.fft.fftfreq(n, step) for n, step in zip(shape, spacing, strict=True))
     low = np.hypot(down[:, None], across) < cut_off
-    return [np.fft.ifft2(np.where(low, common, own)).real for own in (one, other)]
+    return [np.fft.ifft2(np.where(low, common, noise)).real for noise in (one, other)]
 
 
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 def test_an_image_agrees_with_itself_in_all_detail(threshold):
     image = np.random.default_rng(0).random((90, 120))
-    found = ring_correlation(image, 3.0 * image + 2.0, 0.02, threshold)
-    np.testing.assert_allclose(found.correlation, 1.0)
-    assert found.resolution_um is None
-    assert found.reached == "everywhere"
-    assert found.finest_um == pytest.approx(40.0)
-    assert "all the detail that the pixels hold (40 µm)" in found.sentence
-    assert threshold in found.sentence
+    curve = ring_correlation(image, 3.0 * image + 2.0, 0.02, threshold)
+    np.testing.assert_allclose(curve.correlation, 1.0)
+    assert curve.resolution_um is None
+    assert curve.reached == "everywhere"
+    assert curve.finest_um == pytest.approx(40.0)
+    assert "every scale that the pixels hold (40 µm)" in curve.sentence
+    assert threshold in curve.sentence
 
 
 @pytest.mark.parametrize("threshold", THRESHOLDS[:3])
@@ -40,10 +40,10 @@ def test_an_image_agrees_with_itself_in_all_detail(threshold):
 )
 @pytest.mark.parametrize("cut_off", [5.0, 8.0, 14.0])
 def test_a_known_cut_off_is_found_in_mm(shape, spacing, cut_off, threshold):
-    found = ring_correlation(*agreeing_below(cut_off, shape, spacing), spacing, threshold)
+    curve = ring_correlation(*agreeing_below(cut_off, shape, spacing), spacing, threshold)
     ring = 1.0 / min(n * step for n, step in zip(shape, spacing, strict=True))
-    assert 1000.0 / found.resolution_um == pytest.approx(cut_off, abs=2.0 * ring)
-    assert f"down to {found.resolution_um:.0f} µm" in found.sentence
+    assert 1000.0 / curve.resolution_um == pytest.approx(cut_off, abs=2.0 * ring)
+    assert f"down to {curve.resolution_um:.0f} µm" in curve.sentence
 
 
 @pytest.mark.parametrize("threshold", THRESHOLDS)
@@ -53,10 +53,10 @@ def test_independent_noise_has_no_resolution(threshold):
         for _ in range(25):
             pair = rng.standard_normal((2, 128, 96))
             one, other = (ndimage.gaussian_filter(image, smooth) for image in pair)
-            found = ring_correlation(one, other, 0.02, threshold)
-            assert found.resolution_um is None
-            assert found.reached == "nowhere"
-            assert "in no detail" in found.sentence
+            curve = ring_correlation(one, other, 0.02, threshold)
+            assert curve.resolution_um is None
+            assert curve.reached == "nowhere"
+            assert "at no scale" in curve.sentence
 
 
 def test_a_blur_or_a_gain_of_one_image_changes_nothing():
@@ -72,11 +72,11 @@ def test_half_data_maps_with_more_counts_agree_in_finer_detail():
     for row in range(20, 200, 20):
         vessels[row, 10:190] = 1.0
     vessels = ndimage.gaussian_filter(vessels + vessels.T, 1.5)
-    found = []
+    resolutions = []
     for counts in (3.0, 300.0):
         halves = rng.poisson(counts * vessels / vessels.max(), (2, 200, 200))
-        found.append(ring_correlation(*halves, 0.01).resolution_um)
-    assert found[1] < 0.8 * found[0]
+        resolutions.append(ring_correlation(*halves, 0.01).resolution_um)
+    assert resolutions[1] < 0.8 * resolutions[0]
 
 
 def test_thresholds_are_those_of_van_heel_and_schatz():
@@ -96,11 +96,11 @@ def test_thresholds_are_those_of_van_heel_and_schatz():
 def test_rings_count_every_fourier_pixel_once():
     for shape in ((32, 32), (33, 40), (40, 33)):
         image = np.random.default_rng(0).random(shape)
-        found = ring_correlation(image, image, 0.02)
+        curve = ring_correlation(image, image, 0.02)
         down, across = (np.fft.fftfreq(n, 0.02) for n in shape)
         distance = np.hypot(down[:, None], across)
         inside = (distance > 0.5 / (0.02 * min(shape))) & (distance <= 25.0)
-        assert found.count.sum() == inside.sum()
+        assert curve.count.sum() == inside.sum()
 
 
 def test_the_map_tells_where_two_pictures_agree_and_how_finely():
@@ -110,12 +110,12 @@ def test_the_map_tells_where_two_pictures_agree_and_how_finely():
     none = agreeing_below(0.0, (200, 100), spacing, 3)
     empty = [np.zeros((200, 100))] * 2
     one, other = (np.hstack(parts) for parts in zip(fine, coarse, none, empty, strict=True))
-    found = frc_map(one, other, 0.02)
-    assert found.shape == one.shape
-    assert np.nanmedian(found[:, 25:75]) == pytest.approx(83.0, rel=0.2)
-    assert np.nanmedian(found[:, 125:175]) == pytest.approx(167.0, rel=0.2)
-    assert np.isnan(found[:, 230:270]).mean() > 0.95
-    assert np.isnan(found[:, 330:370]).all()
+    local = frc_map(one, other, 0.02)
+    assert local.shape == one.shape
+    assert np.nanmedian(local[:, 25:75]) == pytest.approx(83.0, rel=0.2)
+    assert np.nanmedian(local[:, 125:175]) == pytest.approx(167.0, rel=0.2)
+    assert np.isnan(local[:, 230:270]).mean() > 0.95
+    assert np.isnan(local[:, 330:370]).all()
 
 
 def test_where_all_detail_agrees_the_map_says_what_the_pixels_hold():
@@ -134,9 +134,9 @@ def test_a_map_of_a_whole_section_takes_seconds():
 @given(rows=st.integers(16, 90), columns=st.integers(16, 90), seed=st.integers(0, 2**16))
 def test_any_shape_has_a_curve_and_a_map_of_its_grid(rows, columns, seed):
     one, other = np.random.default_rng(seed).random((2, rows, columns))
-    found = ring_correlation(one, other, (0.02, 0.03), "half-bit")
-    assert (np.abs(found.correlation) <= 1 + 1e-9).all()
-    assert (np.diff(found.frequency) > 0).all()
+    curve = ring_correlation(one, other, (0.02, 0.03), "half-bit")
+    assert (np.abs(curve.correlation) <= 1 + 1e-9).all()
+    assert (np.diff(curve.frequency) > 0).all()
     assert frc_map(one, other, (0.02, 0.03), window_mm=0.6).shape == (rows, columns)
 
 

@@ -40,10 +40,10 @@ def test_the_error_has_the_sign_of_the_picture() -> None:
     reference = np.full((20, 30), 0.5)
     image = reference.copy()
     image[3, 4], image[5, 6] = 0.9, 0.2
-    found = error_map(image, reference)
-    assert (found[3, 4], found[5, 6]) == pytest.approx((0.4, -0.3))
-    assert np.count_nonzero(found) == 2
-    assert error_map(reference, image) == pytest.approx(-found)
+    errors = error_map(image, reference)
+    assert (errors[3, 4], errors[5, 6]) == pytest.approx((0.4, -0.3))
+    assert np.count_nonzero(errors) == 2
+    assert error_map(reference, image) == pytest.approx(-errors)
 
 
 @pytest.mark.parametrize("measure", [error_map, ssim_map])

@@ -79,48 +79,53 @@ def test_the_totals_are_those_of_the_scores(
 
 
 def test_an_invented_vessel_is_invented_and_the_rest_is_hit() -> None:
-    found = overlay_of(vessel(30) + vessel(70), vessel(30))
-    assert set(np.unique(found.vessels[:50])) == {NOTHING, HIT}
-    assert set(np.unique(found.vessels[50:])) == {NOTHING, INVENTED}
-    assert set(np.unique(found.centrelines[50:])) == {NOTHING, INVENTED}
-    assert found.invented_mm == pytest.approx(2.0, abs=0.1)  # 101 pixels, less its round ends
-    assert (found.missed_mm, found.recall) == (0, 1)
-    assert found.precision == pytest.approx(0.5, abs=0.01)
+    overlay = overlay_of(vessel(30) + vessel(70), vessel(30))
+    assert set(np.unique(overlay.vessels[:50])) == {NOTHING, HIT}
+    assert set(np.unique(overlay.vessels[50:])) == {NOTHING, INVENTED}
+    assert set(np.unique(overlay.centrelines[50:])) == {NOTHING, INVENTED}
+    assert overlay.invented_mm == pytest.approx(2.0, abs=0.1)  # 101 pixels, less its round ends
+    assert (overlay.missed_mm, overlay.recall) == (0, 1)
+    assert overlay.precision == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_missed_vessel_is_missed_and_the_rest_is_hit() -> None:
-    found = overlay_of(vessel(30), vessel(30) + vessel(70))
-    assert set(np.unique(found.vessels[:50])) == {NOTHING, HIT}
-    assert set(np.unique(found.vessels[50:])) == {NOTHING, MISSED}
-    assert found.missed_mm == pytest.approx(2.0, abs=0.1)
-    assert (found.invented_mm, found.precision) == (0, 1)
-    assert found.recall == pytest.approx(0.5, abs=0.01)
+    overlay = overlay_of(vessel(30), vessel(30) + vessel(70))
+    assert set(np.unique(overlay.vessels[:50])) == {NOTHING, HIT}
+    assert set(np.unique(overlay.vessels[50:])) == {NOTHING, MISSED}
+    assert overlay.missed_mm == pytest.approx(2.0, abs=0.1)
+    assert (overlay.invented_mm, overlay.precision) == (0, 1)
+    assert overlay.recall == pytest.approx(0.5, abs=0.01)
 
 
 def test_half_a_vessel_is_hit_and_the_other_half_missed() -> None:
-    found = overlay_of(vessel(50, right=70), vessel(50))
-    assert (found.vessels[50, 25:70] == HIT).all()
-    assert (found.vessels[50, 76:115] == MISSED).all()
+    overlay = overlay_of(vessel(50, right=70), vessel(50))
+    assert (overlay.vessels[50, 25:70] == HIT).all()
+    assert (overlay.vessels[50, 76:115] == MISSED).all()
     # One stretch of each: no speckle.
     for value in (HIT, MISSED):
-        assert ndimage.label(found.vessels == value, np.ones((3, 3)))[1] == 1
+        assert ndimage.label(overlay.vessels == value, np.ones((3, 3)))[1] == 1
 
 
 def test_equal_pictures_have_only_hits(pictures: tuple[np.ndarray, np.ndarray]) -> None:
     _, truth = pictures
-    found = overlay_of(truth, truth)
-    assert set(np.unique(found.vessels)) == set(np.unique(found.centrelines)) == {NOTHING, HIT}
-    assert np.array_equal(found.vessels == HIT, vessel_mask(truth, PIXEL))
-    assert (found.recall, found.precision, found.missed_mm, found.invented_mm) == (1, 1, 0, 0)
+    overlay = overlay_of(truth, truth)
+    assert set(np.unique(overlay.vessels)) == set(np.unique(overlay.centrelines)) == {NOTHING, HIT}
+    assert np.array_equal(overlay.vessels == HIT, vessel_mask(truth, PIXEL))
+    assert (overlay.recall, overlay.precision, overlay.missed_mm, overlay.invented_mm) == (
+        1,
+        1,
+        0,
+        0,
+    )
 
 
 def test_a_shift_within_the_tolerance_is_a_hit_with_one_centreline() -> None:
-    found = overlay_of(vessel(51), vessel(50))
-    assert set(np.unique(found.centrelines)) == {NOTHING, HIT}
-    rows = np.unique(np.nonzero(found.centrelines)[0])
+    overlay = overlay_of(vessel(51), vessel(50))
+    assert set(np.unique(overlay.centrelines)) == {NOTHING, HIT}
+    rows = np.unique(np.nonzero(overlay.centrelines)[0])
     assert rows.tolist() == [50]  # the reference's
     both = (vessel_mask(vessel(51), PIXEL)) | vessel_mask(vessel(50), PIXEL)
-    assert np.array_equal(found.vessels == HIT, both)
+    assert np.array_equal(overlay.vessels == HIT, both)
 
 
 def test_what_touches_keeps_the_class_of_its_own_centreline() -> None:
@@ -128,9 +133,9 @@ def test_what_touches_keeps_the_class_of_its_own_centreline() -> None:
     mask, reference = np.zeros((2, 80, 140), bool)
     reference[30:41, 20:121] = True  # centreline at row 35
     mask[40:51, 20:121] = True  # centreline at row 45, overlapping in one row
-    found = matched_overlay(match_masks(mask, reference, PIXEL))
-    assert (found.vessels[30:40, 40:100] == MISSED).all()
-    assert (found.vessels[41:51, 40:100] == INVENTED).all()
+    overlay = matched_overlay(match_masks(mask, reference, PIXEL))
+    assert (overlay.vessels[30:40, 40:100] == MISSED).all()
+    assert (overlay.vessels[41:51, 40:100] == INVENTED).all()
 
 
 def test_the_calibre_stands_on_the_centreline() -> None:
@@ -138,21 +143,21 @@ def test_the_calibre_stands_on_the_centreline() -> None:
     reference[20:22, 20:121] = True  # 40 µm
     mask = np.zeros_like(reference)
     mask[60:70, 20:121] = True  # 200 µm
-    found = matched_overlay(match_masks(mask, reference, PIXEL))
-    assert np.array_equal(found.width_um > 0, found.centrelines > 0)
-    assert np.median(found.width_um[found.centrelines == MISSED]) == pytest.approx(40)
-    assert np.median(found.width_um[found.centrelines == INVENTED]) == pytest.approx(200)
-    assert found.missed_mm_by_calibre == pytest.approx((2.0, 0, 0), abs=0.05)
-    assert found.invented_mm_by_calibre == pytest.approx((0, 0, 1.84), abs=0.1)
-    assert found.recall_by_calibre == pytest.approx((0, np.nan, np.nan), nan_ok=True)
-    assert found.precision_by_calibre == pytest.approx((np.nan, np.nan, 0), nan_ok=True)
+    overlay = matched_overlay(match_masks(mask, reference, PIXEL))
+    assert np.array_equal(overlay.width_um > 0, overlay.centrelines > 0)
+    assert np.median(overlay.width_um[overlay.centrelines == MISSED]) == pytest.approx(40)
+    assert np.median(overlay.width_um[overlay.centrelines == INVENTED]) == pytest.approx(200)
+    assert overlay.missed_mm_by_calibre == pytest.approx((2.0, 0, 0), abs=0.05)
+    assert overlay.invented_mm_by_calibre == pytest.approx((0, 0, 1.84), abs=0.1)
+    assert overlay.recall_by_calibre == pytest.approx((0, np.nan, np.nan), nan_ok=True)
+    assert overlay.precision_by_calibre == pytest.approx((np.nan, np.nan, 0), nan_ok=True)
 
 
 def test_empty_pictures_have_no_class() -> None:
     nothing = np.zeros((60, 70))
-    found = overlay_of(nothing, nothing)
-    assert not found.vessels.any()
-    assert np.isnan([found.recall, found.precision]).all()
+    overlay = overlay_of(nothing, nothing)
+    assert not overlay.vessels.any()
+    assert np.isnan([overlay.recall, overlay.precision]).all()
     assert set(np.unique(overlay_of(np.zeros((100, 140)), vessel(50)).vessels)) == {
         NOTHING,
         MISSED,
@@ -168,22 +173,22 @@ def test_classes_of_random_lines(seed: int, lines: int) -> None:
         for _ in range(lines):
             mask[draw.line(*rng.integers(0, 60, 4))] = True
     matched = match_masks(*masks, PIXEL)
-    found = matched_overlay(matched)
-    assert_same_totals(found, matched_scores(matched))
+    overlay = matched_overlay(matched)
+    assert_same_totals(overlay, matched_scores(matched))
     # Every vessel pixel has a class, and no other pixel has one.
-    assert np.array_equal(found.vessels > 0, masks.any(axis=0))
+    assert np.array_equal(overlay.vessels > 0, masks.any(axis=0))
     # What only one of them draws cannot be what only the other one has.
-    assert not (found.vessels[masks[0] & ~masks[1]] == MISSED).any()
-    assert not (found.vessels[masks[1] & ~masks[0]] == INVENTED).any()
+    assert not (overlay.vessels[masks[0] & ~masks[1]] == MISSED).any()
+    assert not (overlay.vessels[masks[1] & ~masks[0]] == INVENTED).any()
     # Exchanged, missed and invented change places.
     turned = matched_overlay(match_masks(masks[1], masks[0], PIXEL))
-    assert np.array_equal(turned.centrelines == MISSED, found.centrelines == INVENTED)
-    assert turned.missed_mm == pytest.approx(found.invented_mm)
+    assert np.array_equal(turned.centrelines == MISSED, overlay.centrelines == INVENTED)
+    assert turned.missed_mm == pytest.approx(overlay.invented_mm)
 
 
 def test_label_images_are_small_integers() -> None:
-    found = overlay_of(vessel(50), vessel(50))
-    assert found.vessels.dtype == found.centrelines.dtype == np.uint8
+    overlay = overlay_of(vessel(50), vessel(50))
+    assert overlay.vessels.dtype == overlay.centrelines.dtype == np.uint8
     assert (NOTHING, HIT, MISSED, INVENTED) == (0, 1, 2, 3)
 
 

@@ -59,8 +59,8 @@ def compared(fus, result, ulm=None):
 def profile(values, start_mm, end_mm, pixel_mm):
     """Distances and values along a line of one image."""
     image = make_scan(values, spacing=pixel_mm, values_kind="linear")
-    found = LinePlanes.of(image, image).along(start_mm, end_mm)
-    return found.distance_um, found.fus
+    comparison = LinePlanes.of(image, image).along(start_mm, end_mm)
+    return comparison.distance_um, comparison.fus
 
 
 # ---------------------------------------------------------------- one profile
@@ -74,20 +74,20 @@ def profile(values, start_mm, end_mm, pixel_mm):
     base=st.floats(0.0, 1e3),
 )
 def test_a_known_blur_has_its_width(centre, width, height, base):
-    found = fwhm(AT, base + bump(centre, width, height))
-    assert isinstance(found, Width)
-    assert found.fwhm_um == pytest.approx(width, rel=0.03)
-    assert found.centre_um == pytest.approx(centre, abs=1.0)
-    assert found.base == pytest.approx(base, abs=0.02 * height)
+    peak = fwhm(AT, base + bump(centre, width, height))
+    assert isinstance(peak, Width)
+    assert peak.fwhm_um == pytest.approx(width, rel=0.03)
+    assert peak.centre_um == pytest.approx(centre, abs=1.0)
+    assert peak.base == pytest.approx(base, abs=0.02 * height)
 
 
 def test_of_two_vessels_the_one_in_the_middle_or_near_a_place_is_measured():
     values = bump(200.0, 40.0) + bump(330.0, 80.0)
     assert fwhm(AT, values).centre_um == pytest.approx(330.0, abs=2.0)
-    found = fwhm(AT, values, near_um=180.0)
-    assert found.centre_um == pytest.approx(200.0, abs=2.0)
-    assert found.fwhm_um == pytest.approx(40.0, rel=0.05)
-    assert found.peaks_um == pytest.approx((200.0, 330.0), abs=5.0)
+    peak = fwhm(AT, values, near_um=180.0)
+    assert peak.centre_um == pytest.approx(200.0, abs=2.0)
+    assert peak.fwhm_um == pytest.approx(40.0, rel=0.05)
+    assert peak.peaks_um == pytest.approx((200.0, 330.0), abs=5.0)
 
 
 @pytest.mark.parametrize(
@@ -103,15 +103,15 @@ def test_of_two_vessels_the_one_in_the_middle_or_near_a_place_is_measured():
     ],
 )
 def test_what_has_no_single_clear_peak_has_no_width(values, why):
-    found = fwhm(AT, values)
-    assert isinstance(found, NoWidth)
-    assert why in found.reason
+    peak = fwhm(AT, values)
+    assert isinstance(peak, NoWidth)
+    assert why in peak.reason
 
 
 def test_noise_has_no_width():
     rng = np.random.default_rng(0)
-    found = [fwhm(AT, rng.standard_normal(AT.size)) for _ in range(200)]
-    assert sum(isinstance(one, NoWidth) for one in found) > 150
+    peaks = [fwhm(AT, rng.standard_normal(AT.size)) for _ in range(200)]
+    assert sum(isinstance(one, NoWidth) for one in peaks) > 150
 
 
 def test_a_line_of_a_few_samples_is_too_short():
@@ -129,9 +129,9 @@ def test_a_profile_is_taken_in_mm_whatever_the_direction(angle):
     image = np.exp(-0.5 * (off * 1000 * FULL / 90.0) ** 2)
     start, end = (tuple(np.array([1.0, 1.5]) + sign * 0.4 * along) for sign in (-1, 1))
     distance, values = profile(image, start, end, step)
-    found = fwhm(distance, values)
-    assert found.fwhm_um == pytest.approx(90.0, rel=0.03)
-    assert found.centre_um == pytest.approx(400.0, abs=3.0)
+    peak = fwhm(distance, values)
+    assert peak.fwhm_um == pytest.approx(90.0, rel=0.03)
+    assert peak.centre_um == pytest.approx(400.0, abs=3.0)
 
 
 def test_grids_of_one_extent_agree_on_where_a_vessel_is():
@@ -152,26 +152,26 @@ def test_outside_of_the_image_there_is_nothing():
 
 def test_the_gain_is_that_of_widths_and_not_that_of_the_grid():
     fus, result, ulm = images()
-    found = compared(fus, result, ulm)
-    widths = [found.fus_width, found.result_width, found.ulm_width]
+    comparison = compared(fus, result, ulm)
+    widths = [comparison.fus_width, comparison.result_width, comparison.ulm_width]
     # Binning and interpolating widen what is a few pixels wide.
     assert [w.fwhm_um for w in widths] == pytest.approx([240.0, 60.0, 50.0], rel=0.08)
-    assert found.gain == pytest.approx(4.0, rel=0.08)
-    assert f"×{found.gain:.1f} finer than power Doppler" in found.sentence
-    assert "×5" not in found.sentence
-    for values in (found.result, found.ulm):
-        assert values.shape == found.distance_um.shape
+    assert comparison.gain == pytest.approx(4.0, rel=0.08)
+    assert f"×{comparison.gain:.1f} finer than power Doppler" in comparison.sentence
+    assert "×5" not in comparison.sentence
+    for values in (comparison.result, comparison.ulm):
+        assert values.shape == comparison.distance_um.shape
     assert "5× finer" in grid_words(result, fus)
     assert "not a resolution" in grid_words(result, fus)
 
 
 def test_without_a_ulm_there_is_no_gain():
     fus, result, _ = images()
-    found = compared(fus, result)
-    assert found.gain is None
-    assert "power Doppler 2" in found.sentence
-    assert "says nothing about resolution" in found.sentence
-    assert "×" not in found.sentence
+    comparison = compared(fus, result)
+    assert comparison.gain is None
+    assert "power Doppler 2" in comparison.sentence
+    assert "says nothing about resolution" in comparison.sentence
+    assert "×" not in comparison.sentence
 
 
 @pytest.mark.parametrize(
@@ -184,30 +184,30 @@ def test_without_a_ulm_there_is_no_gain():
     ],
 )
 def test_no_gain_at_another_vessel(where, why):
-    found = compared(*images(**where))
-    assert found.gain is None
-    assert why in found.reason
-    assert "No gain is stated" in found.sentence
-    assert "×" not in found.sentence
+    comparison = compared(*images(**where))
+    assert comparison.gain is None
+    assert why in comparison.reason
+    assert "No gain is stated" in comparison.sentence
+    assert "×" not in comparison.sentence
 
 
 def test_no_gain_where_power_doppler_blurs_several_vessels_into_one():
     fus, result, ulm = images()
     ulm = ulm + vertical(50.0, 0.01, at_mm=1.6, height=70.0)
-    found = compared(fus, result, ulm.assign_attrs(values="linear"))
-    assert found.gain is None
-    assert "the ULM has 2" in found.sentence
+    comparison = compared(fus, result, ulm.assign_attrs(values="linear"))
+    assert comparison.gain is None
+    assert "the ULM has 2" in comparison.sentence
 
 
 def test_a_vessel_that_is_drawn_too_narrow_is_no_gain_but_an_error():
-    found = compared(*images(result_um=45.0, ulm_um=110.0))
-    assert found.gain is None
-    assert "narrower than the ULM has it" in found.sentence
+    comparison = compared(*images(result_um=45.0, ulm_um=110.0))
+    assert comparison.gain is None
+    assert "narrower than it is in the ULM" in comparison.sentence
 
 
 def test_no_gain_is_called_none():
-    found = compared(*images(result_um=240.0, ulm_um=230.0))
-    assert "no finer than power Doppler" in found.sentence
+    comparison = compared(*images(result_um=240.0, ulm_um=230.0))
+    assert "no finer than power Doppler" in comparison.sentence
 
 
 @pytest.mark.parametrize(
@@ -228,8 +228,8 @@ def test_widths_do_not_depend_on_how_power_doppler_was_stored(kind, transform):
 def test_a_picture_is_taken_as_it_is_and_that_is_told():
     fus, result, _ = images()
     picture = fus.copy(data=fus.values / 4.0).assign_attrs(values="display")
-    found = compared(picture, result)
-    assert any("picture" in note for note in found.notes)
+    comparison = compared(picture, result)
+    assert any("picture" in note for note in comparison.notes)
 
 
 def test_images_are_laid_corner_on_corner_wherever_they_lie():
@@ -241,8 +241,8 @@ def test_images_are_laid_corner_on_corner_wherever_they_lie():
 
 
 def test_a_line_outside_is_said_once():
-    found = LinePlanes.of(*images()).along((1.0, -1.0), (1.0, -0.5))
-    assert found.sentence == "The line leaves the image."
+    comparison = LinePlanes.of(*images()).along((1.0, -1.0), (1.0, -0.5))
+    assert comparison.sentence == "The line leaves the image."
 
 
 def test_other_fields_and_stacks_are_refused():

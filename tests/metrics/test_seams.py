@@ -77,6 +77,6 @@ def test_the_worst_comes_first_and_empty_ones_last() -> None:
 def test_a_seam_is_told_in_words_and_numbers() -> None:
     assert one(LEFT_RIGHT, 0.5, 1.0, row=2).name == "row 3, columns 1 | 2"
     assert one(UPPER_LOWER, 0.5, 1.0, row=2).name == "rows 3 / 4, column 1"
-    told = one(LEFT_RIGHT, math.nan, 0.5).as_dict()
-    assert told["correlation"] is None
-    assert told["cl_dice"] == 0.5
+    row = one(LEFT_RIGHT, math.nan, 0.5).as_dict()
+    assert row["correlation"] is None
+    assert row["cl_dice"] == 0.5

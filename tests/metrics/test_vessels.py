@@ -113,28 +113,33 @@ def test_a_picture_against_itself_is_perfect(shape: str, phantom: np.ndarray) ->
     fork[50:90, 70] = True
     ring[draw.circle_perimeter(50, 70, 30)] = True
     shapes = {"bar": bar(50, 5), "fork": fork, "ring": ring, "phantom": vessel_mask(phantom, PIXEL)}
-    found = mask_scores(shapes[shape], shapes[shape], PIXEL)
-    assert (found.cl_dice, found.recall, found.precision) == (1, 1, 1)
-    assert (found.breaks, found.missed_mm, found.invented_mm, found.betti0_error) == (0, 0, 0, 0)
-    assert found.reference_mm == found.image_mm > 1.5
-    assert all(math.isnan(value) or value == 1 for value in found.recall_by_calibre)
+    scores = mask_scores(shapes[shape], shapes[shape], PIXEL)
+    assert (scores.cl_dice, scores.recall, scores.precision) == (1, 1, 1)
+    assert (scores.breaks, scores.missed_mm, scores.invented_mm, scores.betti0_error) == (
+        0,
+        0,
+        0,
+        0,
+    )
+    assert scores.reference_mm == scores.image_mm > 1.5
+    assert all(math.isnan(value) or value == 1 for value in scores.recall_by_calibre)
 
 
 def test_a_line_with_two_gaps() -> None:
     reference, image = bar(50), bar(50)
     image[50, 40:50] = image[50, 80:100] = False  # 10 and 20 pixels
-    found = mask_scores(image, reference, PIXEL)
-    assert found.breaks == 2
-    assert found.breaks_per_mm == pytest.approx(2 / 2.0)
+    scores = mask_scores(image, reference, PIXEL)
+    assert scores.breaks == 2
+    assert scores.breaks_per_mm == pytest.approx(2 / 2.0)
     # One pixel at either side of a gap is still within 30 µm of what is left.
-    assert found.missed_mm == pytest.approx((8 + 18) * PIXEL)
-    assert found.recall == pytest.approx(1 - 26 / 100)
-    assert found.reference_mm == pytest.approx(2.0)
-    assert found.image_mm == pytest.approx((19 + 29 + 20) * PIXEL)
-    assert (found.invented_mm, found.precision) == (0, 1)
-    assert found.betti0_error == 2
-    assert found.topology_precision == 1
-    assert found.topology_sensitivity == pytest.approx(71 / 101)
+    assert scores.missed_mm == pytest.approx((8 + 18) * PIXEL)
+    assert scores.recall == pytest.approx(1 - 26 / 100)
+    assert scores.reference_mm == pytest.approx(2.0)
+    assert scores.image_mm == pytest.approx((19 + 29 + 20) * PIXEL)
+    assert (scores.invented_mm, scores.precision) == (0, 1)
+    assert scores.betti0_error == 2
+    assert scores.topology_precision == 1
+    assert scores.topology_sensitivity == pytest.approx(71 / 101)
 
 
 @pytest.mark.parametrize(
@@ -147,11 +152,11 @@ def test_gaps_are_seen_from_three_pixels_on(missing: int, breaks: int) -> None:
 
 
 def test_a_missing_end_and_a_missing_vessel_are_no_breaks() -> None:
-    found = mask_scores(bar(50, right=80), bar(50), PIXEL)
-    assert (found.breaks, found.betti0_error) == (0, 0)
-    assert found.missed_mm == pytest.approx(39 * PIXEL, abs=PIXEL)
-    found = mask_scores(bar(30), bar(30) | bar(70), PIXEL)
-    assert (found.breaks, found.recall, found.betti0_error) == (0, pytest.approx(0.5), 1)
+    scores = mask_scores(bar(50, right=80), bar(50), PIXEL)
+    assert (scores.breaks, scores.betti0_error) == (0, 0)
+    assert scores.missed_mm == pytest.approx(39 * PIXEL, abs=PIXEL)
+    scores = mask_scores(bar(30), bar(30) | bar(70), PIXEL)
+    assert (scores.breaks, scores.recall, scores.betti0_error) == (0, pytest.approx(0.5), 1)
 
 
 def test_gaps_over_a_fork_and_in_a_ring() -> None:
@@ -172,22 +177,22 @@ def test_gaps_over_a_fork_and_in_a_ring() -> None:
 def test_a_missing_branch_is_missed_but_breaks_nothing() -> None:
     reference = bar(50)
     reference[51:91, 70] = True
-    found = mask_scores(bar(50), reference, PIXEL)
-    assert found.missed_mm == pytest.approx(39 * PIXEL, rel=0.03)
-    assert found.recall == pytest.approx(101 / 140, abs=0.01)
-    assert (found.breaks, found.invented_mm, found.precision) == (0, 0, 1)
+    scores = mask_scores(bar(50), reference, PIXEL)
+    assert scores.missed_mm == pytest.approx(39 * PIXEL, rel=0.03)
+    assert scores.recall == pytest.approx(101 / 140, abs=0.01)
+    assert (scores.breaks, scores.invented_mm, scores.precision) == (0, 0, 1)
     turned = mask_scores(reference, bar(50), PIXEL)
-    assert turned.invented_mm == found.missed_mm
+    assert turned.invented_mm == scores.missed_mm
     assert (turned.missed_mm, turned.recall) == (0, 1)
 
 
 @pytest.mark.parametrize(("shift", "within"), [(1, True), (2, False)], ids=["20 µm", "40 µm"])
 def test_a_shifted_line(shift: int, within: bool) -> None:
-    found = mask_scores(bar(50 + shift), bar(50), PIXEL)
-    assert found.recall == found.precision == float(within)
-    assert found.missed_mm == found.invented_mm == (0 if within else pytest.approx(2.0))
-    assert found.breaks == 0
-    assert found.cl_dice == 0  # clDice forgives a shift within the vessel's width only
+    scores = mask_scores(bar(50 + shift), bar(50), PIXEL)
+    assert scores.recall == scores.precision == float(within)
+    assert scores.missed_mm == scores.invented_mm == (0 if within else pytest.approx(2.0))
+    assert scores.breaks == 0
+    assert scores.cl_dice == 0  # clDice forgives a shift within the vessel's width only
     wide = mask_scores(bar(50 + shift), bar(50), PIXEL, rule=VesselRule(tolerance_um=40))
     assert wide.recall == 1
 
@@ -199,25 +204,25 @@ def test_the_tolerance_is_in_micrometres() -> None:
 
 
 def test_a_doubled_vessel_is_invented() -> None:
-    found = mask_scores(bar(50) | bar(54), bar(50), PIXEL)
-    assert found.invented_mm == pytest.approx(2.0)
-    assert found.precision == pytest.approx(0.5)
-    assert (found.recall, found.missed_mm, found.breaks) == (1, 0, 0)
-    assert found.cl_dice == pytest.approx(2 / 3)
-    assert found.betti0_error == 1
+    scores = mask_scores(bar(50) | bar(54), bar(50), PIXEL)
+    assert scores.invented_mm == pytest.approx(2.0)
+    assert scores.precision == pytest.approx(0.5)
+    assert (scores.recall, scores.missed_mm, scores.breaks) == (1, 0, 0)
+    assert scores.cl_dice == pytest.approx(2 / 3)
+    assert scores.betti0_error == 1
 
 
 def test_thin_and_thick_vessels_fall_into_their_calibre() -> None:
     thin, middle, thick = bar(15, 2), bar(45, 4), bar(80, 10)  # 40, 80 and 200 µm
     reference = thin | middle | thick
-    found = mask_scores(middle | thick, reference, PIXEL)
-    assert found.recall_by_calibre == (0, 1, 1)
-    assert math.isnan(found.precision_by_calibre[0])
-    assert found.precision_by_calibre[1:] == (1, 1)
+    scores = mask_scores(middle | thick, reference, PIXEL)
+    assert scores.recall_by_calibre == (0, 1, 1)
+    assert math.isnan(scores.precision_by_calibre[0])
+    assert scores.precision_by_calibre[1:] == (1, 1)
     # Thinning shortens a bar by about half its width at either end.
-    assert found.reference_mm_by_calibre == pytest.approx((2.0, 1.96, 1.84), abs=0.1)
-    assert found.image_mm_by_calibre[0] == 0
-    assert sum(found.reference_mm_by_calibre) == pytest.approx(found.reference_mm)
+    assert scores.reference_mm_by_calibre == pytest.approx((2.0, 1.96, 1.84), abs=0.1)
+    assert scores.image_mm_by_calibre[0] == 0
+    assert sum(scores.reference_mm_by_calibre) == pytest.approx(scores.reference_mm)
     rule = VesselRule(calibre_um=(100,))
     assert mask_scores(thin | thick, reference, PIXEL, rule=rule).recall_by_calibre == (
         pytest.approx(0.5, abs=0.02),
@@ -252,8 +257,8 @@ def test_an_empty_picture_and_an_empty_reference() -> None:
 
 
 def test_as_dict_is_flat_and_fit_for_json() -> None:
-    found = mask_scores(bar(50, 2), blank(), PIXEL).as_dict()
-    text = json.loads(json.dumps(found, allow_nan=False))
+    scores = mask_scores(bar(50, 2), blank(), PIXEL).as_dict()
+    text = json.loads(json.dumps(scores, allow_nan=False))
     assert text["recall"] is None
     assert text["precision_below_60_um"] == 0
     assert text["precision_60_to_120_um"] is None
@@ -271,25 +276,25 @@ def test_properties_of_random_lines(seed: int, lines: int) -> None:
         for _ in range(lines):
             ends = rng.integers(0, 60, 4)
             mask[draw.line(*ends)] = True
-    found = mask_scores(image, reference, PIXEL)
+    scores = mask_scores(image, reference, PIXEL)
     turned = mask_scores(reference, image, PIXEL)
-    assert (found.missed_mm, found.recall) == pytest.approx(
+    assert (scores.missed_mm, scores.recall) == pytest.approx(
         (turned.invented_mm, turned.precision), nan_ok=True
     )
-    assert found.cl_dice == pytest.approx(turned.cl_dice, nan_ok=True)
+    assert scores.cl_dice == pytest.approx(turned.cl_dice, nan_ok=True)
     if lines:
-        assert 0 <= found.recall <= 1
-        assert found.recall == pytest.approx(1 - found.missed_mm / found.reference_mm)
+        assert 0 <= scores.recall <= 1
+        assert scores.recall == pytest.approx(1 - scores.missed_mm / scores.reference_mm)
     full = mask_scores(reference, reference, PIXEL)
     assert (full.missed_mm, full.breaks) == (0, 0)
     # Lengths, widths and tolerance all carry units: another pixel size only scales them.
     scaled = dataclasses.replace(DEFAULT_RULE, tolerance_um=60, calibre_um=(120, 240))
     twice = mask_scores(image, reference, 2 * PIXEL, rule=scaled)
-    assert twice.missed_mm == pytest.approx(2 * found.missed_mm)
-    assert twice.recall_by_calibre == pytest.approx(found.recall_by_calibre, nan_ok=True)
+    assert twice.missed_mm == pytest.approx(2 * scores.missed_mm)
+    assert twice.recall_by_calibre == pytest.approx(scores.recall_by_calibre, nan_ok=True)
     # Nor does it matter which side is up.
     flipped = mask_scores(image[::-1, ::-1].T, reference[::-1, ::-1].T, PIXEL)
-    assert flipped.reference_mm == pytest.approx(found.reference_mm, rel=0.05, abs=0.05)
+    assert flipped.reference_mm == pytest.approx(scores.reference_mm, rel=0.05, abs=0.05)
 
 
 def test_the_rule_drops_specks_and_what_is_faint() -> None:
@@ -326,10 +331,10 @@ def test_the_local_share_keeps_dense_penetrators_apart() -> None:
 def test_a_wide_noisy_vessel_keeps_one_centreline() -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, (100, 140))
     wide = bar(50, 20)  # 400 µm
-    found = vessel_scores(np.clip(wide * (0.8 + noise), 0, 1), wide * 0.8, PIXEL)
-    assert found.image_mm == pytest.approx(found.reference_mm, rel=0.15)
-    assert found.image_mm_by_calibre[2] > 0.9 * found.image_mm
-    assert found.betti0_error == 0
+    scores = vessel_scores(np.clip(wide * (0.8 + noise), 0, 1), wide * 0.8, PIXEL)
+    assert scores.image_mm == pytest.approx(scores.reference_mm, rel=0.15)
+    assert scores.image_mm_by_calibre[2] > 0.9 * scores.image_mm
+    assert scores.betti0_error == 0
 
 
 def test_scores_fall_as_a_picture_gets_worse(phantom: np.ndarray) -> None:
@@ -354,13 +359,13 @@ def test_the_rule_suits_two_real_maps_of_one_brain(real_data: Callable[[str], Pa
     pixel_mm = 4 * 0.0049
     shift = phase_cross_correlation(*maps)[0]
     again = np.clip(ndimage.shift(maps[1], shift, order=1), 0, 1)
-    found = vessel_scores(again, maps[0], pixel_mm)
-    assert 2 < found.reference_mm / (maps[0].size * pixel_mm**2) < 5
-    assert 0.7 < found.cl_dice < 0.9
-    thin, middle, thick = found.recall_by_calibre
+    scores = vessel_scores(again, maps[0], pixel_mm)
+    assert 2 < scores.reference_mm / (maps[0].size * pixel_mm**2) < 5
+    assert 0.7 < scores.cl_dice < 0.9
+    thin, middle, thick = scores.recall_by_calibre
     assert 0.6 < thin < middle < thick < 1
     unregistered = vessel_scores(maps[1], maps[0], pixel_mm)
-    assert unregistered.cl_dice < found.cl_dice - 0.3
+    assert unregistered.cl_dice < scores.cl_dice - 0.3
 
 
 def test_a_section_takes_less_than_half_a_second(phantom: np.ndarray) -> None:

@@ -72,9 +72,9 @@ def test_any_graph_of_pairs_is_balanced_and_nobody_is_favoured() -> None:
     lead: Counter[str] = Counter()
     for _ in range(300):
         some = [every[n] for n in random.integers(len(every), size=random.integers(1, 30))]
-        found = balanced(some, random)
-        assert [frozenset(pair) for pair in found] == [frozenset(pair) for pair in some]
-        names, pairs = sides(found)
+        ordered = balanced(some, random)
+        assert [frozenset(pair) for pair in ordered] == [frozenset(pair) for pair in some]
+        names, pairs = sides(ordered)
         assert max(map(abs, names.values())) <= 1
         assert max(map(abs, pairs.values())) <= 1
         lead.update(names)

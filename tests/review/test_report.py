@@ -47,54 +47,54 @@ def test_a_reader_who_always_prefers_one_gives_it_every_trial(
 ) -> None:
     session = make_session(10, repeats_share=0.4)
     read_all(session, prefers_alpha)
-    found = report_of(session)
-    (pair,) = found.pairs
+    report = report_of(session)
+    (pair,) = report.pairs
     assert (pair.first, pair.second, pair.undecided) == ("alpha", "beta", 0)
     assert (pair.chosen.count, pair.chosen.total, pair.chosen.share) == (10, 10, 1.0)
     assert pair.chosen.p == pytest.approx(2 / 2**10)  # not of the 14 showings
     assert pair.chosen.low == pytest.approx(0.025 ** (1 / 10))
     assert pair.p_holm == pair.chosen.p
     assert (pair.by_animal.mean, pair.by_animal.animals) == (1.0, 5)
-    assert {one.name: one.rating.mean for one in found.candidates} == {"alpha": 5.0, "beta": 2.0}
-    assert found.left.p > 0.05
-    assert abs(found.left.count - 5) <= 1
-    assert found.consistency is not None
-    assert (found.consistency.preference.count, found.consistency.preference.total) == (4, 4)
-    assert (found.consistency.ratings.share, found.consistency.rating_difference) == (1.0, 0.0)
-    assert (found.cases, found.animals, found.median_seconds) == (10, 5, 7.0)
-    told = markdown(found)
-    assert "| alpha : beta | 10 : 0 | 0 | 100 % [69, 100] |" in told
-    assert "0.0020" in told
+    assert {one.name: one.rating.mean for one in report.candidates} == {"alpha": 5.0, "beta": 2.0}
+    assert report.left.p > 0.05
+    assert abs(report.left.count - 5) <= 1
+    assert report.consistency is not None
+    assert (report.consistency.preference.count, report.consistency.preference.total) == (4, 4)
+    assert (report.consistency.ratings.share, report.consistency.rating_difference) == (1.0, 0.0)
+    assert (report.cases, report.animals, report.median_seconds) == (10, 5, 7.0)
+    text = markdown(report)
+    assert "| alpha : beta | 10 : 0 | 0 | 100 % [69, 100] |" in text
+    assert "0.0020" in text
 
 
 def test_a_reader_who_always_says_left_is_found_out(make_session: Any, read_all: Any) -> None:
     session = make_session(12, repeats_share=0.5)
     read_all(session, always_left)
-    found = report_of(session)
-    assert (found.left.count, found.left.total) == (12, 12)
-    assert found.left.p == pytest.approx(2 / 2**12)
-    assert found.left.low == pytest.approx(0.025 ** (1 / 12))
-    (pair,) = found.pairs
+    report = report_of(session)
+    assert (report.left.count, report.left.total) == (12, 12)
+    assert report.left.p == pytest.approx(2 / 2**12)
+    assert report.left.low == pytest.approx(0.025 ** (1 / 12))
+    (pair,) = report.pairs
     assert abs(pair.chosen.count - 6) <= 1
     assert pair.chosen.p > 0.5
-    assert found.consistency is not None
-    assert (found.consistency.preference.count, found.consistency.preference.total) == (0, 6)
-    assert found.consistency.rating_difference == 2.0
-    told = markdown(found)
-    assert "left was preferred in 12 of 12 decided trials (100 % [74, 100], p = 0.0005)" in told
-    assert "the same preference in 0 of 6 trials" in told
+    assert report.consistency is not None
+    assert (report.consistency.preference.count, report.consistency.preference.total) == (0, 6)
+    assert report.consistency.rating_difference == 2.0
+    text = markdown(report)
+    assert "left was preferred in 12 of 12 decided trials (100 % [74, 100], p = 0.0005)" in text
+    assert "the same preference in 0 of 6 trials" in text
 
 
 def test_a_reader_without_a_preference_has_no_test(make_session: Any, read_all: Any) -> None:
     session = make_session(4)
     read_all(session, lambda entry: {"preference": "none"})
-    found = report_of(session)
-    assert found.pairs[0].undecided == 4
-    assert math.isnan(found.pairs[0].chosen.p)
-    assert found.consistency is not None
-    assert found.consistency.preference.share == 1.0
-    assert as_json(found)["pairs"][0]["chosen"]["p"] is None
-    assert "| alpha : beta | 0 : 0 | 4 | – | [–] | – | – |" in markdown(found)
+    report = report_of(session)
+    assert report.pairs[0].undecided == 4
+    assert math.isnan(report.pairs[0].chosen.p)
+    assert report.consistency is not None
+    assert report.consistency.preference.share == 1.0
+    assert as_json(report)["pairs"][0]["chosen"]["p"] is None
+    assert "| alpha : beta | 0 : 0 | 4 | – | [–] | – | – |" in markdown(report)
 
 
 def test_the_control_against_everything_generated(make_session: Any, read_all: Any) -> None:
@@ -110,16 +110,16 @@ def test_the_control_against_everything_generated(make_session: Any, read_all: A
         return {"preference": "right"}
 
     read_all(session, decide)
-    found = report_of(session)
-    assert len(found.pairs) == 6
-    assert found.control is not None
+    report = report_of(session)
+    assert len(report.pairs) == 6
+    assert report.control is not None
     # Four sections: lost to alpha, preferred to beta, no difference to gamma.
-    assert (found.control.chosen.count, found.control.chosen.total) == (4, 8)
-    assert (found.control.first, found.control.undecided) == ("truth", 4)
-    assert found.consistency is None
-    told = markdown(found)
-    assert "the real ULM (truth) was preferred over generated pictures in 4 of 8" in told
-    assert "it is not known" in told
+    assert (report.control.chosen.count, report.control.chosen.total) == (4, 8)
+    assert (report.control.first, report.control.undecided) == ("truth", 4)
+    assert report.consistency is None
+    text = markdown(report)
+    assert "the real ULM (truth) was preferred over generated pictures in 4 of 8" in text
+    assert "it is not known" in text
 
 
 def test_ratings_are_averaged_within_a_section_before_animals_are_drawn(
@@ -154,9 +154,9 @@ def test_unanswered_trials_refuse_and_leave_no_trace(make_session: Any) -> None:
     with pytest.raises(ValueError, match="5 of 6 trials are unanswered"):
         unblind(session.folder)
     assert not (session.folder / "unblinded.json").exists()
-    found = report_of(session, partial=True)
-    assert (found.answered, found.trials) == (1, 6)
-    assert markdown(found).startswith("**Unblinded before the end.** 1 of 6 trials")
+    report = report_of(session, partial=True)
+    assert (report.answered, report.trials) == (1, 6)
+    assert markdown(report).startswith("**Unblinded before the end.** 1 of 6 trials")
 
 
 def test_what_is_answered_after_the_unblinding_says_so(make_session: Any) -> None:
@@ -164,17 +164,17 @@ def test_what_is_answered_after_the_unblinding_says_so(make_session: Any) -> Non
     first = session.next_trial()
     session.answer(first, **GIVEN)
     assert not session.answer(first, **{**GIVEN, "preference": "right"}).after_unblinding
-    found = report_of(session, partial=True)
-    assert (found.changed, found.after_unblinding, found.passed_over) == (1, 0, 0)
+    report = report_of(session, partial=True)
+    assert (report.changed, report.after_unblinding, report.passed_over) == (1, 0, 0)
     (before,) = unblind(session.folder, partial=True).judgements
     assert session.answer(first, **GIVEN).after_unblinding
     while (trial := session.next_trial()) is not None:
         session.answer(trial, **GIVEN)
     again = unblind(session.folder)
     assert again.judgements[0] == replace(before, passed_over=1)
-    told = statistics(again)
-    assert (told.changed, told.after_unblinding, told.passed_over) == (1, 5, 1)
-    assert "**5 answers came after the unblinding**" in markdown(told)
+    report = statistics(again)
+    assert (report.changed, report.after_unblinding, report.passed_over) == (1, 5, 1)
+    assert "**5 answers came after the unblinding**" in markdown(report)
     notes = json.loads((session.folder / "unblinded.json").read_text())["unblinded"]
     assert [one["answered"] for one in notes] == [1, 1, 6]
     assert len({one["answers_sha256"] for one in notes}) == 2
@@ -224,6 +224,6 @@ def test_holm_on_a_worked_example() -> None:
 
 
 def test_share_is_the_exact_test() -> None:
-    found = share(8, 10)
-    assert found.p == pytest.approx(2 * (45 + 10 + 1) / 1024)
-    assert (found.low, found.high) == pytest.approx((0.4439, 0.9748), abs=1e-4)
+    two_sided = share(8, 10)
+    assert two_sided.p == pytest.approx(2 * (45 + 10 + 1) / 1024)
+    assert (two_sided.low, two_sided.high) == pytest.approx((0.4439, 0.9748), abs=1e-4)

@@ -39,15 +39,15 @@ def test_nothing_but_the_key_tells_names_kinds_seed_or_sections(make_session: An
     }  # fmt: skip
     for path in inside:
         assert not secret.search(path.name)
-        told = path.read_bytes().decode("latin-1")
+        content = path.read_bytes().decode("latin-1")
         if path.name == "key.json":
-            assert set(secret.findall(told)) >= {*FOUR, "73939133"}
+            assert set(secret.findall(content)) >= {*FOUR, "73939133"}
         elif path.suffix == ".npy":
-            header = told.split("\n")[0]
+            header = content.split("\n")[0]
             assert not secret.search(header)
         else:
             # The program is called so, whatever is shown.
-            assert not secret.search(told.replace("napari-fus-ulm", ""))
+            assert not secret.search(content.replace("napari-fus-ulm", ""))
 
 
 def test_picture_files_do_not_differ_but_in_their_pixels(make_session: Any) -> None:
@@ -124,8 +124,8 @@ def test_a_correction_is_another_row(make_session: Any) -> None:
     before = (session.folder / "answers.csv").read_bytes()
     session.answer(trial, **{**GIVEN, "preference": "none"}, comment="second")
     assert (session.folder / "answers.csv").read_bytes().startswith(before)
-    found, damaged = answers.read(session.folder / "answers.csv")
-    assert [one.comment for one in found] == ["first", "second"]
+    readable, damaged = answers.read(session.folder / "answers.csv")
+    assert [one.comment for one in readable] == ["first", "second"]
     assert (damaged, session.progress.done) == (0, 1)
 
 
@@ -187,8 +187,8 @@ def test_a_line_that_was_cut_short_spoils_no_other(make_session: Any, cut: int) 
     assert session.next_trial().number == 2
     session.answer(session.next_trial(), **GIVEN)
     assert path.read_bytes().startswith(torn + b"\n")
-    found, damaged = answers.read(path)
-    assert [one.trial for one in found] == [token for token, _ in session.trials[:2]]
+    readable, damaged = answers.read(path)
+    assert [one.trial for one in readable] == [token for token, _ in session.trials[:2]]
     assert damaged == 1
 
 

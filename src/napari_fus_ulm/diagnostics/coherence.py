@@ -119,7 +119,7 @@ def coherence_events(
         noise.
     """
     if noise not in get_args(PatchNoise):
-        raise SettingsError(f"noise is {noise!r}; it must be independent or shared.")
+        raise SettingsError(f"noise is “{noise}”; it must be independent or shared.")
     if fus.ndim != 2:
         raise MeasureError("Patch coherence works on one plane; choose a slice or a time first.")
     ready = prepare(fus, replace(settings, patch=PATCH, overlap=PATCH // 2, window="hann"))

@@ -87,7 +87,7 @@ def chosen(methods: Sequence[Method], words: Sequence[str]) -> tuple[Method, ...
     names = {method.key: {method.key, *method.key.rsplit("-", 1)} for method in methods}
     for word in words:
         if not any(word in known for known in names.values()):
-            raise EvaluationError(f"There is no method {word!r}; available: {', '.join(names)}.")
+            raise EvaluationError(f"There is no method “{word}”; available: {', '.join(names)}.")
     return tuple(method for method in methods if names[method.key] & set(words))
 
 

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What can be said of a generator before torch is imported.
+    """What is known of a generator before torch is imported.
 
     Attributes
     ----------
     title : str
         Its name for people.
     path : str
-        Module of this package, and class.
+        Module and class, in this package.
     application : Application
-        Its class's own.
+        That of its class.
     iterative : bool
-        Whether more steps change its picture.
+        Whether more steps change its image.
     has_modes : bool
-        Whether its modes differ; one without chance and without steps draws one picture.
+        Whether its modes differ; a deterministic one-shot generator gives the same image in each.
     """
 
     title: str
@@ -60,7 +60,7 @@ def entry(name: str) -> Entry:
     """
     if name not in REGISTRY:
         raise SettingsError(
-            f"There is no generator called {name!r}; available: {', '.join(names())}."
+            f"There is no generator called “{name}”; available: {', '.join(names())}."
         )
     return REGISTRY[name]
 
@@ -73,9 +73,9 @@ def kind(name: str) -> type[Generator]:
     SettingsError
         If there is no generator of that name.
     """
-    module, _, word = entry(name).path.partition(".")
-    found: type[Generator] = getattr(import_module(f"{__name__}.{module}"), word)
-    return found
+    module, _, class_name = entry(name).path.partition(".")
+    generator_class: type[Generator] = getattr(import_module(f"{__name__}.{module}"), class_name)
+    return generator_class
 
 
 def build(name: str, config: dict[str, Any] | None = None) -> Generator:

@@ -26,15 +26,15 @@ SLOPE = 0.2
 
 
 class PatchNorm(nn.Module):
-    """Normalisation of channels by the statistics of what is passed, never by stored ones.
+    """Normalisation of channels by the statistics of its input, never by stored ones.
 
     Parameters
     ----------
     channels : int
     per_image : bool
         Statistics of each image always ("instance"); otherwise those of the batch while training
-        and of each image in evaluation, so that a result does not depend on what it is batched
-        with. With batches of one, the authors' default, the two are the same.
+        and of each image in evaluation, so that a result does not depend on the rest of
+        its batch. With batches of one, the authors' default, the two are the same.
     affine : bool
         Whether a learnt scale and shift follow.
     """
@@ -63,7 +63,7 @@ class PatchCritic(nn.Module):
         Of the three middle layers. The authors: batch. With "instance", or batches of one, sides
         must be at least 24 pixels (there must be more than one pixel to normalise).
     kind : {"lsgan", "vanilla"}
-        The losses it is to be trained with; see :func:`critic_loss`.
+        The losses it is trained with; see :func:`critic_loss`.
     c_condition, c_image : int
         Channels of the condition and of the image that is judged.
     """
@@ -78,7 +78,7 @@ class PatchCritic(nn.Module):
     ) -> None:
         super().__init__()
         if norm not in ("batch", "instance", "none"):
-            raise SettingsError(f"norm is {norm!r}; choose batch, instance or none.")
+            raise SettingsError(f"norm is “{norm}”; choose batch, instance or none.")
         _check(kind)
         self.kind: Kind = kind
         widths = [c_condition + c_image, width, 2 * width, 4 * width, 8 * width, 1]
@@ -140,14 +140,14 @@ def initialise(module: nn.Module) -> None:
             nn.init.zeros_(bias)
 
 
-def _distance(logits: Tensor, truth: float, kind: Kind) -> Tensor:
+def _distance(logits: Tensor, target: float, kind: Kind) -> Tensor:
     _check(kind)
     logits = logits.float()
     if kind == "lsgan":
-        return (logits - truth).square().mean()
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, truth))
+        return (logits - target).square().mean()
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
 
 
 def _check(kind: str) -> None:
     if kind not in ("lsgan", "vanilla"):
-        raise SettingsError(f"The adversarial loss is {kind!r}; choose lsgan or vanilla.")
+        raise SettingsError(f"The adversarial loss is “{kind}”; choose lsgan or vanilla.")

@@ -1,4 +1,4 @@
-"""How a generator is applied where its user does not say otherwise. No torch here."""
+"""How a generator is applied by default. No torch here."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ class Application:
 
 
 WHOLE_FRAME = Application()
-"""Large tiles with a halo: of a network that is a local function this is the whole-frame result."""
+"""Large tiles with a halo: a network that is a local function gives its whole-frame result."""
 STUDY_PATCHES = Application(patch=128, overlap=64, window="hann", fusion="at-end")
-"""The study's way: half-overlapping patches of the training size, blended once."""
+"""As in the study: half-overlapping patches of the training size, blended once."""

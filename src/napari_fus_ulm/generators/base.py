@@ -1,4 +1,4 @@
-"""What every generator is to the rest of the house."""
+"""The interface of every generator."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ class PatchBatch:
     fus, ulm : (B, 1, H, W) tensors
         Grey levels in [0, 1].
     position : (B, 3, H, W) tensor
-        y and x in [-1, 1] over the full frame, and 1 where the position is known; all 0 where it
-        is not.
+        y and x in [-1, 1] over the full frame, and 1 where the position is known; 0 elsewhere.
     """
 
     fus: Tensor
@@ -75,8 +74,8 @@ class Generator(nn.Module, ABC):
 
     A new generator is one subclass in one file and one line in the registry. ``iterative`` says
     whether :meth:`predict` improves when it is called again at later times with a less noisy
-    image; a one-shot generator is called once, at time 1, and noise of zeros asks it for the image
-    without chance. ``stochastic`` says whether two seeds give two images. ``presets`` are named
+    image; a one-shot generator is called once, at time 1, and gives its deterministic image for
+    noise of zeros. ``stochastic`` says whether two seeds give two images. ``presets`` are named
     arguments of the class, for training.
     """
 
@@ -107,9 +106,9 @@ class Generator(nn.Module, ABC):
         ----------
         batch : PatchBatch
         rng : torch.Generator
-            On the CPU; of everything random.
+            On the CPU; for everything random.
         progress : float
-            Share of the run that is done, for terms that come late.
+            Share of the run that is done, for terms that set in late.
         adversary : Adversary, optional
             The critic of :meth:`critic`; the loss has no adversarial term without it.
         """
@@ -141,7 +140,7 @@ class Generator(nn.Module, ABC):
     def schedule(self, t: float) -> tuple[float, float]:
         """How much signal and how much noise (α and σ) an image at time ``t`` in [0, 1] holds.
 
-        Exactly no signal at 1 and no noise at 0; a one-shot generator knows no time between.
+        Exactly no signal at 1 and no noise at 0; a one-shot generator has no times between.
         """
         return 1.0 - t, t
 

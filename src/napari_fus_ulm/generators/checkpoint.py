@@ -35,7 +35,7 @@ class Card:
     metrics : dict
         What was measured, and on what.
     notes : str
-        What it was trained on, what it has never seen, known failures; for the user to read.
+        What it was trained on, what it has never seen, known failures; written for users.
     """
 
     generator: str
@@ -48,8 +48,8 @@ class Card:
     @classmethod
     def from_json(cls, text: str) -> Card:
         """Parse a card; unknown keys are ignored so that newer cards stay readable."""
-        found = json.loads(text)
-        return cls(**{key: found[key] for key in cls.__dataclass_fields__})
+        entries = json.loads(text)
+        return cls(**{key: entries[key] for key in cls.__dataclass_fields__})
 
 
 def card_path(weights: Path) -> Path:
@@ -68,7 +68,7 @@ def bundled_weights(generator: str) -> Path:
     path = BUNDLED / f"{generator}.safetensors"
     if not path.exists():
         raise CheckpointError(
-            f"No weights ship for the generator {generator!r}. Choose a weights file "
+            f"No weights ship for the generator “{generator}”. Choose a weights file "
             "(.safetensors) that you trained."
         )
     return path
@@ -95,7 +95,7 @@ def read_card(weights: Path) -> Card:
         return Card.from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(
-            f"{weights.name} has no card: {path.name} must lie beside it in the same folder."
+            f"{weights.name} has no card: {path.name} must be in the same folder."
         ) from error
     except KeyError as error:
         raise CheckpointError(f"The card {path} lacks the entry {error}.") from error
@@ -146,5 +146,5 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file, to name weights without doubt."""
+    """Hash of a file, which identifies weights."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Which processor does the work, and in which arithmetic."""
+"""Which device computes, and in which precision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
     Raises
     ------
     SettingsError
-        If the device asked for does not exist here.
+        If the requested device is not available.
     """
     import torch
 
@@ -31,10 +31,10 @@ def choose_device(wanted: str = "auto") -> torch.device:
         device = torch.device(wanted)
     except RuntimeError as error:
         raise SettingsError(
-            f"There is no device called {wanted!r}; try cpu, cuda or mps."
+            f"There is no device called “{wanted}”; try cpu, cuda or mps."
         ) from error
     if (device.type == "cuda" and not cuda) or (device.type == "mps" and not mps):
-        raise SettingsError(f"The device {wanted!r} is not available on this machine; choose auto.")
+        raise SettingsError(f"The device “{wanted}” is not available on this machine; choose auto.")
     return device
 
 
@@ -44,7 +44,7 @@ def choose_precision(
     """Resolve "auto": bfloat16 on a CPU with AVX-512 bf16, float32 everywhere else.
 
     That the metrics stay the same was measured on such a CPU only; CUDA and MPS stay in float32
-    until somebody has measured there.
+    until it has been measured there.
     """
     if wanted != "auto":
         return wanted
@@ -53,10 +53,10 @@ def choose_precision(
 
 
 def choose_training_precision(wanted: str, device: torch.device) -> str:
-    """Return bfloat16 where it is wanted and the device is known for it, else float32.
+    """Return bfloat16 where it is requested and the device supports it, else float32.
 
-    A CPU without the instructions computes it too, only slower; a GPU older than Ampere refuses,
-    and nobody has measured whether training on MPS bears it.
+    A CPU without the instructions computes it too, only more slowly; a GPU older than Ampere
+    refuses, and on MPS training in bfloat16 has not been measured.
     """
     import torch
 

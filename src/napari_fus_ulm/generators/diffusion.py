@@ -70,7 +70,7 @@ class ConditionalDiffusion(Generator):
         super().__init__()
         self.widths, self.blocks = tuple(widths), tuple(blocks)
         if edges not in ("quadratic", "l1"):
-            raise SettingsError(f"edges is {edges!r}; choose quadratic or l1.")
+            raise SettingsError(f"edges is “{edges}”; choose quadratic or l1.")
         self.edge_weight, self.edges = edge_weight, edges
         self.scale, self.shift = scale, shift
         self.net = LocalUNet(5, 1, widths, blocks)
@@ -133,7 +133,7 @@ class ConditionalDiffusion(Generator):
 def training_times(n: int, rng: torch.Generator, at_end: float = 0.25) -> Tensor:
     """Stratified times in (0, 1]; a share ``at_end`` of them is exactly 1.
 
-    *Accurate* is made of the last step and *Detailed* departs from it, so it is trained more often.
+    *Accurate* is the estimate at time 1 and *Detailed* starts from it, so it is trained more often.
     """
     t = (torch.arange(n) + torch.rand(n, generator=rng)) / n
     t = t[torch.randperm(n, generator=rng)].clamp(min=1e-3)

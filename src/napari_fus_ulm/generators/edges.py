@@ -48,7 +48,7 @@ def edge_loss(
     for scale in range(scales):
         if scale:
             difference = F.avg_pool2d(difference, 2)
-        # A step of height h has a Sobel response of h/2: it shall count as h² or h.
+        # A step of height h has a Sobel response of h/2: it counts as h² or h.
         step = 2.0 * gradients(difference)
         size = step.abs() if kind == "l1" else step.square()
         total = total + (weight * size.mean(dim=(1, 2, 3))).mean()

@@ -1,4 +1,4 @@
-"""Generators kept in memory for use: shared by whoever asks for one, so they are never changed."""
+"""Generators kept in memory, shared by all callers and therefore never changed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from napari_fus_ulm.generators.checkpoint import Card, load_generator
 def loaded_generator(weights: Path, device: torch.device) -> tuple[Generator, Card]:
     """The generator of a weights file on a device, and its card.
 
-    As many are kept as there are generators to compare. A file that was written again is read
-    again, and every device has a model of its own.
+    As many are kept as there are generators in the registry. A file that was rewritten is read
+    again, and every device has its own model.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def loaded_generator(weights: Path, device: torch.device) -> tuple[Generator, Ca
     Returns
     -------
     (Generator, Card)
-        In float32 and channels last, without gradients. Not to be moved or changed.
+        In float32 and channels last, without gradients. Do not move or change it.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def loaded_generator(weights: Path, device: torch.device) -> tuple[Generator, Ca
     try:
         file = weights.stat()
     except OSError:
-        return _loaded(weights, 0, 0, device)  # which says what is wrong
+        return _loaded(weights, 0, 0, device)  # raises with the reason
     return _loaded(weights, file.st_mtime_ns, file.st_size, device)
 
 

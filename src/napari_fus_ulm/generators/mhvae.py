@@ -3,17 +3,17 @@
 Dorent et al., "Unified brain MR-ultrasound synthesis using multi-modal hierarchical
 representations" (MICCAI 2023), and their public code (ReubenDo/MHVAE; its successor
 ReubenDo/MMHVAE). fUS and ULM are encoded apart. From the coarsest scale to the finest, each scale
-has a latent image whose posterior is the product of its prior and one expert per image at hand,
-and all that the next scale learns of the ones before is that latent. In use only fUS is at hand.
+has a latent image whose posterior is the product of its prior and one expert per available image,
+and the next scale sees the ones before only through that latent. In use only fUS is available.
 
-Where this differs from the public code, on purpose:
+Deliberate differences from the public code:
 
 - experts are multiplied by the formula, weighted by 1/σ²; the code weights by 1/σ;
 - the divergence from the prior is computed, not estimated from one sample;
-- the coarsest latent stays an image where theirs is a vector, so that the size is free;
+- the coarsest latent stays an image where theirs is a vector, so that images may have any size;
 - no instance norm before the last convolution, which would give every patch the same brightness;
-- experts begin sharp, with a standard deviation near e⁻², instead of near 1: a model that has come
-  to count on much noise is off when it is applied at a low temperature;
+- experts begin sharp, with a standard deviation near e⁻², instead of near 1: a model
+  trained with strong noise is biased when it is applied at a low temperature;
 - the critic sees the fUS image too, and judges the ULM image alone;
 - no weight normalisation of the layers that give means and variances.
 """
@@ -66,12 +66,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 """Arguments of :class:`MHVAE` by name; *compact* is its defaults, for training on a processor."""
 
 CRITIC_LEAD = 0.01
-"""The critic begins to learn this share of the run before it is listened to (as in MMHVAE)."""
+"""The critic begins to learn this share of the run before its loss counts (as in MMHVAE)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What is believed of the latent image of one scale, and the one that was drawn."""
+    """Prior and posterior of the latent image of one scale, and the sample drawn from it."""
 
     prior: Gaussian
     posterior: Gaussian
@@ -108,13 +108,13 @@ class MHVAE(Generator):
         Weight of the divergence, nats per voxel, and the share of the run over which it rises.
     adversarial_weight, adversarial_from : float
         Weight of the adversarial loss, and the share of the run after which it counts. The
-        authors' weight is 0.05; after a run as short as ours it made the reconstruction half as
-        bad again, so here it is a tenth.
+        authors' weight is 0.05; after runs as short as ours it raised the reconstruction error
+        by half, so here it is a tenth.
 
     Raises
     ------
     SettingsError
-        If there are not as many latent widths as widths, or the reconstruction is another.
+        If there are not as many latent widths as widths, or the reconstruction is unknown.
     """
 
     name = "mhvae"
@@ -155,7 +155,7 @@ class MHVAE(Generator):
                 f"{len(latents)} latent widths."
             )
         if reconstruction not in ("smooth-l1", "l1"):
-            raise SettingsError(f"reconstruction is {reconstruction!r}; choose smooth-l1 or l1.")
+            raise SettingsError(f"reconstruction is “{reconstruction}”; choose smooth-l1 or l1.")
         self.widths, self.latents = tuple(widths), tuple(latents)
         self.expansion, self.kernel, self.head_blocks = expansion, kernel, head_blocks
         self.temperature, self.reconstruction = temperature, reconstruction
@@ -205,14 +205,14 @@ class MHVAE(Generator):
         return (x + 1.0) / 2.0
 
     def critic(self) -> PatchCritic:
-        """A critic of patches that sees the fUS image beside."""
+        """A patch critic that also sees the fUS image."""
         return PatchCritic(width=32)
 
     def predict(self, noisy: Tensor, t: Tensor, fus: Tensor, position: Tensor) -> Tensor:
         """ULM image from fUS alone; the latents' noise follows from ``noisy``, zeros give the mean.
 
-        Called once, at time 1; sides that are no multiple of the coarsest pixel are padded by
-        reflection.
+        Called once, at time 1; sides that are not multiples of the coarsest pixel are padded
+        by reflection.
         """
         encoded = [self._encode_fus(fus, position)]
         levels = self.infer(encoded, following_noise(noisy), self.temperature)
@@ -228,7 +228,7 @@ class MHVAE(Generator):
         encoded : sequence of lists of tensors
             What each modality's encoder gave.
         noise : callable
-            Called once a scale, the coarsest first.
+            Called once per scale, the coarsest first.
         temperature : float
             Multiplies the posteriors' standard deviations.
         """
@@ -257,7 +257,7 @@ class MHVAE(Generator):
     ) -> dict[str, Tensor]:
         """Negative evidence lower bound of both passes, {fUS, ULM} and {fUS}; the critic later.
 
-        Both passes have both images to reconstruct, and KL(q(z | images at hand) ‖ p(z)).
+        Both passes have both images to reconstruct, and KL(q(z | available images) ‖ p(z)).
         Reconstruction is half the mean over both images: in grey levels where it is L1.
         """
         fus = self._encode_fus(batch.fus, batch.position)
@@ -285,14 +285,14 @@ class MHVAE(Generator):
     def _adversarial(
         self, batch: PatchBatch, fake: Tensor, progress: float, adversary: Adversary | None
     ) -> tuple[Tensor, Tensor]:
-        """What the critic costs the generator, and its own loss; 0 while it is not at work."""
+        """The adversarial loss and the critic's loss; 0 while the critic is inactive."""
         silent = fake.new_zeros(())
         if adversary is None or progress < self.adversarial_from - CRITIC_LEAD:
             return silent, silent
-        own = adversary.learn(batch.fus, self.to_model(batch.ulm), fake.detach())
+        critic_loss = adversary.learn(batch.fus, self.to_model(batch.ulm), fake.detach())
         if progress < self.adversarial_from:
-            return silent, own
-        return adversary.fool(batch.fus, fake), own
+            return silent, critic_loss
+        return adversary.fool(batch.fus, fake), critic_loss
 
     def _run(self, encoded: Sequence[list[Tensor]], noise: Noise, like: Tensor) -> _Pass:
         levels = self.infer(encoded, noise)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 SHARP = -4.0
-"""Log-variance that fresh experts begin near."""
+"""Log-variance near which fresh experts begin."""
 
 
 class _Standardise(torch.autograd.Function):

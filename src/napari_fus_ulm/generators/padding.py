@@ -1,4 +1,4 @@
-"""Sides that a network can halve as often as it wants to."""
+"""Padding to sides that a network can halve often enough."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Reflect (B, C, H, W) at its lower and right edges, as often as it takes."""
+    """Reflect (B, C, H, W) at its lower and right edges, repeatedly if necessary."""
     for axis in (-2, -1):
         side = image.shape[axis]
         whole = -(-side // multiple) * multiple

@@ -79,18 +79,18 @@ class Pix2PixUNet(nn.Module):
 
     def forward(self, x: Tensor, dropout: Dropout | None = None) -> Tensor:
         """(B, c_in, H, W), sides multiples of ``2 ** len(widths)``, to (B, c_out, H, W) in ±1."""
-        kept: list[Tensor] = []
+        skips: list[Tensor] = []
         for level, (conv, norm) in enumerate(zip(self.down, self.down_norm, strict=True)):
             x = norm(conv(F.leaky_relu(x, SLOPE) if level else x))
-            kept.append(x)
-        x = kept.pop()
+            skips.append(x)
+        x = skips.pop()
         for conv, norm in zip(self.up, self.up_norm, strict=True):
-            level = len(kept)
+            level = len(skips)
             x = norm(conv(F.relu(x)))
             if dropout is not None and OUTER <= level < len(self.up) - 1:
                 x = dropout(x)
             if level:
-                x = torch.cat([kept.pop(), x], dim=1)
+                x = torch.cat([skips.pop(), x], dim=1)
         return torch.tanh(x.float())
 
 
@@ -98,12 +98,12 @@ class Pix2Pix(Generator):
     """Pix2Pix on fUS and position.
 
     The *faithful* preset is the published network: seven halvings, batch norm with the statistics
-    of what it is given, dropout that stays on at test, cross-entropy. Its dropout is drawn from
+    of its input, dropout that stays on in use, cross-entropy. Its dropout is drawn from
     the noise that :meth:`predict` is given, so a seed gives one image; noise of zero leaves
     dropout off, which is its mean activation.
 
-    The *compact* preset is what a processor can train: five halvings, which by the authors' rule
-    are too few for dropout, so it gives one image; least squares. It is normalised over the
+    The *compact* preset can be trained on a CPU: five halvings, which by the authors' rule
+    are too few for dropout, so it is deterministic; least squares. It is normalised over the
     channels of each pixel instead of over the image: statistics of a patch depend on where it was
     cut, so that overlapping patches would disagree, while this is a local function of its input.
 
@@ -147,7 +147,7 @@ class Pix2Pix(Generator):
     ) -> None:
         super().__init__()
         if preset not in WIDTHS:
-            raise SettingsError(f"preset is {preset!r}; choose compact or faithful.")
+            raise SettingsError(f"preset is “{preset}”; choose compact or faithful.")
         self.preset: Preset = preset
         self.widths = tuple(WIDTHS[preset] if widths is None else widths)
         if len(self.widths) < 2:
@@ -215,8 +215,8 @@ def random_dropout(rng: torch.Generator) -> Dropout:
     """Dropout of one half, drawn from ``rng`` on the CPU."""
 
     def drop(x: Tensor) -> Tensor:
-        kept = torch.rand(x.shape, generator=rng) >= 0.5
-        return x * (2.0 * kept).to(x.device, x.dtype)
+        mask = torch.rand(x.shape, generator=rng) >= 0.5
+        return x * (2.0 * mask).to(x.device, x.dtype)
 
     return drop
 
@@ -231,8 +231,8 @@ def dropout_of(noise: Tensor) -> Dropout | None:
     sources = [torch.Generator().manual_seed(_seed(image)) for image in noise]
 
     def drop(x: Tensor) -> Tensor:
-        kept = torch.stack([torch.rand(x.shape[1:], generator=one) >= 0.5 for one in sources])
-        return x * (2.0 * kept).to(x.device, x.dtype)
+        mask = torch.stack([torch.rand(x.shape[1:], generator=one) >= 0.5 for one in sources])
+        return x * (2.0 * mask).to(x.device, x.dtype)
 
     return drop
 

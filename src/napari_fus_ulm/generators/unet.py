@@ -117,16 +117,16 @@ class LocalUNet(nn.Module):
         """The image, and the deepest features (B, widths[-1], H / 2**n, W / 2**n) of n levels."""
         time = F.silu(self.embed(time_features(t).to(self.first.weight.dtype)))
         x = self.first(F.pixel_unshuffle(x, 2))
-        kept: list[Tensor] = []
+        skips: list[Tensor] = []
         for level, blocks in enumerate(self.down):
             if level:
-                kept.append(x)
+                skips.append(x)
                 x = halved(x, self.shrink[level - 1])  # type: ignore[arg-type]
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, time)
         deepest = x
         for widen, blocks in zip(self.widen, self.up, strict=True):
-            x = torch.cat([F.pixel_shuffle(widen(x), 2), kept.pop()], dim=1)
+            x = torch.cat([F.pixel_shuffle(widen(x), 2), skips.pop()], dim=1)
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, time)
         return F.pixel_shuffle(self.last(F.silu(self.norm(x))), 2), deepest

@@ -1,4 +1,4 @@
-"""How far a sample may depart from the conditional mean: one number, and what it stands for."""
+"""How far a sample may depart from the conditional mean: one number for three parameters."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from scipy.ndimage import gaussian_filter
 Array = npt.NDArray[np.float32]
 
 EARLIEST = 0.6
-"""Time at which a walk starts that hardly departs."""
+"""Start time of a walk that hardly departs from the mean."""
 ANCHOR_PX = 2.5
 """Width of the anchor's Gaussian half-way, in pixels of the generator's grid."""
 DARKEST = 1e-3
-"""Grey level below which an image has nothing to hold to."""
+"""Grey level that counts as black: added to both images before their ratio is taken."""
 BRIGHTER = 2.0
-"""How much an anchor may brighten; it may darken to black."""
+"""Largest factor by which an anchor brightens; it may darken to black."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,8 @@ class Around:
     noise_scale : float
         τ: share of the noise's standard deviation, 0 to 1.
     anchor_px : float
-        Standard deviation in pixels of the Gaussian through which mean and estimate must look
-        alike; infinite: they need not.
+        Standard deviation in pixels of the Gaussian under which mean and estimate must agree;
+        infinite: no anchor.
     """
 
     start: float = 1.0
@@ -61,8 +61,8 @@ def around(departure: float) -> Around:
 def anchored(grey: Array, mean: Array, sigma_px: float) -> Array:
     """Grey levels whose low frequencies are those of a mean.
 
-    Each pixel is multiplied by the ratio of the two images as a Gaussian sees them. Hair in a
-    region that the mean leaves dark goes dark; where both agree nothing changes.
+    Each pixel is multiplied by the ratio of the two images under a Gaussian. Fine
+    structure in a region that is dark in the mean goes dark; where both agree nothing changes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From a fUS scan to a ULM-like one: the one path that widget, command line and notebook share."""
+"""From a fUS scan to a ULM-like one: the path shared by widget, command line and notebook."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ from napari_fus_ulm.scan import make_scan
 
 Array = npt.NDArray[np.float32]
 HELD_SPREAD = (
-    "The spread is that of samples held near the mean (departure {departure:g}), so it is less "
-    "than the uncertainty; the sampler DDIM gives that of free samples."
+    "The spread is that of samples held near the mean (departure {departure:g}), so it "
+    "underestimates the uncertainty; the sampler DDIM gives that of free samples."
 )
 NoiseSource = Callable[[Shape, int], torch.Tensor]
 
@@ -143,9 +143,9 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
 def _sample_events(
     ready: Prepared, settings: EnhanceSettings, number: int, sample: int
 ) -> YieldingGenerator[Event, None, tuple[Array, Patches | None]]:
-    """Draw one sample of one plane: grey levels on the generator's grid, and of its patches.
+    """Draw one sample of one plane: grey levels on the generator's grid, and its patches.
 
-    The latter only where every patch was sampled on its own.
+    Patches only where each was sampled on its own.
     """
     model, frame, plane = ready.applied.model, ready.frame(number), ready.planes[number]
     steps, samples = evaluations(settings, model)
@@ -179,7 +179,7 @@ def _sample_events(
 def _walk(
     applied: Applied, frame: Frame, noise: NoiseSource, steps: int, fusion: str
 ) -> Iterator[Tick | Notice | Patches | Estimate]:
-    """Sample one frame with either way of fusing; both end with the estimate that counts."""
+    """Sample one frame with either way of fusing; both end with the final estimate."""
     if fusion == "per-step":
         yield from sample_frame(applied, frame, partial(noise, frame.shape), steps)
         return
@@ -202,8 +202,8 @@ def to_grey(patches: Patches, model: Generator) -> Patches:
 def noise_source(model: Generator, settings: EnhanceSettings, key: tuple[int, ...]) -> NoiseSource:
     """The noise of a frame at each step, which follows from ``key`` alone.
 
-    *Accurate* asks a one-shot generator for its image without chance: its noise is zero. An
-    iterative one finds its conditional mean from any noise, and knows no other input.
+    *Accurate* gives a one-shot generator zero noise, which makes it deterministic. An iterative
+    one gives its conditional mean from any noise.
     """
 
     def drawn(shape: Shape, step: int) -> torch.Tensor:
@@ -215,7 +215,7 @@ def noise_source(model: Generator, settings: EnhanceSettings, key: tuple[int, ..
 
 
 def input_on_grid(fus: xr.DataArray, settings: EnhanceSettings) -> xr.DataArray:
-    """The input as the row to beat: cubic interpolation, through the card's intensity map.
+    """The input as a baseline: cubic interpolation, through the card's intensity map.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def input_on_grid(fus: xr.DataArray, settings: EnhanceSettings) -> xr.DataArray:
 
 
 def evaluations(settings: EnhanceSettings, model: Generator) -> tuple[int, int]:
-    """Steps of a sample and number of samples that the mode asks of this generator."""
+    """Steps of a sample and number of samples that the mode takes with this generator."""
     steps = settings.steps if model.iterative and settings.departs else 1
     differing = settings.departs if model.iterative else model.stochastic
     return steps, settings.samples if settings.mode == "balanced" and differing else 1

@@ -1,4 +1,4 @@
-"""The result of a run, with everything needed to judge it and to make it again."""
+"""The result of a run, with everything needed to judge and to reproduce it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Enhancement:
     spread : xarray.DataArray or None
         Standard deviation over the samples (*Balanced* only), in the same grey levels.
     settings : EnhanceSettings
-        As asked for, and the generator's own where it was left to it.
+        As requested, with the generator's defaults filled in.
     provenance : dict
         What was used: weights and their hash, input, values, device, precision, versions.
     seconds : float
@@ -42,7 +42,7 @@ class Enhancement:
 
     @property
     def title(self) -> str:
-        """Name for a layer or a figure; says that the image is generated."""
+        """Name for a layer or a figure; it says that the image is generated."""
         gain = self.provenance["gain"]
         generator = self.provenance["generator_title"]
         if self.provenance.get("has_modes", True):

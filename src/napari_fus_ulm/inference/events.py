@@ -1,4 +1,4 @@
-"""The small frozen events that long work yields; whoever iterates decides what to show."""
+"""The small frozen events that long work yields; the caller decides what to show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``done`` of ``total`` units of work are behind us; ``what`` names the present one."""
+    """``done`` of ``total`` units of work are done; ``what`` names the present one."""
 
     done: int
     total: int

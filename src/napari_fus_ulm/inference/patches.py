@@ -16,7 +16,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patches:
-    """What a generator made of every tile of one plane.
+    """A generator's image of every tile of one plane.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Patches:
         return image[inside], covered[inside]
 
     def neighbours(self, down: int, right: int) -> Iterator[tuple[int, int]]:
-        """Pairs of tiles, by number, of which the second lies so many rows and columns on."""
+        """Pairs of tile numbers; the second tile lies so many rows down and columns right."""
         at = {(tile.row, tile.column): n for n, tile in enumerate(self.tiling.tiles)}
         for (row, column), number in at.items():
             other = at.get((row + down, column + right))

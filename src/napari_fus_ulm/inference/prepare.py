@@ -1,4 +1,4 @@
-"""From a scan to what a generator is conditioned on: checked, settled, on its grid."""
+"""From a scan to a generator's input: checked, with all choices made, on its grid."""
 
 from __future__ import annotations
 
@@ -47,8 +47,7 @@ class Plane:
     logged : (height, width) array
         Logarithm of power.
     limits : FusRange or None
-        Range shared by a time series; None for a plane that is the same everywhere and stays
-        black.
+        Range shared by a time series; None for a constant plane, which stays black.
     """
 
     label: str
@@ -68,7 +67,7 @@ class Prepared:
     card : Card
     weights : Path
     values : str
-        What the numbers were taken for.
+        What the input's numbers were taken to be.
     grid, native, target, result : Grid
         Of the planes as they arrived, at native sampling, on the generator's pixels, and of the
         result; all over one field.
@@ -76,7 +75,7 @@ class Prepared:
     position : (3, height, width) array
         Channels of the generator's grid.
     notices : list of str
-        What the user was told; grows while the run goes on.
+        Messages to the user; more are added during the run.
     """
 
     scan: xr.DataArray
@@ -114,8 +113,8 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     model, card = loaded_generator(weights, device)
     if settings.generator != card.generator:
         raise CheckpointError(
-            f"{weights.name} holds weights of the generator {card.generator!r}, "
-            f"not of {settings.generator!r}."
+            f"{weights.name} holds weights of the generator “{card.generator}”, "
+            f"not of “{settings.generator}”."
         )
     finest = generator_pixel_um(card.pixel_um, fus)
     if settings.pixel_um < finest - 0.06:  # a gain is offered to a tenth of a µm
@@ -155,17 +154,17 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
         dy, dx = grid.spacing_mm
         notices.append(f"Pixel size not in the file: {dy:g} × {dx:g} mm assumed.")
     target = grid.with_pixel_um(finest)
-    position, said = _position(grid.extent_mm, target.shape, settings, card)
-    notices += said
+    position, messages = _position(grid.extent_mm, target.shape, settings, card)
+    notices += messages
     if not fus.attrs.get("leading_axis_known", True):
         notices.append(
             f"The file does not say whether its {fus.shape[0]} images are slices or times; "
-            f"{'times' if fus.dims[0] == 'time' else 'slices'} were assumed."
+            f"{'times' if fus.dims[0] == 'time' else 'slices'} are assumed."
         )
-    found = _planes(fus, values, native.shape, blank)
+    ready_planes = _planes(fus, values, native.shape, blank)
     if blank:
-        same = ", ".join(found[number].label for number in blank)
-        notices.append(f"Nothing to enhance, the same value everywhere: {same}; left black.")
+        constant = ", ".join(ready_planes[number].label for number in blank)
+        notices.append(f"Constant images, nothing to enhance: {constant}; left black.")
     return Prepared(
         scan=fus,
         applied=applied,
@@ -176,19 +175,19 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
         native=native,
         target=target,
         result=grid.with_pixel_um(settings.pixel_um),
-        planes=found,
+        planes=ready_planes,
         position=position,
         notices=notices,
     )
 
 
 def _check_planes(fus: xr.DataArray) -> list[int]:
-    """Check every plane; return the numbers of those that are the same everywhere.
+    """Check every plane; return the numbers of the constant ones.
 
     Raises
     ------
     ScanError
-        If a plane cannot be enhanced (naming it), or all are the same everywhere.
+        If a plane cannot be enhanced (naming it), or all are constant.
     """
     blank: list[int] = []
     every = list(planes(fus))
@@ -215,13 +214,13 @@ def _values(fus: xr.DataArray, settings: EnhanceSettings) -> tuple[str, list[str
         guess = guess_values(fus.values)
     elif not fus.attrs.get("values_guessed", False):
         return guess, []
-    return guess, [f"The file does not say what its values are; «{guess}» was guessed."]
+    return guess, [f"The file does not say what its values are; “{guess}” was guessed."]
 
 
 def _position(
     extent: tuple[float, float], target: Shape, settings: EnhanceSettings, card: Card
 ) -> tuple[Array, list[str]]:
-    """Position channels, or zeros where the prior is off or the field of view is foreign."""
+    """Position channels, or zeros where they are off or the field of view is unlike training's."""
     known = position_channels(target)
     if settings.position == "off":
         return np.zeros_like(known), []
@@ -233,13 +232,13 @@ def _position(
     ):
         return np.zeros_like(known), [
             f"The field of view ({extent[1]:.1f} × {extent[0]:.1f} mm) is unlike those the "
-            "generator was trained on, so it is not told where in the brain a patch lies."
+            "generator was trained on, so the position in the brain is not used."
         ]
     return known, []
 
 
 def _planes(fus: xr.DataArray, values: str, native: Shape, blank: list[int]) -> list[Plane]:
-    """Bring every plane to native sampling and settle its range and noise stream."""
+    """Bring every plane to native sampling and fix its range and noise stream."""
     every = [(_place(index), plane) for index, plane in planes(fus)]
     logs: list[Array] = []
     for number, (_, plane) in enumerate(every):

@@ -1,4 +1,4 @@
-"""From grey levels to a result: pixels, coordinates, a name, and where it came from."""
+"""From grey levels to a result: pixels, coordinates, a name, and provenance."""
 
 from __future__ import annotations
 

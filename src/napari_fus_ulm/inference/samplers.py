@@ -34,7 +34,7 @@ class Estimate:
 def trailing_times(steps: int) -> list[float]:
     """``steps`` + 1 times from 1 (pure noise) to 0, evenly spaced.
 
-    "Trailing" because the first evaluation is at 1 exactly, as zero terminal signal wants
+    "Trailing" because the first evaluation is at 1 exactly, as zero terminal signal requires
     (Lin et al. 2024, section 3.3).
     """
     return [1.0 - i / steps for i in range(steps + 1)]
@@ -43,8 +43,8 @@ def trailing_times(steps: int) -> list[float]:
 def times_from(start: float, steps: int) -> list[float]:
     """Times for ``steps`` evaluations, of which the first is the mean's where ``start`` < 1.
 
-    From 1 they are the trailing times. From an earlier time the mean is evaluated apart, and the
-    other evaluations lie evenly between ``start`` and 0; a single one leaves no time but ``start``.
+    From 1 they are the trailing times. From an earlier time the mean is evaluated first, and the
+    other evaluations lie evenly between ``start`` and 0; a single one leaves only ``start``.
     """
     if start >= 1.0:
         return trailing_times(steps)
@@ -60,7 +60,7 @@ def sample_ddim(
     Parameters
     ----------
     predict : callable
-        ``predict(x, t)`` yields what it likes and returns the clean estimate of ``x``.
+        ``predict(x, t)`` may yield anything and returns the clean estimate of ``x``.
     noise : callable
         ``noise(i)`` is the standard normal noise of step i; that of step 0 is the image at time 1.
     times : list of float
@@ -88,12 +88,12 @@ def sample_around_mean(
     noise_scale: float = 1.0,
     hold: Hold | None = None,
 ) -> Iterator[Any]:
-    """DDIM begun part-way from the conditional mean, and held to it.
+    """DDIM begun part-way from the conditional mean, and held near it.
 
     The first evaluation, at time 1, is the conditional mean m. The walk starts at
     x = α·m + τ·σ·noise, with τ below one a sample nearer the mean than the posterior's are, and
-    ``hold`` brings each clean estimate back to what the mean knows. From time 1, with τ = 1 and
-    without ``hold``, it is :func:`sample_ddim` bit by bit.
+    ``hold`` brings each clean estimate back to the mean's low frequencies. From time 1, with τ = 1
+    and without ``hold``, it is :func:`sample_ddim` bit by bit.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def sample_around_mean(
     times : list of float
         Falling, from where the walk starts to 0 (see :func:`times_from`).
     noise_scale : float
-        τ, 0 to 1. 0 leaves nothing to walk from: the result is the mean.
+        τ, 0 to 1. 0: the result is the mean.
     hold : callable, optional
         ``hold(clean, mean)`` is the clean estimate to go on with, in model units.
 
@@ -130,7 +130,7 @@ def sample_around_mean(
 def _ddim_step(
     x: Tensor, clean: Tensor, now: tuple[float, float], later: tuple[float, float]
 ) -> Tensor:
-    """The image at a later time, with the noise that ``clean`` says is in it now."""
+    """The image at a later time, with the noise that ``clean`` implies."""
     (alpha, sigma), (alpha_later, sigma_later) = now, later
     return alpha_later * clean + sigma_later / sigma * (x - alpha * clean)
 

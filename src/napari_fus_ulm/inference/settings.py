@@ -1,7 +1,7 @@
 """Everything a run of *Enhance* depends on, in one frozen dataclass.
 
 The widget, the command line and a notebook fill the same object, it is stored with the result,
-and a result can be made again from it.
+and a result can be reproduced from it.
 """
 
 from __future__ import annotations
@@ -59,22 +59,23 @@ class EnhanceSettings:
         conditional mean, deterministic and free, or with fresh noise.
     departure : float
         How far samples of "around-mean" may depart from the mean, 0 (*Accurate*) to 1 (a free
-        sample, which is that of "ddim"). The farther, the sharper, and the more is invented;
+        sample, which is that of "ddim"). A larger value is sharper and invents more;
         ``benchmarks/README.md`` measures it.
     patch, overlap : int or None
-        Side of a patch and overlap of neighbouring patches, in result pixels; None takes what the
-        generator is applied with by default.
+        Side of a patch and overlap of neighbouring patches, in result pixels; None takes the
+        generator's default.
     window : {"box", "hann"} or None
         How overlapping patches are blended: "box" keeps each patch's inner part (half the overlap
-        is a halo), "hann" blends smoothly; None as above.
+        is a halo), "hann" blends smoothly; None as for ``patch``.
     fusion : {"per-step", "at-end"} or None
-        Blend the patches at every step, or sample each on its own and blend once; None as above.
+        Blend the patches at every step, or sample each on its own and blend once; None as for
+        ``patch``.
     batch : int
-        Patches of 128×128 pixels evaluated at once (a larger patch counts for several); halved by
-        itself when memory runs out.
+        Patches of 128×128 pixels evaluated together (a larger patch counts for several); halved
+        automatically when memory runs out.
     position : {"auto", "off"}
         Tell the generator where in the brain a patch lies. "auto" does so when the field of view
-        is like those it was trained on.
+        is like those of its training.
     device : str
         "auto" (CUDA, then MPS, then CPU), or a torch device.
     precision : {"auto", "float32", "bfloat16"}
@@ -141,7 +142,7 @@ class EnhanceSettings:
         Setting(
             label="Steps",
             brief="Evaluations of a sample",
-            help="Evaluations of one sample; more are sharper, slower.",
+            help="Evaluations of one sample; more steps are sharper and slower.",
             low=1,
             high=100,
         ),
@@ -161,7 +162,7 @@ class EnhanceSettings:
         Setting(
             label="Seed",
             brief="Seed of the noise",
-            help="Start of the noise; another number, another draw.",
+            help="Seed of the noise; another number gives another sample.",
             low=0,
             high=2**31 - 1,
         ),
@@ -172,7 +173,7 @@ class EnhanceSettings:
             label="Sampler",
             brief="Sampler",
             help="Around the mean holds a sample near what fUS determines; DDIM draws a free "
-            "sample; ancestral adds fresh noise at every step and wants more of them.",
+            "sample; ancestral adds fresh noise at every step and needs more steps.",
             words={"around-mean": "around the mean", "ddim": "DDIM"},
         ),
     ] = "around-mean"
@@ -183,7 +184,7 @@ class EnhanceSettings:
             brief="From mean to free sample",
             help="How far a sample around the mean may depart from it: 0 is Accurate, 1 a free "
             "sample. On phantoms 0.5 is nearly as sharp as a free sample (LPIPS 0.35 against 0.33; "
-            "Accurate 0.55) and truer (clDice 0.55 against 0.49; Accurate 0.61).",
+            "Accurate 0.55) and more faithful (clDice 0.55 against 0.49; Accurate 0.61).",
             low=0.0,
             high=1.0,
         ),
@@ -232,7 +233,7 @@ class EnhanceSettings:
         int,
         Setting(
             label="Batch size",
-            brief="128-pixel patches at once",
+            brief="128-pixel patches evaluated together",
             help="Patches evaluated together, counted as 128-pixel ones: a patch of 768 counts for "
             "36, and one patch is always evaluated. More needs more memory and makes Cancel "
             "slower.",
@@ -246,7 +247,7 @@ class EnhanceSettings:
             label="Position",
             brief="Position in the brain",
             help="Auto tells the generator where in the brain a patch lies when the field of view "
-            "is a known one.",
+            "is like those of its training.",
         ),
     ] = "auto"
     device: Annotated[
@@ -262,7 +263,7 @@ class EnhanceSettings:
         Setting(
             label="Precision",
             brief="Precision",
-            help="bfloat16 is quicker where the processor knows it, float32 exact.",
+            help="bfloat16 is faster on processors that support it; float32 is exact.",
         ),
     ] = "auto"
 
@@ -280,24 +281,24 @@ class EnhanceSettings:
 
     @property
     def application(self) -> Application:
-        """Patches and their fusion: what is set, and the generator's own for the rest.
+        """Patches and their fusion: what is set, and the generator's defaults for the rest.
 
         Raises
         ------
         SettingsError
             If there is no such generator.
         """
-        own = entry(self.generator).application
-        patch = own.patch if self.patch is None else self.patch
+        default = entry(self.generator).application
+        patch = default.patch if self.patch is None else self.patch
         return Application(
             patch=patch,
-            overlap=min(own.overlap, patch // 16 * 8) if self.overlap is None else self.overlap,
-            window=self.window or own.window,
-            fusion=self.fusion or own.fusion,
+            overlap=min(default.overlap, patch // 16 * 8) if self.overlap is None else self.overlap,
+            window=self.window or default.window,
+            fusion=self.fusion or default.fusion,
         )
 
     def resolved(self) -> EnhanceSettings:
-        """Return the settings with nothing left to the generator."""
+        """Return the settings with the generator's defaults filled in."""
         return dataclasses.replace(self, **dataclasses.asdict(self.application))
 
     @property
@@ -335,7 +336,7 @@ class EnhanceSettings:
         return cls(**values)
 
     def changed(self) -> dict[str, Any]:
-        """Return only what differs from the defaults, for a script or a command line."""
+        """Return what differs from the defaults, for a script or a command line."""
         mine, default = self.resolved(), EnhanceSettings(generator=self.generator).resolved()
         changed = {"generator": self.generator} if self.generator != names()[0] else {}
         return changed | {
@@ -353,6 +354,6 @@ POSTER: Mapping[str, Any] = {
     "window": "hann",
     "fusion": "at-end",
 }
-"""The plain recipe of the study, to compare with: half-overlapping patches of the training size,
+"""The Study's recipe, for comparison: half-overlapping patches of the training size,
 each sampled on its own with fresh noise at every step."""
 PRESETS: Mapping[str, Mapping[str, Any]] = {"default": {}, "poster": POSTER}

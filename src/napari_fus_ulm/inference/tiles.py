@@ -1,4 +1,4 @@
-"""Overlapping patches: where they lie, and how what they say is blended into one frame."""
+"""Overlapping patches: where they lie, and how they are blended into one frame."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def starts(size: int, patch: int, overlap: int) -> list[int]:
         )
     # Networks halve their input three times: a start between their pixels is another image.
     step = max(MULTIPLE, (patch - overlap) // MULTIPLE * MULTIPLE)
-    found = list(range(0, size - patch, step))
-    return [*found, size - patch]
+    regular = range(0, size - patch, step)
+    return [*regular, size - patch]
 
 
 def axis_weights(begins: list[int], patch: int, window: str) -> list[Array]:

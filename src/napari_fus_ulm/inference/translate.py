@@ -3,7 +3,7 @@
 *Fusion per step*: at every step of the sampler the patches' estimates are blended and one step is
 taken on the whole frame. *Fusion at the end*: every patch is sampled on its own and the results
 are blended once. Noise belongs to the frame, so a result does not depend on the order of the
-patches, their number at once, or the device.
+patches, the batch size, or the device.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Tick:
 
 @dataclass(slots=True)
 class Applied:
-    """A generator ready to be applied: where, how, in which arithmetic, with which patches."""
+    """A generator ready to be applied: its device, precision, patches and sampler."""
 
     model: Model
     device: torch.device
@@ -62,7 +62,7 @@ class Applied:
     around: Around = field(default_factory=Around)
 
     def samples(self, predict: Predict, noise: Noise, steps: int) -> Iterator[Any]:
-        """Walk with the sampler that was chosen, in ``steps`` evaluations."""
+        """Walk with the chosen sampler, in ``steps`` evaluations."""
         schedule, way = self.model.schedule, self.around
         if self.sampler != "around-mean":
             yield from SAMPLERS[self.sampler](predict, noise, trailing_times(steps), schedule)
@@ -79,8 +79,8 @@ class Applied:
     def hold(self, clean: Tensor, mean: Tensor) -> Tensor:
         """A clean estimate with the mean's low frequencies; both (B, 1, h, w), model units.
 
-        The Gaussian sees what is sampled together: the whole frame where patches are blended at
-        every step, so that no patch has an edge of its own.
+        The Gaussian covers what is sampled together: the whole frame where patches are blended
+        at every step, so that patches have no edges.
         """
         grey, of_mean = (self.model.to_grey(x).numpy() for x in (clean, mean))
         return self.model.to_model(torch.from_numpy(anchored(grey, of_mean, self.around.anchor_px)))
@@ -115,7 +115,7 @@ class Applied:
         if now == 1:
             return None
         self.batch = -(-(now // 2) * side[0] * side[1] // PATCH_AREA)
-        return f"Memory ran out: going on with {now // 2} patches at once."
+        return f"Memory ran out: continuing with {now // 2} patches at a time."
 
     def smaller(self, side: tuple[int, int]) -> str | None:
         """Take smaller patches with the same overlap; None if they cannot get smaller."""
@@ -123,7 +123,7 @@ class Applied:
         if patch >= max(side) or self.overlap > patch * 3 // 4:
             return None
         self.patch = patch
-        return f"Memory ran out: going on with patches of {patch} pixels."
+        return f"Memory ran out: continuing with patches of {patch} pixels."
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +178,13 @@ def sample_frame(
                     raise
             # Outside the handler, so that the failed evaluation's memory is free again.
             side = applied.tiling(frame.shape).side
-            said = applied.fewer(side) or applied.smaller(side)
-            if said is None:
+            message = applied.fewer(side) or applied.smaller(side)
+            if message is None:
                 raise EnhanceError(
                     "Memory ran out even with the smallest patches. Close other programs, or "
                     "enhance a smaller image."
                 )
-            yield Notice(said)
+            yield Notice(message)
 
     yield from applied.samples(predict, noise, steps)
 
@@ -247,13 +247,13 @@ def sample_patches(
                 raise
             clean = None
         if clean is None:
-            said = applied.fewer(tiling.side)
-            if said is None:
+            message = applied.fewer(tiling.side)
+            if message is None:
                 raise EnhanceError(
                     f"Memory ran out with a single patch of {tiling.side[1]} × {tiling.side[0]} "
                     "pixels. Choose a smaller patch under Advanced."
                 )
-            yield Notice(said)
+            yield Notice(message)
             continue
         images[first : first + len(group)] = clean[:, 0].numpy()
         first += len(group)

@@ -41,7 +41,8 @@ def skeleton_mm(lines: npt.ArrayLike, pixel_mm: float) -> float:
     Every branch is followed from pixel to pixel, a diagonal step counting √2, after a moving
     average of three pixels (the ends stay in place) has taken out the staircase: the bare chain
     code makes a straight line of 22.5° 8 % too long (Dorst and Smeulders, CVGIP 40, 1987), this
-    estimator no straight line of 25 pixels or more by 2 %. A circle of 5 pixels radius loses 2 %.
+    estimator no straight line of 25 pixels or more by 2 %. A circle of 5 pixels radius comes
+    out 2 % too short.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def apparent_width_um(mask: npt.ArrayLike, pixel_mm: float) -> Floats:
 
     Twice the distance to the background (Euclidean distance transform), on a grid of half pixels
     so that lines of an even and an odd number of pixels both get their width; outside the image
-    is background. The values mean a width on a centreline only, and are 0 outside the mask.
+    is background. The values are widths on a centreline only; they are 0 outside the mask.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def _paths(lines: Mask, points: npt.NDArray[np.intp]) -> list[list[int]]:
 
 
 def neighbours(lines: Mask, points: npt.NDArray[np.intp]) -> list[list[int]]:
-    """Return the neighbours of each point; a diagonal only where no shared neighbour leads round.
+    """Return the neighbours of each point; a diagonal one only where no shared neighbour does.
 
     Without that rule the three pixels of every corner would form a small loop.
     """
@@ -152,7 +153,7 @@ def neighbours(lines: Mask, points: npt.NDArray[np.intp]) -> list[list[int]]:
     index = np.full(padded.shape, -1)
     index[padded] = np.arange(len(points))
     rows, columns = points.T + 1
-    found: list[list[int]] = [[] for _ in range(len(points))]
+    linked_to: list[list[int]] = [[] for _ in range(len(points))]
     for down, right in STEPS:
         linked = padded[rows + down, columns + right]
         if down and right:
@@ -160,12 +161,12 @@ def neighbours(lines: Mask, points: npt.NDArray[np.intp]) -> list[list[int]]:
         one = np.flatnonzero(linked)
         two = index[rows[one] + down, columns[one] + right]
         for a, b in zip(one.tolist(), two.tolist(), strict=True):
-            found[a].append(b)
-    return found
+            linked_to[a].append(b)
+    return linked_to
 
 
 def check_pixel(pixel_mm: float) -> None:
-    """Raise ValueError for a pixel size that is none."""
+    """Raise MeasureError unless the pixel size is a positive number."""
     if not (math.isfinite(pixel_mm) and pixel_mm > 0):
         raise MeasureError(f"The pixel size is {pixel_mm} mm; it must be a positive number.")
 

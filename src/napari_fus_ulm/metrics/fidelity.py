@@ -1,7 +1,7 @@
 """Fidelity of a picture to its reference: MSE, SSIM, PSNR and LPIPS.
 
-All four reward sharpness or smoothness over anatomical truth in one way or another; read them
-beside measures of vessels, never alone.
+All four reward sharpness or smoothness as well as anatomy; read them together with measures of
+vessels, never alone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Fidelity:
     psnr : float
         Peak signal-to-noise ratio in dB for a peak of 1, infinite for equal images.
     lpips : float
-        Learned perceptual distance, 0 is best; NaN where it was not asked for.
+        Learned perceptual distance, 0 is best; NaN where it was not requested.
     """
 
     mse: float
@@ -62,7 +62,7 @@ class Fidelity:
         """Return the measures by name, ready for JSON.
 
         JSON knows no infinity and no NaN: the PSNR of equal images and an LPIPS that was not
-        asked for are None.
+        requested are None.
         """
         return {
             name: value if math.isfinite(value) else None for name, value in asdict(self).items()
@@ -192,7 +192,7 @@ def table(rows: Mapping[str, Fidelity], fmt: Literal["markdown", "csv"] = "markd
         )
         head = ["", "MSE ↓", "SSIM ↑", "PSNR (dB) ↑", "LPIPS ↓"]
         return markdown_table(head, cells) + "\n"
-    raise SettingsError(f"The table's format is {fmt!r}; it must be 'markdown' or 'csv'.")
+    raise SettingsError(f"The table's format is “{fmt}”; it must be markdown or csv.")
 
 
 _NAMES = tuple(field.name for field in fields(Fidelity))
@@ -248,7 +248,7 @@ def _lpips_of(picture: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) 
 
 
 def _lpips_network() -> torch.nn.Module:
-    """Return the one network of this process; a second thread waits for the first to build it."""
+    """Return the one network of this process; other threads wait until it is built."""
     with _LPIPS_LOCK:
         return _build_lpips()
 
@@ -259,11 +259,11 @@ def _build_lpips() -> torch.nn.Module:
 
     load_triton_apart()
     with warnings.catch_warnings():
-        # lpips asks torchvision for an untrained AlexNet in a way that torchvision calls outdated.
+        # lpips requests an untrained AlexNet from torchvision in a deprecated way.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"torchvision\.")
         import lpips
 
-        # The untrained trunk draws random numbers; whoever trains meanwhile must not notice.
+        # The untrained trunk draws random numbers; a training run in this process must not notice.
         with torch.random.fork_rng(devices=[]):
             network: torch.nn.Module = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     trunk: Any = network.net

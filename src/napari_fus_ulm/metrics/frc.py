@@ -1,9 +1,9 @@
-"""Fourier ring correlation: down to which detail two pictures of one section agree.
+"""Fourier ring correlation: down to which scale two pictures of one section agree.
 
-What it proves depends on the two pictures. Two ULM maps of halves of the data give the usual FRC
+What it shows depends on the two pictures. Two ULM maps of halves of the data give the usual FRC
 resolution of ULM (Hingot et al., IEEE TMI 40(12), 2021). A generated picture with a ULM gives the
-finest detail that was put where it is; how sharply things are drawn plays no part, because every
-ring is normalised by its own power.
+finest detail that is in the right place; sharpness plays no part, because every ring is
+normalised by its own power.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Reached = Literal["crossing", "everywhere", "nowhere"]
 
 TAPER = 0.5
 """Share of a side over which the window (Tukey's) falls to 0, both ends together."""
-SURE = 3.0
-"""Standard deviations by which rings must correlate better than noise to count as agreement.
+SIGMAS = 3.0
+"""Standard deviations above noise from which a correlation counts as agreement.
 
 Of independent noise, the few Fourier pixels of the innermost rings often correlate above any
 threshold by chance.
@@ -44,7 +44,7 @@ _BATCH = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RingCorrelation:
-    """A curve of Fourier ring correlation and what it says.
+    """A Fourier ring correlation curve and its resolution.
 
     Attributes
     ----------
@@ -53,18 +53,18 @@ class RingCorrelation:
     correlation : array of shape (rings,)
         −1 to 1; 0 where a picture holds nothing.
     smoothed : array of shape (rings,)
-        Mean over three rings, weighted by their Fourier pixels; this one is judged.
+        Mean over three rings, weighted by their Fourier pixels; compared with the threshold.
     count : array of shape (rings,)
         Fourier pixels.
     threshold : array of shape (rings,)
-        What the curve is held against.
+        That the curve is compared with.
     threshold_name : str
         "1/7", "half-bit", "2-sigma" or "3-sigma".
     finest_um : float
         The finest detail (a period) that the pixels can hold, µm.
     reached : {"crossing", "everywhere", "nowhere"}
         The curve falls below the threshold; it stays above up to the finest detail; it is not
-        above, or no more than noise is.
+        above, or not significantly.
     resolution_um : float or None
         1 / the frequency where the curve first falls below the threshold, µm; None without one.
     """
@@ -81,16 +81,16 @@ class RingCorrelation:
 
     @property
     def words(self) -> str:
-        """Down to where they agree, as a part of a sentence."""
+        """The scales at which they agree, as part of a sentence."""
         if self.resolution_um is not None:
             return f"down to {self.resolution_um:.0f} µm"
         if self.reached == "everywhere":
-            return f"in all the detail that the pixels hold ({self.finest_um:.0f} µm)"
-        return "in no detail that stands out of chance"
+            return f"at every scale that the pixels hold ({self.finest_um:.0f} µm)"
+        return "at no scale above noise"
 
     @property
     def sentence(self) -> str:
-        """What was found, with the threshold."""
+        """The result, with the threshold."""
         return f"The two agree {self.words} (FRC, {self.threshold_name})."
 
 
@@ -166,7 +166,8 @@ def frc_map(
     one, other, pixel_mm, threshold
         See `ring_correlation`.
     window_mm : float
-        Side of a window; a larger one is surer and less local. It is never larger than the picture.
+        Side of a window; a larger one is more certain and less local. It is never larger
+        than the picture.
     step_mm : float
         How far the window moves at most.
 
@@ -196,14 +197,14 @@ def frc_map(
     ]
     corners = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, 2).astype(int)
     cut = [np.lib.stride_tricks.sliding_window_view(image, rings.shape) for image in (a, b)]
-    found = np.empty(len(corners))
+    local_um = np.empty(len(corners))
     for begin in range(0, len(corners), _BATCH):
         rows, columns = corners[begin : begin + _BATCH].T
         curves = rings.smoothed(rings.correlate(cut[0][rows, columns], cut[1][rows, columns]))
         crossings = rings.crossings(curves, level)
-        found[begin : begin + _BATCH] = np.maximum(1000.0 / crossings, rings.finest_um)
+        local_um[begin : begin + _BATCH] = np.maximum(1000.0 / crossings, rings.finest_um)
     centres = [first + (side - 1) / 2 for first, side in zip(starts, sides, strict=True)]
-    return _between(found.reshape([len(first) for first in starts]), centres, a.shape)
+    return _between(local_um.reshape([len(first) for first in starts]), centres, a.shape)
 
 
 class _Rings:
@@ -272,7 +273,7 @@ class _Rings:
         if name in ("2-sigma", "3-sigma"):
             return float(name[0]) * math.sqrt(2.0) / root
         known = ", ".join(get_args(Threshold))
-        raise SettingsError(f"The FRC threshold is {name!r}; it must be one of {known}.")
+        raise SettingsError(f"The FRC threshold is “{name}”; it must be one of {known}.")
 
     def crossings(self, curves: Floats, threshold: Floats) -> Floats:
         """(n,) frequencies where curves first fall below: inf if not, NaN if never above."""
@@ -289,13 +290,13 @@ class _Rings:
         weight = run * self.independent
         total = np.maximum(weight.sum(axis=1), 1e-12)
         # The mean over a run of rings; of noise its variance is 2 / Fourier pixels (mirrored).
-        sure = (weight * curves).sum(axis=1) / total > SURE * np.sqrt(2.0 / total)
+        significant = (weight * curves).sum(axis=1) / total > SIGMAS * np.sqrt(2.0 / total)
         end = np.minimum(stop, last)
         high, low = ((curves - threshold)[rows, at] for at in (end - 1, end))
         part = np.clip(high / np.where(high == low, 1.0, high - low), 0.0, 1.0)
         between = self.frequency[end - 1] + part * (self.frequency[end] - self.frequency[end - 1])
-        found = np.where(stop > last, np.inf, between)
-        return np.where(begun & sure, found, np.nan)
+        crossing = np.where(stop > last, np.inf, between)
+        return np.where(begun & significant, crossing, np.nan)
 
     def _tapered(self, pictures: Floats) -> Floats:
         mean = np.tensordot(pictures, self._window, axes=2) / self._window.sum()
@@ -305,7 +306,7 @@ class _Rings:
         return np.asarray((self._sum @ values.T).T)
 
 
-def _between(found: Floats, centres: list[Floats], shape: tuple[int, ...]) -> Floats:
+def _between(local_um: Floats, centres: list[Floats], shape: tuple[int, ...]) -> Floats:
     """Values at windows' centres, linear between those that have one; NaN where most have none."""
     from scipy.sparse import csr_array
 
@@ -319,9 +320,9 @@ def _between(found: Floats, centres: list[Floats], shape: tuple[int, ...]) -> Fl
         )
 
     down, across = (weights(at, n) for at, n in zip(centres, shape, strict=True))
-    known = np.isfinite(found).astype(np.float64)
+    known = np.isfinite(local_um).astype(np.float64)
     share = (across @ (down @ known).T).T
-    total = (across @ (down @ np.where(known > 0, found, 0.0)).T).T
+    total = (across @ (down @ np.where(known > 0, local_um, 0.0)).T).T
     return np.where(share >= 0.5, total / np.maximum(share, 1e-12), np.nan)
 
 
@@ -335,15 +336,11 @@ def _both(pixel_mm: Spacing) -> tuple[float, float]:
 def _checked(one: npt.ArrayLike, other: npt.ArrayLike) -> tuple[Floats, Floats]:
     a, b = (np.asarray(image, dtype=np.float64) for image in (one, other))
     if a.ndim != 2 or a.shape != b.shape:
-        raise MeasureError(
-            f"FRC compares two images of one shape; got {a.shape} and {b.shape} pixels."
-        )
+        raise MeasureError(f"FRC compares two images of one shape, not {a.shape} and {b.shape}.")
     if min(a.shape) < SMALLEST:
         raise MeasureError(
-            f"FRC needs images of {SMALLEST} × {SMALLEST} pixels or more; got {a.shape}."
+            f"FRC needs images of {SMALLEST} × {SMALLEST} pixels or more, not {a.shape}."
         )
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise MeasureError(
-            "An image holds NaN or infinite values; cut them off or fill them first."
-        )
+        raise MeasureError("An image holds NaN or infinite values; crop or fill them first.")
     return a, b

@@ -39,8 +39,8 @@ def ssim_map(image: npt.ArrayLike, reference: npt.ArrayLike) -> Floats:
     """Return the structural similarity around each pixel, as `fidelity` measures it.
 
     Wang et al., IEEE TIP 13(4), 2004, by scikit-image with the settings of `fidelity`. The mean
-    of the map without its border (half a window) is the reported SSIM; in the border the window is
-    filled by reflection. Where both pictures are black it is 1.
+    of the map without its border (half a window) is the reported SSIM; in the border the image is
+    continued by reflection. Where both pictures are black it is 1.
 
     Parameters
     ----------

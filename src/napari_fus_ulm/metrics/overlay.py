@@ -1,6 +1,6 @@
 """Where a picture shows, misses and invents the vessels of its reference: classes per pixel.
 
-The picture beside the numbers of `vessels`: the same masks, centrelines and tolerance, so that
+The map that belongs to the numbers of `vessels`: same masks, centrelines and tolerance, so that
 what is coloured is what is counted.
 """
 
@@ -27,7 +27,7 @@ NOTHING, HIT, MISSED, INVENTED = range(4)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VesselOverlay:
-    """Vessels of a picture and of its reference, told apart pixel by pixel.
+    """Vessels of a picture and of its reference, classified pixel by pixel.
 
     0 is nothing, 1 a hit (in both), 2 missed (in the reference only), 3 invented (in the picture
     only). **Invented means not in this reference**: black in a ULM map is no proof that there is
@@ -47,10 +47,10 @@ class VesselOverlay:
     width_um : float array of shape (rows, columns)
         Apparent width of the vessel on ``centrelines``, µm; 0 elsewhere.
     hit_mm_by_calibre, missed_mm_by_calibre : tuple of float
-        The reference's centreline that the picture shows, and that it does not, mm.
+        The reference's centreline that the picture shows and does not show, mm.
     confirmed_mm_by_calibre, invented_mm_by_calibre : tuple of float
-        The picture's centreline that the reference shows, and that it does not, mm. Hit and
-        confirmed are the same vessels measured in either picture; they need not be equally long.
+        The picture's centreline that the reference shows and does not show, mm. Hit and
+        confirmed are the same vessels measured in either picture; their lengths may differ.
     recall_by_calibre, precision_by_calibre : tuple of float
         Hit of the reference's, confirmed of the picture's; NaN where there is no such vessel.
     calibre_um : tuple of float
@@ -100,7 +100,7 @@ class VesselOverlay:
 
 
 def matched_overlay(matched: MatchedVessels) -> VesselOverlay:
-    """Tell hit, missed and invented vessels of a picture apart, pixel by pixel.
+    """Classify the vessels of a picture as hit, missed or invented, pixel by pixel.
 
     Masks, centrelines and tolerance are those that were matched, and the totals are those of
     `vessel_scores`. "Invented" means not in this reference, which may have missed it.
@@ -111,16 +111,16 @@ def matched_overlay(matched: MatchedVessels) -> VesselOverlay:
         Of a picture and its reference: see `match_vessels`.
     """
     image, reference = matched.image, matched.reference
-    own, known = _classes(image, INVENTED), _classes(reference, MISSED)
+    drawn, known = _classes(image, INVENTED), _classes(reference, MISSED)
     # What is invented lies farther from the reference's centrelines than the tolerance, so the
     # two never claim one pixel.
-    centrelines = np.where(own == INVENTED, own, known)
+    centrelines = np.where(drawn == INVENTED, drawn, known)
     confirmed, invented = image.near_mm_by_calibre, image.apart_mm_by_calibre
     hit, missed = reference.near_mm_by_calibre, reference.apart_mm_by_calibre
     return VesselOverlay(
-        vessels=_whole_vessels(matched, own, known),
+        vessels=_whole_vessels(matched, drawn, known),
         centrelines=centrelines,
-        width_um=np.where(own == INVENTED, image.width_um, reference.width_um),
+        width_um=np.where(drawn == INVENTED, image.width_um, reference.width_um),
         hit_mm_by_calibre=tuple(hit.tolist()),
         missed_mm_by_calibre=tuple(missed.tolist()),
         confirmed_mm_by_calibre=tuple(confirmed.tolist()),
@@ -133,20 +133,20 @@ def matched_overlay(matched: MatchedVessels) -> VesselOverlay:
 
 def _classes(of: Centrelines, alone: int) -> Labels:
     """Classes of one picture's centreline pixels: a hit near the other's, else ``alone``."""
-    found = np.where(of.near, HIT, np.where(of.lines, alone, NOTHING))
-    return np.asarray(found, dtype=np.uint8)
+    classes = np.where(of.near, HIT, np.where(of.lines, alone, NOTHING))
+    return np.asarray(classes, dtype=np.uint8)
 
 
-def _whole_vessels(matched: MatchedVessels, own: Labels, known: Labels) -> Labels:
+def _whole_vessels(matched: MatchedVessels, drawn: Labels, known: Labels) -> Labels:
     """Spread the classes of centrelines over the vessels that they are the centrelines of."""
-    image_class, image_far = _spread(matched.image, own)
+    image_class, image_far = _spread(matched.image, drawn)
     reference_class, reference_far = _spread(matched.reference, known)
     return np.where(image_far < reference_far, image_class, reference_class)
 
 
 def _spread(of: Centrelines, classes: Labels) -> tuple[Labels, Floats]:
     """Class of the nearest centreline pixel and the distance to it, in one picture's vessels."""
-    if not of.lines.any():  # the distance transform knows no distance to nothing
+    if not of.lines.any():  # the distance to nothing is undefined
         return np.zeros_like(classes), np.full(classes.shape, np.inf)
     far, (rows, columns) = ndimage.distance_transform_edt(~of.lines, return_indices=True)
     return np.where(of.mask, classes[rows, columns], np.uint8(NOTHING)), np.where(

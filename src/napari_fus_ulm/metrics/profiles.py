@@ -2,9 +2,9 @@
 
 Widths are measured in amounts, not in the grey levels on the screen: in linear power for power
 Doppler, in bubble counts for ULM, and in the counts that a result's log grey levels stand for. Both
-amounts are proportional to what flows, a point spread function is defined in them, and a full
-width at half maximum (FWHM) then does not depend on how an image is displayed; on a logarithmic
-scale it would. A ULM is binned to the result's pixels first, so that the two are alike.
+amounts are proportional to flow, a point spread function is defined in them, and the full width
+at half maximum (FWHM) then does not depend on how an image is displayed, as it would on a
+logarithmic scale. A ULM is binned to the result's pixels first, so that the two are comparable.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Point = tuple[float, float]
 COUNTS = 300.0
 """Bubbles a pixel where the grey level of log counts is 1."""
 WIDTH_UM = 60.0
-"""Width of the band over which a profile is averaged; one line of pixels would measure chance."""
+"""Width of the band over which a profile is averaged; a single line of pixels is too noisy."""
 STEP_UM = 5.0
-"""Distance of the samples, of all profiles."""
+"""Distance between samples, in all profiles."""
 SAME_UM = 50.0
-"""How far a vessel of the result may lie from that of the ULM and still be the same."""
+"""How far a vessel of the result may lie from the ULM's and still count as the same."""
 NARROW = 0.8
-"""Share of the ULM's width below which a vessel is drawn too narrow: an error, no resolution."""
+"""Share of the ULM's width below which a vessel is drawn too narrow: an error, not resolution."""
 WITHOUT_ULM = (
     "No ULM: how narrow a vessel is drawn says nothing about resolution; a generator draws narrow "
     "vessels everywhere."
@@ -61,7 +61,7 @@ class ProfileComparison:
     reason : str
         Why there is no gain, a sentence; empty where there is one, or no ULM.
     notes : tuple of str
-        What to know of the values.
+        Notes on the values.
     """
 
     distance_um: Floats
@@ -78,13 +78,13 @@ class ProfileComparison:
     @property
     def curves(self) -> tuple[tuple[str, Floats, Width | NoWidth], ...]:
         """Name, values and width of each image."""
-        found: list[tuple[str, Floats, Width | NoWidth]] = [
+        curves: list[tuple[str, Floats, Width | NoWidth]] = [
             ("power Doppler", self.fus, self.fus_width),
             ("result", self.result, self.result_width),
         ]
         if self.ulm is not None and self.ulm_width is not None:
-            found.append(("ULM", self.ulm, self.ulm_width))
-        return tuple(found)
+            curves.append(("ULM", self.ulm, self.ulm_width))
+        return tuple(curves)
 
     @property
     def sentence(self) -> str:
@@ -97,11 +97,11 @@ class ProfileComparison:
         widths = [f"Here: {', '.join(known)}"] if known else []
         if self.gain is not None:
             return f"{widths[0]}: {self._gained()}"
-        told = [f"{part}." for part in widths]
+        sentences = [f"{part}." for part in widths]
         if self.ulm_width is None:
             why = [f"In {_called(name)} {reason}." for name, reason in unknown]
-            return " ".join([*told, *why, WITHOUT_ULM])
-        return " ".join([*told, f"No gain is stated: {self.reason}."])
+            return " ".join([*sentences, *why, WITHOUT_ULM])
+        return " ".join([*sentences, f"No gain is stated: {self.reason}."])
 
     def _gained(self) -> str:
         assert self.gain is not None
@@ -109,12 +109,12 @@ class ProfileComparison:
         assert isinstance(self.ulm_width, Width)
         beside = abs(self.ulm_width.centre_um - self.result_width.centre_um)
         how = f"×{self.gain:.1f} finer than" if self.gain >= 1.05 else "no finer than"
-        return f"{how} power Doppler, at a vessel that the ULM has {beside:.0f} µm away."
+        return f"{how} power Doppler, at a vessel that lies {beside:.0f} µm away in the ULM."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinePlanes:
-    """Images made ready to draw many lines over them.
+    """Images prepared for profiles along many lines.
 
     Parameters
     ----------
@@ -131,18 +131,18 @@ class LinePlanes:
     def of(
         cls, fus: xr.DataArray, result: xr.DataArray, ulm: xr.DataArray | None = None
     ) -> LinePlanes:
-        """Make planes ready.
+        """Prepare the planes.
 
         Parameters
         ----------
         fus : xarray.DataArray
-            2-D power Doppler. Roots and decibels are made linear; 8-bit pictures are taken as they
-            are, and a note says so.
+            2-D power Doppler. Roots and decibels are made linear; 8-bit pictures are used as they
+            are, with a note.
         result : xarray.DataArray
             2-D, grey levels of log counts in [0, 1] (``values`` "grey").
         ulm : xarray.DataArray, optional
-            2-D; counts, or grey levels. All images cover the same field and are laid corner on
-            corner.
+            2-D; counts, or grey levels. All images cover the same field and are aligned by their
+            corners.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class LinePlanes:
                 spacing = grid.spacing_mm
             if values_kind(scan) == "display":
                 notes.append(
-                    f"The {_NAMES[name]} is a picture; its grey levels are taken as they are."
+                    f"The {_NAMES[name]} is an 8-bit picture; its grey levels are used as they are."
                 )
             finite = np.nan_to_num(np.asarray(values, np.float64))
             planes[name] = (spline_filter(finite, order=3, mode="nearest"), spacing)
@@ -189,20 +189,20 @@ class LinePlanes:
         """
         line = _line(start_mm, end_mm, width_um, STEP_UM)
         at = line[0]
-        found = {name: _sampled(values, line, mm) for name, (values, mm) in self.planes.items()}
-        fine = fwhm(at, found["result"])
+        profiles = {name: _sampled(values, line, mm) for name, (values, mm) in self.planes.items()}
+        fine = fwhm(at, profiles["result"])
         near = fine.centre_um if isinstance(fine, Width) else None
-        wide = fwhm(at, found["fus"], near_um=near)
-        true = fwhm(at, found["ulm"], near_um=near) if "ulm" in found else None
+        wide = fwhm(at, profiles["fus"], near_um=near)
+        true = fwhm(at, profiles["ulm"], near_um=near) if "ulm" in profiles else None
         reason = "" if true is None else _why_not(wide, fine, true)
         gain = None
         if true is not None and isinstance(wide, Width) and isinstance(fine, Width) and not reason:
             gain = wide.fwhm_um / fine.fwhm_um
         return ProfileComparison(
             distance_um=at,
-            fus=found["fus"],
-            result=found["result"],
-            ulm=found.get("ulm"),
+            fus=profiles["fus"],
+            result=profiles["result"],
+            ulm=profiles.get("ulm"),
             fus_width=wide,
             result_width=fine,
             ulm_width=true,
@@ -213,7 +213,7 @@ class LinePlanes:
 
 
 def grid_words(result: xr.DataArray, fus: xr.DataArray) -> str:
-    """Say how fine the result's grid is, and that this is no resolution."""
+    """Say how fine the result's grid is, and that this is not resolution."""
     fine, coarse = (1000.0 * Grid.of(scan).pixel_mm for scan in (result, fus))
     return (
         f"Grid: {fine:.3g} µm pixels, {coarse / fine:.2g}× finer than the input's {coarse:.3g} µm. "
@@ -241,13 +241,13 @@ def _why_not(fus: Width | NoWidth, result: Width | NoWidth, ulm: Width | NoWidth
     for name, one in (("ULM", ulm), ("result", result)):
         within = sum(fus.left_um <= peak <= fus.right_um for peak in one.peaks_um)
         if within > 1:
-            # A bundle is wide for what it is, not for want of resolution.
+            # A bundle is wide in itself, not for lack of resolution.
             return (
                 f"where power Doppler shows one vessel, the {name} has {within}, so its width is "
                 "not that of one vessel"
             )
     if result.fwhm_um < NARROW * ulm.fwhm_um:
-        return "the result draws the vessel narrower than the ULM has it, which is an error"
+        return "the result draws the vessel narrower than it is in the ULM, which is an error"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""How far two neighbouring patches agree where they overlap, and which of them do least."""
+"""How far two neighbouring patches agree where they overlap, and which agree least."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class Seam:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the seam as a row of a table; NaN is None."""
-        told = {"correlation": self.correlation, "cl_dice": self.cl_dice}
+        numbers = {"correlation": self.correlation, "cl_dice": self.cl_dice}
         return {
             "seam": self.name,
             "direction": self.direction,
-            **{name: None if math.isnan(value) else value for name, value in told.items()},
+            **{name: None if math.isnan(value) else value for name, value in numbers.items()},
             "difference": self.difference,
         }
 
@@ -83,8 +83,8 @@ def seam(
     pixel_mm : float
         Side of a pixel, mm.
     rule : VesselRule
-        What counts as a vessel; it is looked for in whole patches, so that the rim of the overlap
-        has surroundings.
+        What counts as a vessel; applied to whole patches, so that the rim of the overlap has
+        surroundings.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """Measures of vessels: which centrelines of the reference a picture shows, breaks, invents.
 
 Both pictures become masks by one rule (`VesselRule`), masks become centrelines, and centrelines
-are compared in mm. Black in a ULM map is no proof of no vessel: "invented" means *not in this
-reference*, which may have missed it.
+are compared in mm. Black in a ULM map does not prove that there is no vessel:
+“invented” means *not in this reference*, which may have missed it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class VesselRule:
 
     The defaults suit log-scaled ULM in [0, 1] on a grid of about 20 µm. They were chosen by eye on
     simulated rats and on two maps of a mouse brain, where they give 3 mm of centreline per mm² of
-    image and keep cortical penetrators 60-80 µm apart from each other.
+    image and keep cortical penetrators 60-80 µm apart from one another.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class VesselRule:
     local_um : float
         Standard deviation of the Gaussian that gives the brightness around a pixel, µm.
     local_share : float
-        A vessel pixel also reaches this share of the brightness around it. One threshold alone
-        floods dense neighbours (penetrators, fans) into one blob with a centreline across them;
-        1 or more would punch holes into vessels much wider than ``local_um``.
+        A vessel pixel also reaches this share of the brightness around it. A threshold alone merges
+        dense neighbours (penetrators, fans) into one blob with a centreline across them; 1 or
+        more would punch holes into vessels much wider than ``local_um``.
     speck_um2 : float
         Smaller connected pieces are removed, µm².
     tolerance_um : float
@@ -148,7 +148,7 @@ class VesselScores:
     def as_dict(self) -> dict[str, float | None]:
         """Return every measure by name, flat and ready for JSON or a table.
 
-        What is given by calibre has its class in its name: ``recall_below_60_um``,
+        Measures by calibre have their class in their name: ``recall_below_60_um``,
         ``recall_60_to_120_um``, ``recall_from_120_um``. NaN is None: JSON knows no NaN.
         """
         return flat_measures(asdict(self), self.calibre_um)
@@ -164,7 +164,7 @@ def calibre_classes(edges_um: tuple[float, ...]) -> list[str]:
 def flat_measures(
     measures: dict[str, Any], calibre_um: tuple[float, ...]
 ) -> dict[str, float | None]:
-    """Return measures flat, one entry a calibre class where they have classes; NaN is None."""
+    """Return measures flat, one entry per calibre class where they have classes; NaN is None."""
     flat: dict[str, float] = {}
     classes = calibre_classes(calibre_um)
     for name, value in measures.items():
@@ -183,7 +183,7 @@ class Centrelines:
     Parameters
     ----------
     mask : bool array of shape (rows, columns)
-        What was taken for vessels.
+        The vessels' pixels.
     lines : bool array of shape (rows, columns)
         Its centrelines, one pixel wide.
     near : bool array of shape (rows, columns)
@@ -278,7 +278,7 @@ def mask_scores(
     *,
     rule: VesselRule = DEFAULT_RULE,
 ) -> VesselScores:
-    """Compare two vessel masks, say one of a picture and one drawn from known vessels.
+    """Compare two vessel masks, such as one of a picture and one drawn from known vessels.
 
     Parameters
     ----------
@@ -336,18 +336,18 @@ def match_masks(
 def matched_scores(matched: MatchedVessels) -> VesselScores:
     """Return the measures of pictures whose centrelines have been matched."""
     image, reference = matched.image, matched.reference
-    missed, found = reference.apart_mm_by_calibre, reference.near_mm_by_calibre
+    missed, hit = reference.apart_mm_by_calibre, reference.near_mm_by_calibre
     invented, confirmed = image.apart_mm_by_calibre, image.near_mm_by_calibre
-    reference_mm, image_mm = missed + found, invented + confirmed
+    reference_mm, image_mm = missed + hit, invented + confirmed
     precision, sensitivity = _topology(image.mask, image.lines, reference.mask, reference.lines)
     breaks = _breaks(reference.lines, reference.near)
     return VesselScores(
         cl_dice=_harmonic_mean(precision, sensitivity),
         topology_precision=precision,
         topology_sensitivity=sensitivity,
-        recall=ratio(found.sum(), reference_mm.sum()),
+        recall=ratio(hit.sum(), reference_mm.sum()),
         precision=ratio(confirmed.sum(), image_mm.sum()),
-        recall_by_calibre=tuple(map(ratio, found, reference_mm)),
+        recall_by_calibre=tuple(map(ratio, hit, reference_mm)),
         precision_by_calibre=tuple(map(ratio, confirmed, image_mm)),
         breaks=breaks,
         breaks_per_mm=ratio(breaks, reference_mm.sum()),
@@ -439,13 +439,13 @@ def _harmonic_mean(precision: float, sensitivity: float) -> float:
 
 
 def ratio(part: float, whole: float) -> float:
-    """Return a share, NaN where there is nothing to have a share of."""
+    """Return a share; NaN where the whole is 0."""
     return float(part / whole) if whole > 0 else math.nan
 
 
 def _near(lines: Mask, others: Mask, tolerance_um: float, pixel_mm: float) -> Mask:
     """Return the pixels of ``lines`` within the tolerance of a pixel of ``others``."""
-    if not others.any():  # the distance transform knows no distance to nothing
+    if not others.any():  # the distance to nothing is undefined
         return np.zeros_like(lines)
     distance = ndimage.distance_transform_edt(~others) * 1000.0 * pixel_mm
     return np.asarray(lines & (distance <= tolerance_um + 1e-6), dtype=np.bool_)

@@ -45,7 +45,7 @@ class Width:
 
     @property
     def centre_um(self) -> float:
-        """Middle between the crossings, from the line's start."""
+        """Midpoint between the crossings, from the line's start."""
         return 0.5 * (self.left_um + self.right_um)
 
 
@@ -68,15 +68,15 @@ def fwhm(
     ----------
     distance_um, values : array of shape (samples,)
     near_um : float, optional
-        Which of several clear peaks is wanted: the nearest to this place, the line's middle by
-        default.
+        Which of several clear peaks to measure: the nearest to this position, by default the
+        line's middle.
 
     Returns
     -------
     Width or NoWidth
-        NoWidth if the profile leaves the image, no peak stands out of the noise, the background
+        NoWidth if the profile leaves the image, no peak stands out from the noise, the background
         at both ends differs, the peak does not fall to its half on both sides, or the line is
-        shorter than twice the width (its ends are no background then).
+        shorter than twice the width (its ends are then not background).
     """
     from scipy.signal import find_peaks
 
@@ -92,14 +92,14 @@ def fwhm(
     noise = 1.4826 * float(np.median(np.abs(edges - medians)))
     tallest = float(level.max()) - base
     if not tallest > max(NOISE * noise, 1e-9 * abs(base)):
-        return NoWidth("no vessel stands out of the background")
+        return NoWidth("no vessel stands out from the background")
     if abs(float(medians[1, 0] - medians[0, 0])) > UNEVEN * tallest:
         return NoWidth("one end of the line is much brighter than the other")
     peaks, _ = find_peaks(level, height=base + CLEAR * tallest, prominence=CLEAR * tallest)
     if peaks.size == 0:
         return NoWidth("no peak falls off on both sides")
-    wanted = 0.5 * (at[0] + at[-1]) if near_um is None else near_um
-    peak = int(peaks[np.argmin(np.abs(at[peaks] - wanted))])
+    position = 0.5 * (at[0] + at[-1]) if near_um is None else near_um
+    peak = int(peaks[np.argmin(np.abs(at[peaks] - position))])
     half = base + 0.5 * (float(level[peak]) - base)
     before, after = np.flatnonzero(level[:peak] < half), np.flatnonzero(level[peak:] < half)
     if before.size == 0 or after.size == 0:

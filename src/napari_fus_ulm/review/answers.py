@@ -65,7 +65,7 @@ class Answer:
                 )
         if self.preference not in get_args(Preference):
             raise ReviewError(
-                f"The preference is {self.preference!r}; give one of "
+                f"The preference is “{self.preference}”; give one of "
                 f"{', '.join(get_args(Preference))}."
             )
         if self.seconds < 0.0:

@@ -66,7 +66,7 @@ class Candidate:
             raise ReviewError("A candidate without a name cannot be reported; name it.")
         if self.kind not in get_args(Kind):
             raise ReviewError(
-                f"{self.name} is of the kind {self.kind!r}; one of {', '.join(get_args(Kind))} "
+                f"{self.name} is of the kind “{self.kind}”; one of {', '.join(get_args(Kind))} "
                 "was expected."
             )
         if image.ndim != 2 or not (image.size and image.min() >= 0.0 and image.max() <= 1.0):
