@@ -29,9 +29,9 @@ ATTRIBUTE: Final = "native_um"
 """Attribute of a scan whose native sampling is known, µm."""
 
 
-def with_native_um(fus: xr.DataArray, native_um: float | None) -> xr.DataArray:
-    """Return the scan with its native sampling set (µm); unchanged if that is None."""
-    return fus if native_um is None else fus.assign_attrs({ATTRIBUTE: native_um})
+def with_native_um(fus: xr.DataArray, known_um: float | None = None) -> xr.DataArray:
+    """Return the scan with its native sampling (µm) on it: the known one, else the estimate."""
+    return fus.assign_attrs({ATTRIBUTE: native_um(fus) if known_um is None else known_um})
 
 
 def native_um(fus: xr.DataArray) -> float:

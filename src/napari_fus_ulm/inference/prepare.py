@@ -106,8 +106,9 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     ScanError, ValueError, CheckpointError
         With a sentence about what is wrong and what to do.
     """
-    fus = with_native_um(check_scan(fus), settings.native_um)
+    fus = check_scan(fus)
     blank = _check_planes(fus)
+    fus = with_native_um(fus, settings.native_um)
     weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
     device = choose_device(settings.device)
     model, card = loaded_generator(weights, device)
