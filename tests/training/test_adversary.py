@@ -53,15 +53,15 @@ def test_learning_changes_the_critic_and_nothing_else(kind: Kind) -> None:
     adversary: Adversary = opponent(kind=kind)
     assert isinstance(adversary, OptimisedCritic)
     fus, real, fake = batch()
-    made = fake.clone().requires_grad_(True)  # as a generator's output, attached to it
+    generated = fake.clone().requires_grad_(True)  # as a generator's output, attached to it
     before, inputs = weights(adversary), [x.clone() for x in (fus, real, fake)]
     critic = copy.deepcopy(adversary.critic)
-    loss = adversary.learn(fus, real, made)
+    loss = adversary.learn(fus, real, generated)
     expected = critic_loss(critic(fus, real), critic(fus, fake), kind)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)  # before the step
     assert not loss.requires_grad
     assert not any(same(before, weights(adversary)))
-    assert made.grad is None
+    assert generated.grad is None
     assert all(same(inputs, [fus, real, fake]))
     assert all(parameter.grad is None for parameter in adversary.critic.parameters())
 
@@ -72,20 +72,20 @@ def test_fooling_reaches_the_image_and_leaves_nothing_in_the_critic(norm: Norm, 
     adversary = opponent(norm=norm, kind=kind)
     fus, real, fake = batch()
     adversary.learn(fus, real, fake)
-    made = fake.clone().requires_grad_(True)
+    generated = fake.clone().requires_grad_(True)
     before = {name: value.clone() for name, value in adversary.state().items()}
-    loss = adversary.fool(fus, made)
+    loss = adversary.fool(fus, generated)
     loss.backward()
     assert loss.item() == pytest.approx(generator_loss(adversary.critic(fus, fake), kind).item())
-    assert made.grad is not None
-    assert made.grad.abs().max() > 0
+    assert generated.grad is not None
+    assert generated.grad.abs().max() > 0
     assert all(parameter.grad is None for parameter in adversary.critic.parameters())
     after = adversary.state()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     # Frozen for the judgement only: it can learn again.
     frozen = weights(adversary)
-    adversary.learn(fus, real, made)
+    adversary.learn(fus, real, generated)
     assert not any(same(frozen, weights(adversary)))
 
 
@@ -153,9 +153,9 @@ def test_a_loaded_state_is_a_copy() -> None:
     first, second = opponent(), opponent(1)
     first.learn(*batch())
     second.load(first.state())
-    kept = {name: value.clone() for name, value in first.state().items()}
+    before = {name: value.clone() for name, value in first.state().items()}
     second.learn(*batch(1))
-    assert all(torch.equal(kept[name], value) for name, value in first.state().items())
+    assert all(torch.equal(before[name], value) for name, value in first.state().items())
 
 
 def test_a_state_from_before_the_first_step_takes_the_optimiser_back() -> None:

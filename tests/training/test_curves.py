@@ -90,9 +90,9 @@ def test_a_run_without_validation_or_with_nothing_yet(tmp_path: Path) -> None:
 def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "losses.csv"
     path.write_text("step,loss,v\n1,3.0,2.0\n2,2.5,1.\n3,2.4\n4,2.0,1e-\n5,1,1\n")
-    found = read_curves(path)
-    assert found["step"].tolist() == [1, 2, 5]
-    assert found["v"].tolist() == [2.0, 1.0, 1.0]
+    curves = read_curves(path)
+    assert curves["step"].tolist() == [1, 2, 5]
+    assert curves["v"].tolist() == [2.0, 1.0, 1.0]
     path.write_text("step,loss\n")
     assert read_curves(path) == {}
 
@@ -159,8 +159,8 @@ def test_a_killed_run_loses_one_checkpoint_interval_and_ends_as_if_it_had_not_be
                 if event.step == 3:
                     time.sleep(600)
     """
-    told = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
-    with subprocess.Popen(told, stdout=subprocess.PIPE, text=True, env=os.environ) as running:
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as running:
         assert running.stdout is not None
         assert [int(running.stdout.readline()) for _ in range(3)] == [1, 2, 3]
         running.kill()

@@ -35,9 +35,9 @@ def test_missing_scenes_are_made_in_processes_of_their_own(tmp_path: Path) -> No
     assert list(prepare_scenes(tasks, workers=2)) == [PairReady(1, 2), PairReady(2, 2)]
     assert tasks[0].path.read_bytes() == b"there"
     expected = phantom_scene(4)
-    made = read_scene(tasks[1].path)
-    assert made.counts == pytest.approx(expected.counts, rel=1e-3)
-    assert np.array_equal(made.tops, expected.tops)
+    scene = read_scene(tasks[1].path)
+    assert scene.counts == pytest.approx(expected.counts, rel=1e-3)
+    assert np.array_equal(scene.tops, expected.tops)
     assert [p.name for p in sorted(tmp_path.iterdir())] == [
         "phantom_000000003.npz",
         "phantom_000000004.npz",
@@ -89,8 +89,8 @@ def with_sides(pairs_folder: Path, copy: Path, *sides: str) -> Path:
     """The folder with a table that puts its pairs on these sides."""
     shutil.copytree(pairs_folder, copy)
     pairs = read_cohort(copy)
-    told = [dataclasses.replace(p, split=side) for p, side in zip(pairs, sides, strict=True)]
-    write_pairs_table(copy, told)
+    split_pairs = [dataclasses.replace(p, split=side) for p, side in zip(pairs, sides, strict=True)]
+    write_pairs_table(copy, split_pairs)
     return copy
 
 

@@ -110,9 +110,10 @@ def test_a_checkpoint_from_elsewhere_is_fetched_to_the_cpu(
     # What a GPU would send; this device has no numbers to give away.
     monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: torch.ones(tensor.shape))
     begun.save(tmp_path)
-    kept = read_tensors(tmp_path / CHECKPOINT)
-    assert {name.split(".")[0] for name in kept} >= {"model", "average", "optimiser", "adversary"}
-    assert all(tensor.device.type == "cpu" for tensor in kept.values())
+    checkpoint = read_tensors(tmp_path / CHECKPOINT)
+    parts = {name.split(".")[0] for name in checkpoint}
+    assert parts >= {"model", "average", "optimiser", "adversary"}
+    assert all(tensor.device.type == "cpu" for tensor in checkpoint.values())
 
 
 @pytest.mark.usefixtures("tiny_network")
@@ -123,11 +124,11 @@ def test_batches_are_prepared_as_the_device_needs_them(
     settings: TrainSettings, monkeypatch: pytest.MonkeyPatch, kind: str, threads: int, pinned: bool
 ) -> None:
     settings = dataclasses.replace(settings, workers=5)
-    asked: list[dict[str, Any]] = []
+    options: list[dict[str, Any]] = []
     sent: list[torch.device] = []
 
     def preparing(*args: object, **how: object) -> Iterator[Batch]:
-        asked.append(how)
+        options.append(how)
         yield batch()
 
     def sending(patches: PatchBatch, device: torch.device) -> PatchBatch:
@@ -140,7 +141,7 @@ def test_batches_are_prepared_as_the_device_needs_them(
     begun.device = torch.device(kind)  # the network itself stays where this machine can compute
     material = loop._Material(Noise(), None, [])
     next(loop._steps(settings, Path("nowhere"), material, begun, {}))
-    assert asked == [{"threads": threads, "pinned": pinned}]
+    assert options == [{"threads": threads, "pinned": pinned}]
     assert sent == [torch.device(kind)]
 
 

@@ -150,9 +150,9 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     monkeypatch.setattr(ConditionalDiffusion, "training_loss", failing)
     with pytest.raises(TrainingError, match=r"loss became nan at step 2; .* Try a lower learning"):
         list(train_events(settings, tmp_path / "run"))
-    kept = state(tmp_path / "run")
-    assert int(kept["step"]) == 2
-    assert all(torch.isfinite(value).all() for value in kept.values())
+    checkpoint = state(tmp_path / "run")
+    assert int(checkpoint["step"]) == 2
+    assert all(torch.isfinite(value).all() for value in checkpoint.values())
     load_generator(tmp_path / "run" / WEIGHTS)
     # The third call is over: the run can go on from where it was.
     list(train_events(settings, tmp_path / "run", resume=True))
@@ -270,8 +270,8 @@ def test_a_run_on_phantoms_prepares_them_first(
 ) -> None:
     chosen = dataclasses.replace(settings, pairs=None, phantoms=2, seed=3, steps=1, workers=1)
     events = list(train_events(chosen, tmp_path / "run"))
-    kept = [VALIDATION_SEED + n for n in range(VALIDATION_PHANTOMS)]
-    assert drawn == [3_000_000, 3_000_001, *kept]
+    held_out = [VALIDATION_SEED + n for n in range(VALIDATION_PHANTOMS)]
+    assert drawn == [3_000_000, 3_000_001, *held_out]
     assert events[:7] == [PairReady(n, 6) for n in range(7)]
     assert [e.best for e in events if isinstance(e, Validated)] == [True]
     training = read_card(tmp_path / "run" / WEIGHTS).training
@@ -280,7 +280,7 @@ def test_a_run_on_phantoms_prepares_them_first(
     assert training["field_mm"] == [[2.0, 2.0], [2.4, 2.4]]
     more = dataclasses.replace(chosen, steps=2)
     again = list(train_events(more, tmp_path / "run", resume=True))
-    assert drawn == [3_000_000, 3_000_001, *kept]  # not simulated again
+    assert drawn == [3_000_000, 3_000_001, *held_out]  # not simulated again
     assert again[0] == PairReady(6, 6)
     assert [step for step, _ in past_losses(tmp_path / "run")] == [1, 2]
 

@@ -50,7 +50,7 @@ def test_arguments_go_over_the_presets() -> None:
     assert arguments(TrainSettings(preset="poster")) == {"edges": "l1"}
     both = TrainSettings(preset="poster", model={"edges": "quadratic", "edge_weight": 0.0})
     assert arguments(both) == {"edges": "quadratic", "edge_weight": 0.0}
-    with pytest.raises(TrainingError, match="diffusion has no preset 'magic'; available: poster"):
+    with pytest.raises(TrainingError, match="diffusion has no preset “magic”; available: poster"):
         arguments(TrainSettings(preset="magic"))
 
 
@@ -77,9 +77,9 @@ def test_a_run_of_an_earlier_version_is_resumed(settings: TrainSettings, tmp_pat
     settings = dataclasses.replace(settings, model=SMALL["diffusion"], steps=1)
     list(train_events(settings, tmp_path / "run"))
     path = tmp_path / "run" / "settings.json"
-    kept = json.loads(path.read_text())
-    del kept["without_position"], kept["preset"]
-    path.write_text(json.dumps(kept))
+    stored = json.loads(path.read_text())
+    del stored["without_position"], stored["preset"]
+    path.write_text(json.dumps(stored))
     list(train_events(dataclasses.replace(settings, steps=2), tmp_path / "run", resume=True))
     assert int(read_tensors(tmp_path / "run" / CHECKPOINT)["step"]) == 2
 

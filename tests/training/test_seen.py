@@ -29,8 +29,8 @@ def split_folder(pairs_folder: Path, tmp_path: Path) -> Path:
     """The first animal to train on, the second to test on."""
     folder = tmp_path / "our rats"
     shutil.copytree(pairs_folder, folder)
-    told = zip(read_cohort(folder), ("train", "test"), strict=True)
-    write_pairs_table(folder, [dataclasses.replace(pair, split=side) for pair, side in told])
+    sides = zip(read_cohort(folder), ("train", "test"), strict=True)
+    write_pairs_table(folder, [dataclasses.replace(pair, split=side) for pair, side in sides])
     return folder
 
 
@@ -70,7 +70,7 @@ def test_fine_tuned_weights_remember_the_animals_they_began_with(
         (pairs_folder.name, "rat.2"),
         ("our rats", "rat.1"),
     ]
-    # Also where the first cohort had another name: rat.2 is told by its file.
+    # Also where the first cohort had another name: rat.2 is identified by its file.
     one, two = read_cohort(split_folder)
     with pytest.raises(LeakageError, match=r"under the name rat\.2"):
         refuse_seen(Split((one,), (), (two,)), training["animals"], WEIGHTS, cohort="our rats")
@@ -166,18 +166,18 @@ def test_a_phantom_without_provenance_is_known_by_its_pixels(
 def test_weights_are_phantom_trained_if_an_image_was_simulated(
     settings: TrainSettings, recordings: Path, pairs_folder: Path, tmp_path: Path
 ) -> None:
-    def told(pairs: Path | None) -> bool:
+    def phantom_trained(pairs: Path | None) -> bool:
         return bool(memory(pairs, training_seeds(settings), None, None)["phantom_trained"])
 
-    assert told(None)
-    assert told(pairs_folder)
-    assert not told(recordings)
+    assert phantom_trained(None)
+    assert phantom_trained(pairs_folder)
+    assert not phantom_trained(recordings)
     # One simulated pair among recordings is enough.
     shutil.copytree(recordings, tmp_path / "mixed")
     for kind in ("fus", "ulm"):
         for path in (pairs_folder / kind).glob("rat.2*"):
             shutil.copy(path, tmp_path / "mixed" / kind / path.name.replace("rat.2", "rat.3"))
-    assert told(tmp_path / "mixed")
+    assert phantom_trained(tmp_path / "mixed")
     assert trained(settings, tmp_path / "run", pairs=str(recordings))["phantom_trained"] is False
     assert trained(settings, tmp_path / "other", pairs=str(pairs_folder))["phantom_trained"] is True
 

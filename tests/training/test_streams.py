@@ -52,7 +52,7 @@ def test_patches_are_grey_levels_with_positions(stream: RecordingStream) -> None
         assert image.dtype == np.float32
         assert 0.0 <= image.min() < image.max() <= 1.0
     known = position[:, 2, 0, 0]
-    assert set(known) == {0.0, 1.0}  # withheld from windows, told otherwise
+    assert set(known) == {0.0, 1.0}  # withheld from windows, given otherwise
     assert not position[known == 0.0].any()
 
 
@@ -64,9 +64,9 @@ def test_withheld_positions_are_never_told(stream: RecordingStream) -> None:
 def test_a_frame_seen_perfectly_asks_for_the_whole_ulm(scenes_folder: Path) -> None:
     """On 20 µm, what a pair of the same section would be trained on."""
     scene = read_scene(scenes_folder / "phantom_000000001.npz")
-    found = record(scene, RecordingParams(), np.random.default_rng(0))
-    found = dataclasses.replace(found, visibility=np.ones_like(found.visibility))
-    frame = RecordedFrame.of(scene, found, 20.0)
+    recording = record(scene, RecordingParams(), np.random.default_rng(0))
+    recording = dataclasses.replace(recording, visibility=np.ones_like(recording.visibility))
+    frame = RecordedFrame.of(scene, recording, 20.0)
     whole = frame.window(0, 0, frame.shape)
     assert frame.shape == (100, 120)
     expected = ulm_to_grey(bin_counts(scene.counts, frame.shape))
@@ -78,9 +78,9 @@ def test_a_frame_seen_perfectly_asks_for_the_whole_ulm(scenes_folder: Path) -> N
 
 def test_finer_pixels_see_a_track_as_bright(scenes_folder: Path) -> None:
     scene = read_scene(scenes_folder / "phantom_000000001.npz")
-    found = record(scene, RecordingParams(), np.random.default_rng(0))
-    found = dataclasses.replace(found, visibility=np.ones_like(found.visibility))
-    fine = RecordedFrame.of(scene, found, 5.0)
+    recording = record(scene, RecordingParams(), np.random.default_rng(0))
+    recording = dataclasses.replace(recording, visibility=np.ones_like(recording.visibility))
+    fine = RecordedFrame.of(scene, recording, 5.0)
     grey = fine.window(0, 0, fine.shape).ulm
     expected = ulm_to_grey(scene.counts)
     assert grey.shape == tuple(2 * n for n in expected.shape)

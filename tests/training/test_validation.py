@@ -36,8 +36,8 @@ def stream(seed: int = 0, without_position: float = 0.0) -> PairStream:
 
 def model() -> ConditionalDiffusion:
     torch.manual_seed(0)
-    made = ConditionalDiffusion((8, 8, 8), (1, 1, 1))
-    return made.eval()
+    generator = ConditionalDiffusion((8, 8, 8), (1, 1, 1))
+    return generator.eval()
 
 
 def test_the_same_weights_give_the_same_loss_whatever_was_drawn_before() -> None:
@@ -52,18 +52,18 @@ def test_the_same_weights_give_the_same_loss_whatever_was_drawn_before() -> None
 def test_the_stream_says_whether_the_position_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told = []
+    positions_given = []
 
     def watching(self: object, batch: object, rng: object) -> dict[str, torch.Tensor]:
-        told.append(bool(batch.position.any()))  # type: ignore[attr-defined]
+        positions_given.append(bool(batch.position.any()))  # type: ignore[attr-defined]
         return {"loss": torch.tensor(1.0)}
 
     monkeypatch.setattr(ConditionalDiffusion, "training_loss", watching)
     for position in (True, False):
-        told.clear()
+        positions_given.clear()
         validation_losses(model(), stream(0, 0.0 if position else 1.0), 32, "float32")
-        assert told == [position] * len(told)
-        assert told
+        assert positions_given == [position] * len(positions_given)
+        assert positions_given
 
 
 def test_the_mean_is_over_all_patches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,9 +74,9 @@ def test_the_mean_is_over_all_patches(monkeypatch: pytest.MonkeyPatch) -> None:
         return {"loss": torch.tensor(float(len(sizes)))}
 
     monkeypatch.setattr(ConditionalDiffusion, "training_loss", counting)
-    found = validation_losses(model(), stream(), 32, "float32")
+    losses = validation_losses(model(), stream(), 32, "float32")
     assert sum(sizes) == PATCHES
-    assert found["loss"] == pytest.approx(np.mean(range(1, len(sizes) + 1)))
+    assert losses["loss"] == pytest.approx(np.mean(range(1, len(sizes) + 1)))
 
 
 @pytest.mark.parametrize(
@@ -100,19 +100,19 @@ def test_a_run_keeps_its_best_weights_and_stops_when_nothing_gets_better(
 ) -> None:
     folder = tmp_path / "rats"
     shutil.copytree(pairs_folder, folder)
-    told = zip(read_cohort(folder), ("train", "validation"), strict=True)
-    write_pairs_table(folder, [dataclasses.replace(one, split=side) for one, side in told])
+    sides = zip(read_cohort(folder), ("train", "validation"), strict=True)
+    write_pairs_table(folder, [dataclasses.replace(one, split=side) for one, side in sides])
     script = iter([5.0, 3.0, 4.0, 6.0, 7.0, 8.0])
     monkeypatch.setattr(loop, "validation_losses", lambda *_, **__: {"loss": next(script)})
     chosen = dataclasses.replace(settings, pairs=str(folder), steps=6, patience=2)
-    kept, judged = {}, []
+    weights, judged = {}, []
     for event in train_events(chosen, tmp_path / "run"):
         if isinstance(event, Validated):
             judged.append((event.step, event.best))
         if isinstance(event, Saved):
-            kept[event.step] = (tmp_path / "run" / WEIGHTS).read_bytes()
+            weights[event.step] = (tmp_path / "run" / WEIGHTS).read_bytes()
     assert judged == [(1, True), (2, True), (3, False), (4, False)]
-    assert kept[1] != kept[2] == kept[3] == kept[4]
+    assert weights[1] != weights[2] == weights[3] == weights[4]
     assert past_losses(tmp_path / "run") == [(1, 5.0), (2, 3.0), (3, 4.0), (4, 6.0)]
 
 

@@ -13,7 +13,7 @@ BETAS = (0.5, 0.999)
 
 
 class OptimisedCritic:
-    """The adversary of a run: a critic, its Adam, and the losses it asks for.
+    """The adversary of a run: a critic, its Adam optimiser, and both losses.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class OptimisedCritic:
         for group in self._optimiser.param_groups:
             group["lr"] = self.learning_rate * self.rate
         self._optimiser.step()
-        # The next thing is `fool`, whose gradients are the generator's alone.
+        # Next comes `fool`, whose gradients are the generator's alone.
         self._optimiser.zero_grad(set_to_none=True)
         return loss.detach()
 

@@ -22,7 +22,7 @@ FILE = "curves.png"
 MOST_IN_A_ROW = 3
 PANEL_MM = (106.68, 76.2)
 BLOCKS, LEAST_STEPS = 100, 5
-"""The smooth line is the median of so many blocks of steps, of at least so many steps each."""
+"""The smooth line shows medians of at most ``BLOCKS`` blocks of ``LEAST_STEPS`` steps or more."""
 LOG_FALL = 5.0
 """A loss that was this many times its median gets a logarithmic axis."""
 RAW, SMOOTH, JUDGED = "0.8", "tab:blue", "tab:orange"
@@ -44,7 +44,7 @@ def curves_picture(folder: Path) -> Path | None:
     Returns
     -------
     Path or None
-        The picture; None where no step is on record yet.
+        The picture; None where no step is recorded yet.
     """
     trained, judged = read_curves(folder / LOSSES), read_curves(folder / validation.FILE)
     if not trained:
@@ -56,7 +56,7 @@ def curves_picture(folder: Path) -> Path | None:
 def read_curves(path: Path) -> Curves:
     """Columns of a table of losses by name, ``step`` among them; empty where there is none.
 
-    A line that was cut off when its process was killed is passed over.
+    A line that was cut off when its process was killed is skipped.
     """
     if not path.exists():
         return {}
@@ -118,11 +118,11 @@ def _draw(axes: Axes, name: str, trained: Curves, judged: Curves) -> None:
     shown = values
     # Terms of the critic are 0 in validation, which has none.
     if name in judged and judged[name].any():
-        where, found = judged["step"], judged[name]
-        axes.plot(where, found, "o", color=JUDGED, markersize=3, label="validation")
+        judged_steps, losses = judged["step"], judged[name]
+        axes.plot(judged_steps, losses, "o", color=JUDGED, markersize=3, label="validation")
         best = int(np.argmin(judged["loss"]))
-        axes.plot(where[best], found[best], "*", color=JUDGED, markersize=12, label="best")
-        shown = np.concatenate([values, found])
+        axes.plot(judged_steps[best], losses[best], "*", color=JUDGED, markersize=12, label="best")
+        shown = np.concatenate([values, losses])
     if falls_far(shown):
         axes.set_yscale("log")
     axes.set_xlabel("step")

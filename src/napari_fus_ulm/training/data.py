@@ -23,7 +23,7 @@ from napari_fus_ulm.scan import check_image
 
 @dataclass(frozen=True, slots=True)
 class PairReady:
-    """``done`` of ``total`` training pairs are there."""
+    """``done`` of ``total`` training pairs are ready."""
 
     done: int
     total: int
@@ -65,7 +65,7 @@ def map_tasks(maps: Path, n: int, phantoms: Sequence[int], folder: Path) -> list
 
 
 def prepare_scene(task: SceneTask) -> None:
-    """Make a scene and keep it, if it is not there yet. Scenes of phantoms come first."""
+    """Make a scene and store it, if it does not exist yet. Scenes of phantoms come first."""
     if task.path.exists():
         return
     if task.maps is None:
@@ -74,8 +74,8 @@ def prepare_scene(task: SceneTask) -> None:
     (unseen,) = phantom_tasks([task.seed], task.path.parent)
     maps = _maps(task.maps)
     random = np.random.default_rng([task.seed, task.number])
-    made = map_scene(maps[task.number % len(maps)], read_scene(unseen.path), random)
-    write_scene(task.path, made)
+    scene = map_scene(maps[task.number % len(maps)], read_scene(unseen.path), random)
+    write_scene(task.path, scene)
 
 
 @lru_cache(maxsize=1)

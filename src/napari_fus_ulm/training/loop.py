@@ -66,7 +66,7 @@ class StepDone:
     Attributes
     ----------
     step, steps : int
-        Done, and in all.
+        Done, and in total.
     losses : dict of str to float
         The loss and its parts.
     patches_per_second : float
@@ -105,8 +105,8 @@ def train_events(
         Takes ``checkpoint.safetensors``, ``weights.safetensors`` with its card, ``settings.json``,
         ``losses.csv``, ``validation.csv``, ``curves.png`` and the prepared phantoms.
     resume : bool
-        Go on from the folder's checkpoint, on any device. Of what is learnt only ``steps`` may
-        differ from the first run.
+        Go on from the folder's checkpoint, on any device. Of the settings that shape the result
+        only ``steps`` may differ from the first run.
 
     Yields
     ------
@@ -120,15 +120,15 @@ def train_events(
     """
     folder.mkdir(parents=True, exist_ok=True)
     _check_folder(settings, folder, resume)
-    # Before the pairs are made, which takes long: what is missing is said at once.
+    # Before the pairs are prepared, which takes long: missing files are reported immediately.
     run = Run.resume(settings, folder) if resume else Run.start(settings)
     init = Path(settings.init) if settings.init else None
-    own = folder / WEIGHTS
+    weights = folder / WEIGHTS
     seen = memory(
         None if settings.pairs is None else Path(settings.pairs),
         training_seeds(settings),
         init,
-        own if resume and own.exists() else None,
+        weights if resume and weights.exists() else None,
     )
     material = yield from _material(settings, folder)
     write_text(folder / "settings.json", settings.to_json())
@@ -143,9 +143,9 @@ def training_seeds(settings: TrainSettings) -> range:
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """What a run learns from, and what it is judged on meanwhile (may be none).
+    """What a run learns from, and what it is validated on (may be none).
 
-    ``whole`` are some whole frames, for what the card says of the images.
+    ``whole`` are some whole frames, for the card's description of the images.
     """
 
     train: Stream
@@ -154,28 +154,28 @@ class _Material:
 
 
 def _material(settings: TrainSettings, folder: Path) -> Generator[data.PairReady, None, _Material]:
-    # A generator that is never told the position is judged without it.
+    # A generator that never learns the position is validated without it.
     withheld = 1.0 if settings.without_position >= 1.0 else 0.0
     if settings.pairs is not None:
         cohort = Path(settings.pairs)
         train = data.load_folder(cohort, settings.pixel_um)
-        kept = data.load_files(validation_files(cohort), settings.pixel_um)
+        held_out = data.load_files(validation_files(cohort), settings.pixel_um)
         yield data.PairReady(len(train), len(train))
         return _Material(
             PairStream(train, settings.flip, settings.without_position),
-            PairStream(kept, without_position=withheld, vary_display=0.0) if kept else None,
+            PairStream(held_out, without_position=withheld, vary_display=0.0) if held_out else None,
             train,
         )
     cache = folder / "scenes"
     seeds = training_seeds(settings)
     phantoms = data.phantom_tasks(seeds, cache)
-    judges = data.phantom_tasks(
+    validation_tasks = data.phantom_tasks(
         range(VALIDATION_SEED, VALIDATION_SEED + VALIDATION_PHANTOMS), cache
     )
     maps: list[data.SceneTask] = []
     if settings.ulm is not None:
         maps = data.map_tasks(Path(settings.ulm), settings.ulm_scenes, seeds, cache)
-    yield from data.prepare_scenes([*phantoms, *judges], settings.workers)
+    yield from data.prepare_scenes([*phantoms, *validation_tasks], settings.workers)
     yield from data.prepare_scenes(maps, settings.workers)
     stream = RecordingStream(
         tuple(task.path for task in phantoms),
@@ -185,14 +185,14 @@ def _material(settings: TrainSettings, folder: Path) -> Generator[data.PairReady
         settings.flip,
         settings.without_position,
     )
-    judging = dataclasses.replace(
+    validation = dataclasses.replace(
         stream,
-        phantoms=tuple(task.path for task in judges),
+        phantoms=tuple(task.path for task in validation_tasks),
         maps=(),
         flip=False,
         without_position=withheld,
     )
-    return _Material(stream, judging, stream.typical(MAP_PAIRS))
+    return _Material(stream, validation, stream.typical(MAP_PAIRS))
 
 
 def _steps(
@@ -217,9 +217,9 @@ def _steps(
         pinned=run.device.type == "cuda",
     )
     for _ in left:
-        asked = time.monotonic()
+        wait_began = time.monotonic()
         batch = next(coming)
-        waited += time.monotonic() - asked
+        waited += time.monotonic() - wait_began
         losses = _one_step(settings, batch, run)
         if not np.isfinite(losses["loss"]):
             raise TrainingError(
@@ -236,27 +236,27 @@ def _steps(
         if due or run.step == settings.steps:
             run.save(folder)
             _append_curve(folder / LOSSES, ["step", *losses], curve)
-            judged = _validate(settings, folder, material.validation, run)
-            # What is used is the best that was judged; without a judge, the newest.
-            if judged is None or judged.best:
+            validated = _validate(settings, folder, material.validation, run)
+            # The best validated weights are kept for use; without validation, the newest.
+            if validated is None or validated.best:
                 _save_weights(settings, folder, run, material.whole, seen)
             _draw_curves(folder)
             saved_at, curve = time.monotonic(), []
-            if judged is not None:
-                yield judged
+            if validated is not None:
+                yield validated
             yield Saved(run.step, folder)
             if patience_is_over(past_losses(folder), settings.patience):
                 return
 
 
 def _validate(
-    settings: TrainSettings, folder: Path, judging: Stream | None, run: Run
+    settings: TrainSettings, folder: Path, stream: Stream | None, run: Run
 ) -> Validated | None:
-    if judging is None:
+    if stream is None:
         return None
     past = [loss for step, loss in past_losses(folder) if step < run.step]
     precision = choose_training_precision(settings.precision, run.device)
-    losses = validation_losses(run.average, judging, settings.patch, precision)
+    losses = validation_losses(run.average, stream, settings.patch, precision)
     row = f"{run.step}," + ",".join(f"{v:.6g}" for v in losses.values())
     _append_curve(folder / VALIDATIONS, ["step", *losses], [row])
     return Validated(run.step, losses, all(losses["loss"] < loss for loss in past))
@@ -276,7 +276,7 @@ def _one_step(settings: TrainSettings, batch: Batch, run: Run) -> dict[str, floa
         if not is_out_of_memory(error):
             raise
         elsewhere = (
-            "" if run.device.type == "cpu" else ", or go on on the CPU (--resume --device cpu)"
+            "" if run.device.type == "cpu" else ", or continue on the CPU (--resume --device cpu)"
         )
         raise TrainingError(
             f"The device “{run.device}” has too little memory for {settings.batch} patches of "
@@ -366,7 +366,7 @@ def field_mm(pairs: list[PreparedPair], pixel_um: float) -> list[list[float]]:
 
 
 def _draw_curves(folder: Path) -> None:
-    # A run is worth more than its picture.
+    # A failed plot must not stop a run.
     try:
         curves_picture(folder)
     except Exception as error:
@@ -391,7 +391,7 @@ def _check_folder(settings: TrainSettings, folder: Path, resume: bool) -> None:
         return
     if not stored.exists():
         raise TrainingError(f"There is no run to resume in {folder}.")
-    # A run of an earlier version knows nothing of settings that came later: they had the default.
+    # A run of an earlier version lacks settings that came later: they had the default.
     default = dataclasses.asdict(TrainSettings())
     before, now = default | json.loads(stored.read_text()), dataclasses.asdict(settings)
     free = {"steps", "checkpoint_minutes", "workers", "patience", "device"}

@@ -125,7 +125,7 @@ class Run:
 
 
 def arguments(settings: TrainSettings) -> dict[str, Any]:
-    """Arguments of the generator: the preset's, then those given one by one.
+    """Arguments of the generator: the preset's, overridden by those given one by one.
 
     Raises
     ------
@@ -134,9 +134,9 @@ def arguments(settings: TrainSettings) -> dict[str, Any]:
     """
     presets = kind(settings.generator).presets
     if settings.preset and settings.preset not in presets:
-        there = ", ".join(presets) or "none"
+        names = ", ".join(presets) or "none"
         raise TrainingError(
-            f"{settings.generator} has no preset {settings.preset!r}; available: {there}."
+            f"{settings.generator} has no preset “{settings.preset}”; available: {names}."
         )
     return {**presets.get(settings.preset, {}), **settings.model}
 
@@ -185,13 +185,13 @@ def make_optimiser(model: Generator, settings: TrainSettings) -> torch.optim.Opt
         "adamax": torch.optim.Adamax,
     }
     maker: Any = kinds[recipe.optimiser]
-    made: torch.optim.Optimizer = maker(
+    optimiser: torch.optim.Optimizer = maker(
         model.parameters(),
         lr=peak_rate(model, settings),
         betas=recipe.betas,
         weight_decay=recipe.weight_decay,
     )
-    return made
+    return optimiser
 
 
 def peak_rate(model: Generator, settings: TrainSettings) -> float:

@@ -37,7 +37,7 @@ class TrainSettings:
     ulm_share : float
         Share of recordings that show a map of ``ulm``.
     ulm_scenes : int
-        Ways in which the maps are laid (turned, magnified, bent, thinned).
+        Number of random variants of the maps (turned, magnified, bent, thinned).
     phantoms : int
         Simulated sections, seeds ``seed * 1_000_000`` onwards.
     seed : int
@@ -56,7 +56,7 @@ class TrainSettings:
     checkpoint_minutes : float
         Time between checkpoints.
     patience : int
-        Stop when so many checkpoints in a row have not lowered the validation loss; 0 never stops
+        Stop when this many checkpoints in a row have not lowered the validation loss; 0 never stops
         early.
     init : str or None
         Weights to start from (fine-tuning).
@@ -64,8 +64,8 @@ class TrainSettings:
         "auto" (CUDA, then MPS, then CPU), or a torch device. All that is random is drawn on the
         CPU, so it is the same on every device.
     precision : {"bfloat16", "float32"}
-        Of the network's arithmetic; weights stay float32. float32 where the device is not known
-        for bfloat16 (MPS, CUDA before Ampere).
+        Of the network's arithmetic; weights stay float32. float32 where the device lacks
+        bfloat16 (MPS, CUDA before Ampere).
     workers : int
         Processes that simulate phantoms, and on a GPU threads that draw batches; at least 1.
 
@@ -88,7 +88,7 @@ class TrainSettings:
         str | None,
         Setting(
             label="Pairs",
-            help="Folder of pairs (its train side, if split); phantoms without it.",
+            help="Folder of pairs (its train side, if split); without it, phantoms.",
         ),
     ] = None
     ulm: Annotated[
@@ -111,7 +111,7 @@ class TrainSettings:
         int,
         Setting(
             label="Scenes of the maps",
-            help="Ways in which the maps are laid and bent.",
+            help="Number of random variants of the maps (turned, bent, thinned).",
             low=1,
             high=10**6,
         ),
@@ -121,7 +121,7 @@ class TrainSettings:
     ] = 600
     # Beyond these a run would train on the phantoms that are kept for validation and test.
     seed: Annotated[
-        int, Setting(label="Seed", help="Seed of everything.", low=0, high=MOST_SEEDS)
+        int, Setting(label="Seed", help="Seed of everything random.", low=0, high=MOST_SEEDS)
     ] = 0
     steps: Annotated[int, Setting(label="Steps", help="Optimiser steps.", low=1, high=10**9)] = 6500
     batch: Annotated[int, Setting(label="Batch size", help="Patches a step.", low=1, high=4096)] = (
@@ -138,14 +138,17 @@ class TrainSettings:
     learning_rate: Annotated[
         float | None,
         Setting(
-            label="Learning rate", help="Peak; the method's own by default.", low=1e-9, high=1.0
+            label="Learning rate",
+            help="Peak; the recipe's by default.",
+            low=1e-9,
+            high=1.0,
         ),
     ] = None
     without_position: Annotated[
         float,
         Setting(
             label="Position withheld",
-            help="Share of patches whose position is withheld; 1 never tells it.",
+            help="Share of patches whose position is withheld; 1 withholds it always.",
             low=0.0,
             high=1.0,
         ),
@@ -159,7 +162,7 @@ class TrainSettings:
         int,
         Setting(
             label="Patience",
-            help="Stop after so many checkpoints without progress; 0 never does.",
+            help="Stop after this many checkpoints without progress; 0 never stops.",
             low=0,
             high=10**6,
         ),
@@ -188,7 +191,7 @@ class TrainSettings:
     ] = 2
 
     def __post_init__(self) -> None:
-        entry(self.generator)  # says which there are
+        entry(self.generator)  # lists the available ones
         check_declared(self)
         if self.pairs is not None and self.ulm is not None:
             raise SettingsError("Choose pairs or ULM maps to train on, not both in one run.")

@@ -1,7 +1,7 @@
 """Where a run's patches come from: fixed pairs, or recordings drawn anew for every batch.
 
-A stream has no state: what it draws follows from the random generator it is given, so a run that is
-resumed learns from what it would have learnt from anyway.
+A stream has no state: what it draws follows from the random generator it is given, so a resumed run
+learns from the same patches as one that never stopped.
 """
 
 from __future__ import annotations
@@ -135,13 +135,13 @@ class RecordingStream:
 
     def typical(self, n: int) -> list[PreparedPair]:
         """Whole frames of the first ``n`` phantoms, each recorded cleanly."""
-        made = []
+        frames = []
         for path in self.phantoms[:n]:
             scene = read_scene(path)
             clean = record(scene, self.params, np.random.default_rng(0))
             frame = RecordedFrame.of(scene, clean, self._pixel(self.params))
-            made.append(frame.window(0, 0, frame.shape))
-        return made
+            frames.append(frame.window(0, 0, frame.shape))
+        return frames
 
     def _scene(self, rng: np.random.Generator) -> Scene:
         files = self.maps if self.maps and rng.random() < self.share else self.phantoms
@@ -264,7 +264,7 @@ def batch_of(
     n, size : int
         Patches, and their side in pixels.
     pinned : bool
-        In memory that CUDA fetches by itself.
+        In page-locked memory, which CUDA copies in the background.
     """
     random = np.random.default_rng([seed, step])
     noise = int(random.integers(2**62))
@@ -276,14 +276,14 @@ def batch_of(
 
 
 def on_device(batch: PatchBatch, device: torch.device) -> PatchBatch:
-    """Patches where the network learns; pinned ones travel while the CPU goes on."""
+    """Patches on the network's device; pinned ones are copied while the CPU continues."""
     return PatchBatch(
         *(t.to(device, non_blocking=True) for t in (batch.fus, batch.ulm, batch.position))
     )
 
 
 AHEAD = 3
-"""Batches that each thread prepares beside the learning."""
+"""Batches that each thread prepares ahead."""
 
 
 def batches(
@@ -296,7 +296,7 @@ def batches(
     threads: int = 1,
     pinned: bool = False,
 ) -> Iterator[Batch]:
-    """The batches of the steps in order, each prepared while the ones before are learnt from.
+    """The batches of the steps in order, each prepared while the run learns from earlier ones.
 
     Parameters
     ----------
@@ -304,7 +304,7 @@ def batches(
     seed, steps, n, size : int, range, int, int
         See :func:`batch_of`.
     threads : int
-        That prepare; what they draw does not depend on their number.
+        Preparing threads; what they draw does not depend on their number.
     pinned : bool
         See :func:`batch_of`.
     """

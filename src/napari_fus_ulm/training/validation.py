@@ -1,4 +1,4 @@
-"""The loss on pairs that are not trained on: what says when a run has learnt what it can.
+"""The loss on pairs that are not trained on: it shows when a run stops improving.
 
 The patches and the noise are the same at every checkpoint, so that what changes is the generator.
 """
@@ -50,7 +50,7 @@ def validation_losses(
     model : Generator
         In evaluation mode.
     stream : Stream
-        Of what is not trained on. It tells no position to a model that has never learnt it, and
+        Of what is not trained on. It withholds the position from a model that never learnt it and
         would take it for noise.
     patch : int
         Side, pixels.
