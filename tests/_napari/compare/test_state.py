@@ -96,7 +96,7 @@ def test_words_of_the_work_go_with_what_it_was_about():
     work.on_event(Notice("odd"))
     work.on_ended("failed", "The disk is full.")
     assert (work.shown.error, work.shown.notices) == ("The disk is full.", ("odd",))
-    assert work.shown.status == "It failed; the message says why."
+    assert work.shown.status == "The work failed; the message above says why."
     assert work.shown.phase == "ready"
     work.set_subject("other images")
     assert (work.shown.error, work.shown.notices, work.shown.status) == ("", (), "")

@@ -262,7 +262,7 @@ def test_the_curtain_has_the_left_image_left_and_the_right_one_right(open_compar
     choose(dock.controls.first, "rat power Doppler")
     assert "rat power Doppler | rat ULM" in viewer.layers
     choose(dock.controls.second, "rat power Doppler")
-    assert "choose another" in dock.notices.error
+    assert "choose another one" in dock.notices.error
     assert dock.state.shown.view == "off"
     assert "line" not in viewer.layers
 
@@ -470,7 +470,7 @@ def test_all_generators_run_at_a_click_and_stand_in_the_grid(small_pair, small_r
     assert shown(viewer)[0].name == "1  rat power Doppler"
     assert shown(viewer)[-1].name == "4  rat ULM"
     assert dock.jobs.run.button.text() == "Run all generators"
-    assert "2 results made." in dock.jobs.run.status.text()
+    assert "2 results finished." in dock.jobs.run.status.text()
 
 
 def test_one_click_in_the_enhance_dock_runs_all_as_it_is_corrected_there(
@@ -484,7 +484,7 @@ def test_one_click_in_the_enhance_dock_runs_all_as_it_is_corrected_there(
     enhance_dock.settings.values.choose("sqrt")
     press(enhance_dock.compare)
     _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
-    qtbot.waitUntil(lambda: "2 results made." in dock.jobs.run.status.text(), timeout=60_000)
+    qtbot.waitUntil(lambda: "2 results finished." in dock.jobs.run.status.text(), timeout=60_000)
     assert dock.state.shown.view == "grid"
     results = [one for one in viewer.layers if "provenance" in one.metadata.get(OURS, {})]
     assert extent_of(results[0].metadata["xarray"]) == pytest.approx(extent_of(corrected), rel=0.01)

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A layer that the user has chosen; until then, and when it is gone, a default is followed.
+    """A layer that the user has chosen; a default holds until then and when the layer is gone.
 
     Parameters
     ----------
     layer_id : hashable or None
         None is no layer.
     by_hand : bool
-        The user has said so.
+        Whether the user chose it.
     """
 
     layer_id: LayerId | None = None
     by_hand: bool = False
 
     def among(self, offered: Collection[LayerId | None], default: LayerId | None) -> LayerId | None:
-        """Return what is wished, if it is offered, or else the default."""
+        """Return the chosen layer if it is offered, or else the default."""
         return self.layer_id if self.by_hand and self.layer_id in offered else default
 
 

@@ -24,16 +24,16 @@ from napari_fus_ulm._napari.widgets.controls import (
 )
 
 TITLES = {
-    OFF: ("Off", "Ends the view; everything is as it was before."),
-    GRID: ("Grid", "Shows the checked images beside each other under one camera."),
-    CURTAIN: ("Curtain", "Shows one image left and another right of a line that you move."),
+    OFF: ("Off", "Ends the view and restores the viewer."),
+    GRID: ("Grid", "Shows the checked images side by side, panned and zoomed together."),
+    CURTAIN: ("Curtain", "Shows one image left and another right of a line that you drag."),
     BLINK: ("Blink", "Shows the checked images one after another in the same place."),
     DIFFERENCE: ("Difference", "Shows one image minus another."),
 }
 
 
 class ViewButtons(QWidget):
-    """One button a view, one of which is down.
+    """One button per view, one of them pressed.
 
     Signals
     -------
@@ -79,11 +79,11 @@ class ViewControls(QWidget):
     Signals
     -------
     pair_changed()
-        Another image left, right, or to be subtracted.
+        Another image on the left, on the right, or to subtract.
     share_changed(float)
         The curtain was moved, 0 to 1.
     flip_requested()
-        The next image, by hand or in time.
+        The next image, on a click or by the timer.
     """
 
     pair_changed = Signal()
@@ -96,25 +96,25 @@ class ViewControls(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 1000)
         self.slider.setValue(500)
-        self.slider.setToolTip("Where the line is; further right, more of the left image shows.")
+        self.slider.setToolTip("Position of the line; further right shows more of the left image.")
         self.slider.setAccessibleName("Curtain")
         self.rate = CalmSpinBox(1, 4)
         self.rate.setSuffix(" per second")
         self.rate.setValue(2)
         self.flip = QPushButton("Flip (B)")
-        self.flip.setToolTip("Shows the next image at once; key B.")
+        self.flip.setToolTip("Shows the next image (key B).")
         self.play = QPushButton("Pause")
         self.play.setCheckable(True)
-        self.play.setToolTip("Stops the blinking; flip by hand then.")
+        self.play.setToolTip("Pauses the blinking; flip by hand meanwhile.")
         self.text = wrapped()
         self._timer = QTimer(self)
         self._form = form()
-        tip = "The image left of the line, or the one that the other is subtracted from."
+        tip = "The image left of the line, or the one to subtract from."
         self._first_label = add_row(self._form, "Left", self.first, tip)
-        tip = "The image right of the line, or the one that is subtracted."
+        tip = "The image right of the line, or the one to subtract."
         self._second_label = add_row(self._form, "Right", self.second, tip)
         self._blink = row(self.flip, self.play, self.rate, stretch=2)
-        self.rate.setToolTip("How often the image changes.")
+        self.rate.setToolTip("Images shown per second.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._form)
@@ -138,7 +138,7 @@ class ViewControls(QWidget):
         """Show what belongs to a view, and let it blink or not."""
         pair, words = view in PAIRED, ("Left", "Right")
         if view == DIFFERENCE:
-            words = ("Image", "minus")
+            words = ("Image", "Minus")
         for label, field, word in zip(
             (self._first_label, self._second_label), (self.first, self.second), words, strict=True
         ):
@@ -156,7 +156,7 @@ class ViewControls(QWidget):
             self._on_rate()
 
     def say(self, text: str) -> None:
-        """Write what is seen below the controls."""
+        """Write a description of the view below the controls."""
         self.text.setText(text)
         self.updateGeometry()  # or the lines of the text before are what there is room for
 
@@ -172,7 +172,7 @@ class ViewControls(QWidget):
             self._timer.start(round(1000 / self.rate.value()))
 
     def _on_pause(self, paused: bool) -> None:
-        self.play.setText("Go on" if paused else "Pause")
+        self.play.setText("Resume" if paused else "Pause")
         if paused:
             self._timer.stop()
         else:

@@ -31,7 +31,7 @@ class ImageList(QListWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideLeft)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Images to compare")
-        self.setToolTip("What is compared and drawn in the figure; the newest image is on top.")
+        self.setToolTip("Images to compare and to draw in the figure; the newest is on top.")
         self._entries: tuple[Entry, ...] = ()
         self.itemChanged.connect(self._on_item)
 
@@ -96,7 +96,7 @@ class ImageCombo(CalmComboBox):
         self.activated.connect(self._on_activated)
 
     def offer(self, entries: tuple[Entry, ...]) -> None:
-        """Offer these images; what is chosen is said by `set_value`."""
+        """Offer these images; `set_value` chooses among them."""
         with QSignalBlocker(self):
             self.clear()
             if self._none:

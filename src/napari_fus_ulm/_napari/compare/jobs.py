@@ -41,11 +41,11 @@ class RunAllPanel(RunPanel):
         if state not in (RUNNING, CANCELLING):
             self.button.setText("Run all generators")
             self.button.setToolTip(
-                "Enhances the fUS with every generator that has weights, with the pixel size, "
-                "steps and seed last used in Enhance; then shows the grid."
+                "Enhances the fUS with every generator that has weights, at the pixel size, steps "
+                "and seed last used in Enhance; then shows the grid."
             )
         elif state == RUNNING:
-            self.button.setToolTip("Stops; what has been made stays.")
+            self.button.setToolTip("Stops; finished results stay.")
 
 
 class Jobs(QWidget):
@@ -103,7 +103,7 @@ class Jobs(QWidget):
         if shown.progress is not None:
             self.run.show_progress(shown.progress)
 
-    # ------------------------------------------------------------ what can be asked for
+    # ------------------------------------------------------------ what can be requested
 
     def run_all(self, values: Values = "auto") -> None:
         """Enhance the chosen fUS with every generator (a click on *Run all generators*).
@@ -151,7 +151,7 @@ class Jobs(QWidget):
         kinds: dict[str, str],
         work: Callable[[Compared, Path], Work],
     ) -> None:
-        """What cannot be compared is refused before a file is asked for."""
+        """Refuse what cannot be compared before asking for a file."""
         if self.runner.running:
             return
         self.state.fail("")
@@ -181,10 +181,10 @@ class Jobs(QWidget):
 
     def _lay_out(self) -> None:
         self.save_figure.setToolTip(
-            "Draws the checked images for print, with a scale bar and their measures (PNG, SVG, "
+            "Draws the checked images for print, with a scale bar and their metrics (PNG, SVG, "
             "PDF)."
         )
-        self.save_metrics.setToolTip("Measures the checked images by the ground truth (CSV).")
+        self.save_metrics.setToolTip("Measures the checked images against the ground truth (CSV).")
         self.width_mm.setValue(180)
         self.width_mm.setSuffix(" mm")
         making, self._export, width = QWidget(), QWidget(), form()
@@ -198,7 +198,7 @@ class Jobs(QWidget):
             width,
             "Figure width",
             self.width_mm,
-            "Of the whole figure; 180 mm is a page, 88 a column.",
+            "Width of the whole figure; 180 mm fills a page, 88 mm a column.",
         )
         export = QVBoxLayout(self._export)
         export.setContentsMargins(0, 0, 0, 0)

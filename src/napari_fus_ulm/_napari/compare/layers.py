@@ -61,7 +61,7 @@ def kind_of(layer: Image) -> str:
 
 
 def titles(layers: Sequence[Image]) -> list[str]:
-    """Names for people: of a result without its input's name, where that leaves no doubt."""
+    """Names for people: a result's without its input's name, where that is unambiguous."""
     short = [_short(layer) for layer in layers]
     return [
         title if short.count(title) == 1 else layer.name
@@ -71,9 +71,9 @@ def titles(layers: Sequence[Image]) -> list[str]:
 
 def _short(layer: Image) -> str:
     carried = getattr(layer.metadata.get("xarray"), "attrs", {})
-    made = carried.get("provenance") if carried.get("generated") else None
-    before = made.get("input_name", "") if isinstance(made, dict) else ""
-    return str(layer.name).removeprefix(f"{before} · ") if before else str(layer.name)
+    provenance = carried.get("provenance") if carried.get("generated") else None
+    name = provenance.get("input_name", "") if isinstance(provenance, dict) else ""
+    return str(layer.name).removeprefix(f"{name} · ") if name else str(layer.name)
 
 
 def seen(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) -> Seen:
@@ -98,8 +98,8 @@ def seen(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) -> S
 def plane_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> xr.DataArray:
     """The plane that the sliders show of a layer, with the layer's name.
 
-    A layer that does not tell what it shows is taken for ULM where it is the ground truth, for
-    power Doppler otherwise.
+    A layer of unknown modality is taken for ULM where it is the ground truth, for power Doppler
+    otherwise.
     """
     return _shown(viewer, layer, _scan_of(layer, truth=truth))
 
@@ -110,10 +110,10 @@ def sources_of(
     """Where the planes of layers come from, by their names; the ground truth last."""
     last = None if truth is None else truth.unique_id
     others = [layer for layer in layers if layer.unique_id != last]
-    found = {layer.name: source_of(viewer, layer) for layer in others}
+    sources = {layer.name: source_of(viewer, layer) for layer in others}
     if truth is not None:
-        found[truth.name] = source_of(viewer, truth, truth=True)
-    return found
+        sources[truth.name] = source_of(viewer, truth, truth=True)
+    return sources
 
 
 def source_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> Source:
@@ -146,8 +146,8 @@ def source_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> Sour
 
 
 def _scan_of(layer: Image, *, truth: bool) -> xr.DataArray:
-    told = likely_modality(layer) != "unknown"
-    return layer_to_scan(layer, modality=None if told else "ulm" if truth else "fus").scan
+    known = likely_modality(layer) != "unknown"
+    return layer_to_scan(layer, modality=None if known else "ulm" if truth else "fus").scan
 
 
 def _shown(viewer: ViewerModel, layer: Image, scan: xr.DataArray) -> xr.DataArray:

@@ -1,4 +1,4 @@
-"""What a view, the figure and the table are made of: planes that the sliders show; no Qt."""
+"""Inputs of a view, the figure and the table: the planes that the sliders show; no Qt."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pictures_of(
     *,
     ordered: bool,
 ) -> tuple[Pictures, tuple[str, ...]]:
-    """Grey levels of images on one grid, and what is to be said of where they lie.
+    """Grey levels of images on one grid, and notices about where they lie.
 
     Parameters
     ----------
@@ -48,30 +48,30 @@ def pictures_of(
         If there are no two images, or they cannot be laid on each other.
     """
     if len({layer.unique_id for layer in layers}) < 2:
-        raise UserError("The two images are the same one; choose another beside it.")
-    read = seen(viewer, layers, truth)
-    named = zip(titles(read.layers), greys(read.images), strict=True)
-    shown = {one.unique_id: each for one, each in zip(read.layers, named, strict=True)}
-    order = read.layers if ordered else layers
+        raise UserError("The two images are the same; choose another one.")
+    planes = seen(viewer, layers, truth)
+    named = zip(titles(planes.layers), greys(planes.images), strict=True)
+    shown = {one.unique_id: each for one, each in zip(planes.layers, named, strict=True)}
+    order = planes.layers if ordered else layers
     names, pictures = zip(*(shown[layer.unique_id] for layer in order), strict=True)
     rows, columns = pictures[0].shape
-    first, *others = read.images
-    beside = (displacement(first, image) for image in others)
-    where = read.where((rows, columns))
-    return Pictures(names, pictures, where, colours), tuple(filter(None, beside))
+    first, *others = planes.images
+    notices = (displacement(first, image) for image in others)
+    where = planes.where((rows, columns))
+    return Pictures(names, pictures, where, colours), tuple(filter(None, notices))
 
 
 def words_of(view: str, names: tuple[str, ...]) -> str:
-    """Say what is seen in a view of images with these names."""
+    """Describe a view of images with these names."""
     if view == GRID:
         return "\n".join(f"{number}  {name}" for number, name in enumerate(names, start=1))
     if view == CURTAIN:
-        return "Drag the line in the image, or the slider."
+        return "Drag the line in the image or move the slider."
     if view == BLINK:
         return f"Now: {names[0]}"
     return (
-        f"Green: brighter in “{names[0]}”. Pink: brighter in “{names[1]}”. White: the same. Full "
-        f"colour at ±{DIFFERENCE_LIMIT:g} grey levels."
+        f"Green: brighter in “{names[0]}”. Pink: brighter in “{names[1]}”. White: equal. Full "
+        f"colour at a difference of ±{DIFFERENCE_LIMIT:g} (grey levels 0 to 1)."
     )
 
 
@@ -83,11 +83,11 @@ def compared(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) 
     UserError
         If the images do not cover one field of view.
     """
-    read = seen(viewer, layers, truth)
-    images = read.images
+    planes = seen(viewer, layers, truth)
+    images = planes.images
     reference = None if truth is None else plane_of(viewer, truth, truth=True)
     check_one_field([*images, *([] if reference is None else [reference])])
-    sources = sources_of(viewer, read.layers, truth)
+    sources = sources_of(viewer, planes.layers, truth)
     return Compared(images, reference, _settings_of(layers), sources)
 
 

@@ -1,4 +1,4 @@
-"""Layers put on stage in the others' stead; how the viewer was comes back afterwards."""
+"""Layers shown in place of the others; the viewer's state is restored afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHARED = ("contrast_limits", "gamma", "colormap")
 
 
 class Stage:
-    """Puts layers on stage in the others' stead, and remembers how everything was.
+    """Shows layers in place of the others, and remembers the viewer's state.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Stage:
 
     @property
     def complete(self) -> bool:
-        """Whether all that was put on stage is still there."""
+        """Whether all layers on stage are still there."""
         return all(present(self._viewer, layer) for layer in self.layers)
 
     def show(
@@ -61,7 +61,7 @@ class Stage:
         self.caption(caption)
 
     def leave(self) -> None:
-        """Take the layers away; whatever is still there of what was before comes back."""
+        """Remove the layers and restore what is left of the state before."""
         if self._kept.keeping:
             with self._changing():
                 self._clear()

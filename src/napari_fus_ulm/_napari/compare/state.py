@@ -1,7 +1,7 @@
-"""What the Compare dock knows: which images are compared, in which view, and what was said.
+"""What the Compare dock knows: which images are compared, in which view, and the notices.
 
-Nothing here needs Qt. `CompareState` keeps what is asked for and drives the views; whoever listens
-is told which fields of the frozen `Shown` have changed.
+Nothing here needs Qt. `CompareState` keeps what is requested and drives the views; its signal
+names the fields of the frozen `Shown` that have changed.
 """
 
 from __future__ import annotations
@@ -138,16 +138,16 @@ class CompareState:
         """Images that are new are checked if they are seen; a view lives with what is left."""
         before = sum(self._checked.values())
         self._layers = tuple(comparable_layers(self._viewer))
-        kept, self._checked = self._checked, {}
+        states, self._checked = self._checked, {}
         for layer in self._layers:
-            self._checked[layer.unique_id] = kept.get(layer.unique_id, layer.visible)
+            self._checked[layer.unique_id] = states.get(layer.unique_id, layer.visible)
         if sum(self._checked.values()) != before:
             self._chosen_anew()
         else:
             self._show()
 
     def _chosen_anew(self) -> None:
-        """Other images are compared: what was said of those before no longer holds."""
+        """Other images are compared: earlier notices no longer hold."""
         self._show(notices=(), error="")
         if self.shown.view != OFF:
             self.show_view(self.shown.view)
@@ -155,7 +155,7 @@ class CompareState:
     # ------------------------------------------------------------ views
 
     def show_view(self, view: str) -> None:
-        """Turn a view on, or all off; what is wrong is said."""
+        """Turn a view on, or all off; an error is shown."""
         self._close_view()
         if view == OFF or len(self.checked()) < 2:
             self.stage.leave()
@@ -228,7 +228,7 @@ class CompareState:
     # ------------------------------------------------------------ what is shown
 
     def _show(self, **words: object) -> None:
-        """Resolve what is chosen, with what is to be said now."""
+        """Resolve what is chosen, with the words to show now."""
         before, layers, checked = self.shown, self._layers, self.checked()
         ids = [layer.unique_id for layer in layers]
         truth = self._truth.among([None, *ids], default_truth(layers))

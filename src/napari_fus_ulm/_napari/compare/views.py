@@ -1,6 +1,6 @@
 """The views of a comparison: temporary layers of grey levels above all others.
 
-All of them lie on one grid and share contrast, gamma and colours.
+All lie on one grid and share contrast, gamma and colour map.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ LINE = (0.25, 0.88, 1.0, 1.0)
 """Colour of the curtain's line, which no map of vessels has."""
 NAME_POINTS = 8
 GRAB_PIXELS = 8
-"""How near the pointer must be to the curtain's line to take it, in pixels of the screen."""
+"""How near the pointer must be to the curtain's line to drag it, in screen pixels."""
 
 
 class MouseEvent(Protocol):
-    """What napari tells of the mouse."""
+    """A mouse event of napari."""
 
     type: str
     position: tuple[float, ...]
@@ -50,7 +50,7 @@ class Pictures:
 
 
 class GridView:
-    """Every image in a cell of its own, under one camera."""
+    """Every image in its own cell, under one camera."""
 
     def __init__(self, stage: Stage, pictures: Pictures) -> None:
         self._layers = _layers(pictures)
@@ -132,7 +132,7 @@ class CurtainView:
     share : float
         Where the line is: 0 at the left edge, 1 at the right one.
     on_drag : callable
-        Told the share to which the user drags the line.
+        Called with the share to which the user drags the line.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class CurtainView:
         self.set_share(share)
 
     def close(self) -> None:
-        """Give the mouse back."""
+        """Release the mouse."""
         camera_of(self._viewer).mouse_pan = True
         self._viewer.mouse_move_callbacks.remove(self._on_move)
         self._viewer.mouse_drag_callbacks.remove(self._on_press)

@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 WELCOME = (
-    "Nothing to compare yet. Open a power Doppler image (and its ULM, if there is one), then let "
-    "all generators run below, or use the Enhance dock."
+    "Nothing to compare yet. Open a power Doppler image (and its ULM, if available), then run all "
+    "generators below or use the Enhance dock."
 )
-SAME = (
-    "The views and the figure show all by the same grey levels, 0 to 1: the logarithm of power, or "
+SCALE = (
+    "The views and the figure show all images on one grey scale, 0 to 1: the logarithm of power or "
     "of bubble counts."
 )
 
 
 class CompareWidget(DockedWidget):
-    """Lay any number of results beside each other and the ground truth.
+    """Compare any number of results with each other and with the ground truth.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class CompareWidget(DockedWidget):
         self._show_words()
 
     def _show_words(self, _: frozenset[str] = frozenset()) -> None:
-        """Show what is said of the images, and of the work."""
+        """Show the notices about the images and the work."""
         shown, work = self.state.shown, self.jobs.state.shown
         self.notices.set_standing(work.warnings)
         self.notices.set_run((*work.notices, *shown.notices), work.error or shown.error)
@@ -104,7 +104,7 @@ class CompareWidget(DockedWidget):
     # ------------------------------------------------------------ the user
 
     def show_view(self, view: str) -> None:
-        """Turn a view on, or all off; what is wrong is said in the dock."""
+        """Turn a view on, or all off; an error is shown in the dock."""
         self.jobs.state.fail("")
         self.state.show_view(view)
         self.views.show_view(self.state.shown.view)
@@ -142,10 +142,10 @@ class CompareWidget(DockedWidget):
     def _on_step(self, _: object) -> None:
         self._slider_rest.start()
 
-    def _on_made(self, made: list[Image]) -> None:
-        """Check the input, what was made of it and the ground truth, and turn on the grid."""
+    def _on_made(self, results: list[Image]) -> None:
+        """Check the input, its results and the ground truth, and turn on the grid."""
         beside = (self.jobs.state.fus.layer, self.state.layer(self.state.shown.truth))
-        self.state.check_only([*made, *(layer for layer in beside if layer is not None)])
+        self.state.check_only([*results, *(layer for layer in beside if layer is not None)])
         self.show_view(GRID)
 
     # ------------------------------------------------------------ layout and life
@@ -183,9 +183,9 @@ class CompareWidget(DockedWidget):
         self._welcome = wrapped(WELCOME)
         self.sample.setToolTip("Simulates power Doppler and ULM of one rat section.")
         chosen = form()
-        tip = "The ULM that the others are measured by; it has to show the same field of view."
+        tip = "The ULM that the others are measured against; it must show the same field of view."
         add_row(chosen, "Ground truth", self.truth, tip)
-        tip = "Of all images, in the views and in the figure."
+        tip = "Colour map of all images in the views and the figure."
         add_row(chosen, "Colours", self.colours, tip)
         self._about = QWidget()
         about = QVBoxLayout(self._about)
@@ -193,7 +193,7 @@ class CompareWidget(DockedWidget):
         about.setSpacing(8)
         about.addWidget(self.images)
         about.addLayout(chosen)
-        for widget in (self.views, self.controls, wrapped(SAME)):
+        for widget in (self.views, self.controls, wrapped(SCALE)):
             about.addWidget(widget)
         body = QWidget()
         main = QVBoxLayout(body)

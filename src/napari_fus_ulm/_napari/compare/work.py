@@ -1,4 +1,4 @@
-"""The long work of the Compare dock, and what was said of it; nothing here needs Qt."""
+"""The long work of the Compare dock, and its messages; nothing here needs Qt."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 ENDINGS = {
-    CANCELLED: "Cancelled. What has been made stays.",
-    FAILED: "It failed; the message says why.",
+    CANCELLED: "Cancelled. Finished results stay.",
+    FAILED: "The work failed; the message above says why.",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkShown:
-    """What is shown of the work.
+    """The part of the work that is shown.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class WorkState:
         self._run = Run()
         self._subject: Hashable = None
         self._picked: Picked | None = None
-        self._made: list[Image] = []
+        self._results: list[Image] = []
         self.fus = PickerState(viewer, "fus")
         self.shown = WorkShown()
         self.fus.changed.connect(self._show)
@@ -103,7 +103,7 @@ class WorkState:
         self.made.disconnect()
 
     def set_subject(self, subject: Hashable) -> None:
-        """Say what the figure and the table would be of."""
+        """Say which images the figure and the table would show."""
         self._subject = subject
         self._show()
 
@@ -148,19 +148,20 @@ class WorkState:
             picked = self._picked
             name, source = picked.source.layer, picked.source.as_dict()
             layers = RunLayers(self._viewer, picked.placement, name, source)
-            self._made.append(layers.finish(event.enhancement))
-            run = replace(run, status=f"{len(self._made)} results made.")
+            self._results.append(layers.finish(event.enhancement))
+            count = len(self._results)
+            run = replace(run, status=f"{count} result{'s' if count > 1 else ''} finished.")
         self._set(run)
 
     def on_ended(self, outcome: str, error: str = "") -> None:
         """Note that the work is over."""
-        made, self._made, self._picked = self._made, [], None
+        results, self._results, self._picked = self._results, [], None
         self._set(self._run.ended(ENDINGS.get(outcome, self._run.status), error))
-        if made and outcome == DONE:
-            self.made.emit(made)
+        if results and outcome == DONE:
+            self.made.emit(results)
 
     def fail(self, sentence: str) -> None:
-        """Say why there is no work; an empty sentence takes back what was said."""
+        """Say why there is no work; an empty sentence clears the message."""
         if not self._run.running:
             self._set(Run(image=self._subject, status=self._run.status, error=sentence))
 
