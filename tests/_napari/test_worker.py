@@ -104,7 +104,7 @@ def test_two_runs_at_once_are_refused(qtbot, runner):
 
     with qtbot.waitSignal(runner.event, timeout=60_000):
         runner.start(wait)
-    with pytest.raises(RuntimeError, match="on already"):
+    with pytest.raises(RuntimeError, match="already in progress"):
         runner.start(wait)
     with qtbot.waitSignal(runner.ended, timeout=60_000):
         go_on.set()

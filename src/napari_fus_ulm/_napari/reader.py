@@ -15,12 +15,12 @@ PathOrPaths = str | Path | Sequence[str | Path]
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
-    """Return a reader for a file, a folder, or several files to stack; None if it is none of ours.
+    """Return a reader for a file, a folder, or several files to stack; None for other files.
 
     Parameters
     ----------
     path : str, Path or sequence of them
-        What napari was given.
+        The path or paths from napari.
     """
     from napari_fus_ulm.io import suffix_of
 

@@ -1,4 +1,4 @@
-"""One piece of work that a dock has started, and all that was said of it; nothing here needs Qt."""
+"""A run that a dock has started, with its messages; nothing here needs Qt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Work = Callable[[], Iterator[object]]
 """Makes the events of a run; called in the thread that iterates over them."""
 EMPTY, READY, RUNNING, CANCELLING = "empty", "ready", "running", "cancelling"
-"""What the button that runs is for."""
+"""The state of the button that runs."""
 DONE, CANCELLED, FAILED = "done", "cancelled", "failed"
 """How a run has ended."""
 
@@ -33,8 +33,7 @@ class Warned:
 class Run:
     """A run and the image that it is about.
 
-    Notices, error and measures are kept here and nowhere else: where the run is not shown, none
-    of its words are.
+    Notices, error and measures are kept only here: where the run is not shown, none of them is.
 
     Parameters
     ----------
@@ -52,7 +51,7 @@ class Run:
     error : str
         A sentence, or nothing.
     status : str
-        What became of it, in a sentence; empty while it goes on.
+        Its outcome in a sentence; empty while it is in progress.
     """
 
     image: LayerId | None = None
@@ -66,11 +65,11 @@ class Run:
 
     @property
     def running(self) -> bool:
-        """Whether it goes on, be it that it is being cancelled."""
+        """Whether it is in progress, even while being cancelled."""
         return self.phase != READY
 
     def after(self, event: object) -> Run:
-        """Return the run after an event of its work; what is not understood changes nothing."""
+        """Return the run after an event of its work; other events change nothing."""
         if isinstance(event, Progress):
             return replace(self, progress=event)
         if isinstance(event, Notice) and event.message not in self.notices:

@@ -6,7 +6,7 @@ from napari_fus_ulm._napari.layers.from_scan import LayerData, scan_to_layer
 
 
 def phantom_pair() -> list[LayerData]:
-    """Simulate power Doppler and ULM of one rat section, lying on each other.
+    """Simulate power Doppler and ULM of one rat section, aligned.
 
     Returns
     -------

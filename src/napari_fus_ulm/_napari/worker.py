@@ -17,7 +17,7 @@ class RunError(Exception):
     """A run failed; the message is a sentence for the user, the details are a traceback.
 
     Not a RuntimeError: Qt's generator workers swallow those (torch's out-of-memory error is one),
-    and the run would seem to go on for ever.
+    and the run would seem never to end.
     """
 
     def __init__(self, failure: Failure) -> None:
@@ -52,8 +52,8 @@ class EventWorker(GeneratorWorker[Any, Any, Any]):
 class EventRunner(QObject):
     """Runs one iterator of events at a time in napari's thread pool.
 
-    Cancelling stops the iteration after the present event. napari's own question "a task is
-    running, close anyway?" cancels through the worker's ``quit``, which comes to the same.
+    Cancelling stops the iteration after the current event. napari's question whether to close
+    with a task running cancels through the worker's ``quit``, to the same effect.
 
     Signals
     -------
@@ -74,7 +74,7 @@ class EventRunner(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether a run is on, be it that it is being cancelled."""
+        """Whether a run is in progress, even while being cancelled."""
         return self._worker is not None
 
     @property
@@ -92,12 +92,12 @@ class EventRunner(QObject):
         Raises
         ------
         RuntimeError
-            If a run is on.
+            If a run is in progress.
         """
         from napari.qt.threading import create_worker
 
         if self.running:
-            raise RuntimeError("A run is on already.")
+            raise RuntimeError("A run is already in progress.")
         self._failure, self._complete = Failure(""), False
         # Not napari's worker class: it would show every error in a pop-up too.
         worker: Any = create_worker(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write an image layer; pixel size, position, units and what is known of it are kept.
+    """Write an image layer with its pixel size, position, units and metadata.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 
 def _moved_by(meta: dict[str, Any], ndim: int) -> npt.NDArray[np.float64]:
-    """Return the shift that a layer's affine adds; refuse what pixels on a grid cannot show."""
+    """Return the shift that a layer's affine adds; refuse what a pixel grid cannot store."""
     from napari_fus_ulm.errors import ScanError
 
     affine = np.eye(ndim + 1) if meta.get("affine") is None else np.asarray(meta["affine"], float)
@@ -67,7 +67,7 @@ def _moved_by(meta: dict[str, Any], ndim: int) -> npt.NDArray[np.float64]:
     if turned or sheared or not np.allclose(affine[:-1, :-1], np.eye(ndim)):
         raise ScanError(
             f"The layer “{meta.get('name', '')}” is rotated, sheared or scaled by its transform, "
-            "which the file would lose. Reset the layer's transform, or resample the image, and "
+            "which the file cannot store. Reset the layer's transform or resample the image, then "
             "save again."
         )
     shift: npt.NDArray[np.float64] = affine[:-1, -1]

@@ -41,12 +41,12 @@ def test_tip_of_at_once_is_true(open_form):
 
 def test_the_form_says_how_far_to_believe_each_mode(open_form):
     form = open_form()
-    beliefs = set()
+    notes = set()
     for button in form.modes.values():
         button.click()
-        beliefs.add(form.belief.text())
-    assert len(beliefs) == 3
-    assert any("invented" in text for text in beliefs)
+        notes.add(form.reliability.text())
+    assert len(notes) == 3
+    assert any("invented" in text for text in notes)
 
 
 def test_what_the_values_are_taken_for_is_said_beside_them(open_form):
@@ -66,7 +66,7 @@ def test_every_generator_that_ships_can_be_chosen_and_is_applied_in_its_own_way(
             == EnhanceSettings(generator=name, steps=2, precision="float32").resolved()
         )
         assert form.settings().changed().keys() <= {"generator", "steps", "precision"}
-        assert form.belief.text()
+        assert form.reliability.text()
 
 
 def test_a_generator_without_chance_offers_one_picture(open_form):

@@ -1,4 +1,4 @@
-"""The advanced settings of a run, one row each, with their defaults at hand."""
+"""The advanced settings of a run, one row each, with a button for the defaults."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class AdvancedForm(QWidget):
         weights = declared(EnhanceSettings)["weights"].setting
         add_row(layout, weights.label, row(self._weights, browse, stretch=0), weights.help)
         self._weights.setToolTip(weights.help)
-        browse.setToolTip("Chooses a weights file.")
+        browse.setToolTip("Chooses a file of weights.")
         self.reset = QPushButton("Defaults")
-        self.reset.setToolTip("Puts every advanced setting back to the generator's default.")
+        self.reset.setToolTip("Resets every advanced setting to the generator's default.")
         self.reset.clicked.connect(self._on_reset)
         self.poster = QPushButton("Study's recipe")
         self.poster.setToolTip(
-            "The plain recipe to compare with: ancestral sampling in 50 steps of half-overlapping "
-            "patches of 128 pixels, blended at the end. Much slower."
+            "The study's recipe, for comparison: ancestral sampling in 50 steps on "
+            "half-overlapping patches of 128 pixels, blended at the end. Much slower."
         )
         self.poster.clicked.connect(self._on_poster)
         layout.addRow("", row(self.reset, self.poster))
@@ -105,12 +105,12 @@ class AdvancedForm(QWidget):
 
     def values(self) -> dict[str, Any]:
         """Return the settings by name."""
-        found: dict[str, Any] = {
+        values: dict[str, Any] = {
             name: field.currentData() if isinstance(field, CalmComboBox) else _number(field)
             for name, field in self._fields.items()
         }
-        found["weights"] = self._weights.text().strip() or None
-        return found
+        values["weights"] = self._weights.text().strip() or None
+        return values
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Show settings; names that are not here are left alone."""
@@ -127,12 +127,12 @@ class AdvancedForm(QWidget):
             self._weights.setText(values["weights"] or "")
 
     def set_generator(self, name: str) -> None:
-        """Show how a generator is applied by default; another's weights are none of its."""
+        """Show how a generator is applied by default; the weights of another one are cleared."""
         if name != self._generator:
             self._weights.clear()
         self._generator = name
-        own = EnhanceSettings(generator=name)
-        self.set_values(dataclasses.asdict(own.application))
+        application = EnhanceSettings(generator=name).application
+        self.set_values(dataclasses.asdict(application))
         iterative = entry(name).iterative
         for field in (self._fields["sampler"], self._fields["departure"], self.poster):
             field.setEnabled(iterative)

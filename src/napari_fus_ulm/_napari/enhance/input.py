@@ -1,4 +1,4 @@
-"""What the chosen layers bring to a run, and what is open about them; nothing here needs Qt."""
+"""The chosen layers as inputs of a run, and what is open about them; nothing here needs Qt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_fus_ulm.tasks.enhance import displacement, mismatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """What the chosen layers bring.
+    """The chosen layers as inputs of a run.
 
     Parameters
     ----------
@@ -23,15 +23,15 @@ class Input:
     usable : bool
         It can be enhanced.
     values : str or None
-        What its numbers are taken for.
+        How its pixel values are interpreted.
     values_certain : bool
-        The file says so; it is no guess.
+        The file says so; it is not a guess.
     native_um : float or None
         Its native pixel in µm.
     finest_um : float
         The pixel at which the bundled generators work on it, µm.
     spacing_assumed : bool
-        Its pixel size is not known.
+        Its pixel size is unknown.
     warnings : tuple of Warned
         What is open about it and about the ground truth.
     """
@@ -53,7 +53,7 @@ def describe_input(
     ulm: LayerScan | None,
     truth: Picked | None,
 ) -> Input:
-    """Say what the chosen layers bring.
+    """Describe the chosen layers.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def describe_input(
     from napari_fus_ulm.tasks.catalogue import finest_pixel_um, native_pixel_um
 
     kinds = {question.kind for question in fus.questions}
-    # That the values are a guess is said beside their setting.
+    # A guess of the values is shown beside their setting.
     warnings = (warned(one, "fus") for one in fus.questions if one.kind != "values")
     return Input(
         image=image,

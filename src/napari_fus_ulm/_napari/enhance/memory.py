@@ -19,16 +19,16 @@ def _store() -> QSettings:
 
 
 def save(settings: EnhanceSettings) -> None:
-    """Keep settings; what the values are belongs to each input and is left out."""
+    """Store settings; the kind of values belongs to each input and is left out."""
     _store().setValue(KEY, dataclasses.replace(settings, values="auto").to_json())
 
 
 def load() -> EnhanceSettings:
-    """Return the settings of the last session; the defaults where there are none that fit."""
-    kept = _store().value(KEY)
-    if isinstance(kept, str):
+    """Return the settings of the last session; the defaults where none are valid."""
+    stored = _store().value(KEY)
+    if isinstance(stored, str):
         try:
-            return EnhanceSettings.from_mapping(json.loads(kept)).resolved()
+            return EnhanceSettings.from_mapping(json.loads(stored)).resolved()
         except (TypeError, ValueError):
             pass  # written by another version
     return EnhanceSettings()

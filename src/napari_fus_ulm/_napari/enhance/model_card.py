@@ -1,4 +1,4 @@
-"""The model card: what a generator was trained on, what it has never seen, where it fails."""
+"""The model card: what a generator was trained on, what it has not seen, where it fails."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class ResultActions(QWidget):
     reported(str)
         What was done.
     failed(str)
-        Why it was not.
+        Why it was not done.
     """
 
     reported = Signal(str)
@@ -41,9 +41,9 @@ class ResultActions(QWidget):
         super().__init__()
         self._chosen = chosen
         self.save = QPushButton("Save…")
-        self.save.setToolTip("Saves the result with its pixel size and how it was made.")
+        self.save.setToolTip("Saves the result with its pixel size and the record of its run.")
         self.copy = CopyAs(self.record)
-        self.copy.setToolTip("Copies the run that made the result, to make it again elsewhere.")
+        self.copy.setToolTip("Copies the run as a script or a command that makes the result again.")
         self.copy.reported.connect(self.reported)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -61,19 +61,19 @@ class ResultActions(QWidget):
         """What made the chosen result."""
         layer = self._chosen()
         if layer is None:
-            self.failed.emit("The result is no longer among the layers; run again.")
+            self.failed.emit("The result layer has been removed; run again.")
             return None
         return Record.from_mapping(layer.metadata[OURS]["record"])
 
     def _on_save(self) -> None:
         layer = self._chosen()
         if layer is None:
-            self.failed.emit("The result is no longer among the layers; run again.")
+            self.failed.emit("The result layer has been removed; run again.")
             return
         try:
-            said = ask_and_save(self, layer)
+            message = ask_and_save(self, layer)
         except (UserError, OSError) as error:
             self.failed.emit(str(error))
         else:
-            if said:
-                self.reported.emit(said)
+            if message:
+                self.reported.emit(message)

@@ -24,31 +24,39 @@ from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.catalogue import entry, names
 
 MODES = (
-    ("detailed", "Detailed", "One sample of several steps: the sharpest, to be trusted least."),
-    ("balanced", "Balanced", "The mean of several samples, with a map of their spread; slower."),
-    ("accurate", "Accurate", "The truest on average and the smoothest; the quickest."),
+    (
+        "detailed",
+        "Detailed",
+        "One sample of several steps: the sharpest and the least reliable.",
+    ),
+    (
+        "balanced",
+        "Balanced",
+        "Mean of several samples, with a map of their spread; the slowest.",
+    ),
+    ("accurate", "Accurate", "Smallest error on average; the smoothest and the fastest."),
 )
-ONE_PICTURE = "{title} is deterministic: every mode gives the same image."
+DETERMINISTIC = "{title} is deterministic: every mode gives the same image."
 GAINS = (4.0, 3.0)
 
 
-BELIEF = {
+RELIABILITY = {
     "diffusion": {
-        "detailed": "One sharp sample: single small vessels may be invented.",
-        "balanced": "Mean of samples: what fades differs between them; see the spread.",
-        "accurate": "The most likely image: vessels that fUS does not determine fade.",
+        "detailed": "One sharp sample: individual small vessels may be invented.",
+        "balanced": "Mean of samples: vessels on which they disagree fade; see the spread.",
+        "accurate": "Best estimate on average: vessels that the fUS leaves open fade.",
     },
     "pix2pix": {
-        "detailed": "One sharp picture made to look like ULM: small vessels may be invented.",
+        "detailed": "One sharp image made to look like ULM: small vessels may be invented.",
     },
     "mhvae": {
-        "detailed": "One draw near the mean: smooth where fUS leaves vessels open.",
-        "balanced": "Mean of draws near the mean: their spread is less than the uncertainty.",
-        "accurate": "The mean of the latent images: the smoothest.",
+        "detailed": "One sample near the mean: smooth where the fUS leaves vessels open.",
+        "balanced": "Mean of samples near the mean: their spread understates the uncertainty.",
+        "accurate": "Image of the mean latent: the smoothest.",
     },
 }
-"""How far to believe what each generator draws in each mode, in one line."""
-UNTOLD = "Its model card (i) says how far to believe it."
+"""How reliable each generator's image is in each mode, in one line."""
+SEE_CARD = "See the model card (i) for how far to trust it."
 
 FINEST_UM = EnhanceSettings().pixel_um
 """Pixel of the bundled generators on fUS at 15 MHz."""
@@ -76,7 +84,7 @@ class SettingsForm(QWidget):
         self.card.setFixedWidth(26)
         self.card.setToolTip("Shows what the generator was trained on and where it fails.")
         self.card.setAccessibleName("Model card")
-        self.values = CalmComboBox((("as the file says", "auto"), *VALUES))
+        self.values = CalmComboBox((("from the file", "auto"), *VALUES))
         self.pixel = CalmComboBox()
         self.modes: dict[str, QRadioButton] = {}
         group = QButtonGroup(self)
@@ -85,7 +93,7 @@ class SettingsForm(QWidget):
             group.addButton(button)
             self.modes[name] = button
         self.modes["detailed"].setChecked(True)
-        self.belief = wrapped()
+        self.reliability = wrapped()
         self.advanced = AdvancedForm()
         self.section = Section("Advanced", self.advanced)
         self._lay_out()
@@ -104,7 +112,7 @@ class SettingsForm(QWidget):
         Raises
         ------
         ValueError
-            If two of them do not go together; the sentence names them.
+            If two of them are incompatible; the sentence names them.
         """
         return EnhanceSettings(
             generator=self.generator.currentData(),
@@ -120,7 +128,7 @@ class SettingsForm(QWidget):
         return next(name for name, button in self.modes.items() if button.isChecked())
 
     def set_settings(self, settings: EnhanceSettings) -> None:
-        """Show settings; what the values are stays with each input."""
+        """Show settings; the kind of values stays with each input."""
         self.generator.choose(settings.generator)
         self.modes[settings.mode].setChecked(True)
         self._offer_pixels(None, settings.pixel_um)
@@ -136,20 +144,20 @@ class SettingsForm(QWidget):
         *,
         certain: bool,
     ) -> None:
-        """Say what the chosen input brings.
+        """Describe the chosen input.
 
         Parameters
         ----------
         values : str or None
-            What its numbers are taken for.
+            How its pixel values are interpreted.
         native_um : float or None
             Its native pixel in µm, from which the gains follow.
         finest_um : float
             The pixel at which the generator works on it, µm.
         certain : bool
-            The file says so; it is no guess.
+            The file says so; it is not a guess.
         """
-        word = "as the file says"
+        word = "from the file"
         if values is not None:
             word = f"{WORD_OF.get(values, values)} ({'from the file' if certain else 'guessed'})"
         self.values.setItemText(0, word)
@@ -159,7 +167,7 @@ class SettingsForm(QWidget):
         self._offer_pixels(native_um, wanted)
 
     def forget_values(self) -> None:
-        """Another input: its values are its own."""
+        """Another input: its values are open again."""
         self.values.choose("auto")
 
     def _offer_pixels(self, native_um: float | None, wanted: float) -> None:
@@ -199,21 +207,21 @@ class SettingsForm(QWidget):
             self.modes["detailed"].setChecked(True)
         for mode, _, tip in MODES:
             self.modes[mode].setEnabled(known.has_modes or mode == "detailed")
-            said = tip if known.has_modes else ONE_PICTURE.format(title=known.title)
-            self.modes[mode].setToolTip(said)
+            mode_tip = tip if known.has_modes else DETERMINISTIC.format(title=known.title)
+            self.modes[mode].setToolTip(mode_tip)
         steps = known.iterative and self.mode != "accurate"
         self.advanced.enable(steps=steps, samples=self.mode == "balanced")
-        self.belief.setText(BELIEF.get(name, {}).get(self.mode, UNTOLD))
+        self.reliability.setText(RELIABILITY.get(name, {}).get(self.mode, SEE_CARD))
 
     def _lay_out(self) -> None:
         rows = form()
-        said = {name: one.setting for name, one in declared(EnhanceSettings).items()}
+        texts = {name: one.setting for name, one in declared(EnhanceSettings).items()}
         generator = row(self.generator, self.card, stretch=0)
-        add_row(rows, said["generator"].label, generator, said["generator"].help)
-        add_row(rows, said["values"].label, self.values, said["values"].help)
-        rows.addRow(row(QLabel(said["mode"].label), *self.modes.values(), spacing=8))
-        rows.addRow("", self.belief)
-        add_row(rows, said["pixel_um"].label, self.pixel, said["pixel_um"].help)
+        add_row(rows, texts["generator"].label, generator, texts["generator"].help)
+        add_row(rows, texts["values"].label, self.values, texts["values"].help)
+        rows.addRow(row(QLabel(texts["mode"].label), *self.modes.values(), spacing=8))
+        rows.addRow("", self.reliability)
+        add_row(rows, texts["pixel_um"].label, self.pixel, texts["pixel_um"].help)
         for name, title, _ in MODES:
             self.modes[name].setAccessibleName(title)
         self.card.setToolTip("Shows what the generator was trained on and where it fails.")

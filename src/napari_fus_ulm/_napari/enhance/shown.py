@@ -1,4 +1,4 @@
-"""What the Enhance dock shows, as it follows from what is chosen and from the newest run."""
+"""What the Enhance dock shows, derived from the choices and the newest run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Shown:
     phase : {"empty", "ready", "running", "cancelling"}
         What the button is for.
     locked : bool
-        Nothing can be chosen, because a run goes on.
+        Nothing can be chosen because a run is in progress.
     progress : Progress or None
     step : str
     notices : tuple of str
@@ -52,21 +52,21 @@ def resolve(chosen: Input, run: Run, refusal: str, *, has_result: bool) -> Shown
     ----------
     chosen : Input
     run : Run
-        The newest one; of a run on another image that is over, no word is shown.
+        The newest one; nothing is shown of a finished run on another image.
     refusal : str
         What is wrong with the settings, or nothing.
     has_result : bool
     """
     if not run.running and run.image != chosen.image:
         run = Run()
-    said = {warning.text for warning in chosen.warnings}
+    standing = {warning.text for warning in chosen.warnings}
     return Shown(
         input=chosen,
         phase=run.phase if run.running else READY if chosen.usable else EMPTY,
         locked=run.running,
         progress=run.progress,
         step=run.step,
-        notices=tuple(text for text in run.notices if text not in said),
+        notices=tuple(text for text in run.notices if text not in standing),
         measured=run.measured,
         status=run.status if chosen.usable else "",
         error=refusal or run.error,

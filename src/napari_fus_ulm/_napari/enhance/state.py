@@ -1,7 +1,7 @@
 """What the Enhance dock knows: what is chosen, the newest run, and all that follows from them.
 
-Nothing here needs Qt. `EnhanceState` keeps what is asked for; `resolve` turns it into the frozen
-`Shown`, and whoever listens is told which of its fields have changed.
+Nothing here needs Qt. `EnhanceState` keeps what is requested; `resolve` turns it into the frozen
+`Shown`, and its signal names the fields that have changed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def is_result(layer: Layer) -> bool:
 
 
 class EnhanceState:
-    """What is chosen, and the newest run; makes the work and shows what it gives.
+    """What is chosen, and the newest run; makes the work and shows its results.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class EnhanceState:
         """Bring everything up to date that depends on the chosen layers."""
         image = id_of(self.fus.layer)
         if image != self._input.image and self.settings is not None:
-            # Another input: what its values are is its own.
+            # Another input: its values are open again.
             self.settings = dataclasses.replace(self.settings, values="auto")
         self._input = describe_input(
             image,
@@ -141,14 +141,14 @@ class EnhanceState:
         if picked is None or self.settings is None:
             return None
         result = self.result()
-        made = result is not None and result.unique_id == self._newest_id
+        is_newest = result is not None and result.unique_id == self._newest_id
         return Diagnosed(
             self._viewer,
             picked,
             self.settings,
             self.truth(picked),
             result,
-            self._newest if made else None,
+            self._newest if is_newest else None,
         )
 
     # ------------------------------------------------------------ a run
@@ -170,7 +170,7 @@ class EnhanceState:
         )
 
     def start_diagnostic(self, work_of: Callable[[Diagnosed], Work]) -> Work | None:
-        """Begin a diagnostic; what it cannot do is said. Measures of the last run stay."""
+        """Begin a diagnostic, or show why it cannot begin. Measures of the last run stay."""
         if self._ready() is None:
             return None
         diagnosed = self.diagnosed()
@@ -191,13 +191,13 @@ class EnhanceState:
             self._set_run(replace(self._run, phase=CANCELLING))
 
     def on_event(self, event: object) -> None:
-        """Take in what the work gives; events of diagnostics are left to their panels."""
+        """Handle an event of the work; those of diagnostics are left to their panels."""
         if isinstance(event, Preview) and self._layers is not None:
             self._layers.show(event)
         elif isinstance(event, Finished) and self._layers is not None:
             self._finish(event.enhancement)
         pixel = isinstance(event, Notice) and event.message.startswith("Pixel size")
-        if not (pixel and self._input.spacing_assumed):  # said with more words already otherwise
+        if not (pixel and self._input.spacing_assumed):  # a standing warning says so already
             self._set_run(self._run.after(event))
 
     def on_ended(self, outcome: str, error: str = "") -> None:
@@ -209,11 +209,11 @@ class EnhanceState:
         self.refresh()
 
     def say(self, sentence: str) -> None:
-        """Say what was done with a result."""
+        """Show what was done with a result."""
         self._attempt(status=sentence, error="")
 
     def fail(self, sentence: str) -> None:
-        """Say what could not be done."""
+        """Show what could not be done."""
         self._attempt(error=sentence)
 
     # ------------------------------------------------------------ inside

@@ -56,9 +56,7 @@ class EnhanceWidget(DockedWidget):
         self.table = MetricsTable()
         self.diagnostics = Diagnostics()
         self.compare = QPushButton("Run all generators and compare")
-        self.compare.setToolTip(
-            "Opens the Compare dock and lets every generator run on this image."
-        )
+        self.compare.setToolTip("Opens the Compare dock and runs every generator on this image.")
         self.sample = QPushButton("Open sample pair")
         self.result = ResultActions(self.state.result)
         self._lay_out()
@@ -158,14 +156,14 @@ class EnhanceWidget(DockedWidget):
             self.runner.start(work)
 
     def start_diagnostic(self, panel: Panel) -> None:
-        """Do what a click on a diagnostic's button asks for."""
+        """Start a diagnostic (a click on its button)."""
         self._read_settings()
         work = self.state.start_diagnostic(panel.work)
         if work is not None:
             self.runner.start(work)
 
     def compare_all(self) -> None:
-        """Let every generator run on the chosen layer, in the Compare dock."""
+        """Run every generator on the chosen layer, in the Compare dock."""
         self._read_settings()
         if self.state.settings is None:
             return
