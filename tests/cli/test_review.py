@@ -104,7 +104,7 @@ def test_names_that_cannot_be_told_apart_are_a_usage_error(made: Path, told: str
 
 
 def test_a_control_that_was_generated_is_refused(made: Path) -> None:
-    assert "says that it was generated" in new(made, "--ulm", made / "soft", code=1).stderr
+    assert "is marked as generated" in new(made, "--ulm", made / "soft", code=1).stderr
     assert not (made / "look").exists()
 
 

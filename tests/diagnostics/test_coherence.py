@@ -161,7 +161,7 @@ def test_a_run_on_the_whole_frame_kept_no_patches(fus: xr.DataArray) -> None:
 
 def test_an_image_of_one_patch_has_no_neighbours(fus: xr.DataArray) -> None:
     small = fus.isel(j=slice(0, 20), i=slice(0, 20))
-    with pytest.raises(ValueError, match="no neighbouring patches"):
+    with pytest.raises(ValueError, match="no neighbour to compare"):
         list(coherence_events(small, EnhanceSettings()))
 
 

@@ -1,12 +1,12 @@
-"""A result at the resolution of fUS, held against its input."""
+"""A result at the resolution of fUS, compared with its input."""
 
 import numpy as np
 import pytest
 
 from napari_fus_ulm.diagnostics.consistency import (
+    GROUND_TRUTH,
     PSF_UM,
-    TRUE_ULM,
-    beside_true_ulm,
+    beside_ground_truth,
     blurred,
     consistency,
     local_agreement,
@@ -23,8 +23,8 @@ def test_a_point_becomes_as_wide_as_what_fus_resolves():
         assert (above[-1] - above[0] + 1) * 10.0 == pytest.approx(width, abs=15.0)
 
 
-def test_true_ulm_reaches_what_the_result_is_read_beside(section, prepared_section):
-    mean, sd = TRUE_ULM
+def test_the_ground_truth_reaches_its_stated_consistency(section, prepared_section):
+    mean, sd = GROUND_TRUTH
     assert abs(consistency(prepared_section.ulm, section.fus) - mean) < 3.0 * sd
 
 
@@ -33,10 +33,10 @@ def test_vessels_in_other_places_agree_less(section, prepared_section):
     assert consistency(moved, section.fus) < consistency(prepared_section.ulm, section.fus) - 0.2
 
 
-def test_the_words_say_on_which_side_of_true_ulm_a_result_lies():
-    assert "less than true ULM" in beside_true_ulm(0.3)
-    assert "as true ULM" in beside_true_ulm(0.7)
-    assert "speckle" in beside_true_ulm(0.95)
+def test_the_sentence_compares_a_result_with_the_ground_truth():
+    assert "less than the ground truth" in beside_ground_truth(0.3)
+    assert "like the ground truth" in beside_ground_truth(0.7)
+    assert "speckle" in beside_ground_truth(0.95)
 
 
 def test_local_agreement_is_lost_where_a_vessel_is_invented():

@@ -57,4 +57,4 @@ def test_of_a_truth_of_a_part_that_part_is_compared(
     measured = resolution(picture, pair.ulm.isel(i=slice(0, 300)))
     assert measured.result.smoothed.min() > 0.9
     assert np.isnan(measured.local.values[:, 150:]).all()
-    assert "covers a part of the result" in measured.notes[0]
+    assert "% of the result" in measured.notes[0]

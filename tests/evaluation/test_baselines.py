@@ -133,12 +133,12 @@ def test_deconvolution_works_on_power_however_it_was_stored(values: str, root: f
     assert images[1] / images[1].mean() == pytest.approx(images[0] / images[0].mean(), rel=1e-3)
 
 
-def test_what_a_display_stands_for_is_said_not_to_be_known() -> None:
+def test_display_values_used_as_power_are_noted() -> None:
     rng = np.random.default_rng(3)
     train = [recorded(rng.gamma(2.0, size=(30, 30)), rng.poisson(1.0, (150, 150)))]
     assert "display" not in METHODS[DECONVOLVED].fit(train, []).note
     shown = [dataclasses.replace(train[0], values="display")]
-    assert "the display's values taken for power" in METHODS[DECONVOLVED].fit(shown, []).note
+    assert "display values used as power" in METHODS[DECONVOLVED].fit(shown, []).note
 
 
 def test_the_point_spread_function_has_its_widths() -> None:

@@ -101,17 +101,17 @@ def test_power_doppler_is_aligned_to_less_than_its_pixel(
     assert aligned == pytest.approx(apart, abs=0.1)
 
 
-def test_power_doppler_is_said_to_have_passed_no_intensity_map(
+def test_power_doppler_without_an_intensity_map_is_noted(
     pairs: list[EvaluationPair], tmp_path: Path
 ) -> None:
     fus = write(tmp_path / "a_pwd.nii.gz", pairs[0].fus)
     ulm = write(tmp_path / "a_ulm.nii.gz", pairs[0].ulm)
     (note,) = compared(fus, ulm).rows[0].chosen
-    assert "a_pwd.nii.gz is power Doppler and passed no intensity map" in note
+    assert "a_pwd.nii.gz is power Doppler without an intensity map" in note
     assert compared(ulm, ulm).rows[0].chosen == ()
 
 
-def test_a_pixel_size_that_the_file_does_not_tell(tmp_path: Path) -> None:
+def test_a_pixel_size_that_the_file_does_not_store(tmp_path: Path) -> None:
     import tifffile
 
     counts = np.random.default_rng(0).poisson(0.5, (200, 300)).astype(np.uint16)
@@ -119,7 +119,7 @@ def test_a_pixel_size_that_the_file_does_not_tell(tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / name, counts)
     files = (tmp_path / "one_ulm.tif", tmp_path / "two_ulm.tif")
     assumed = compared(*files)
-    assert "does not tell its pixel size, 10 µm was assumed" in assumed.rows[0].chosen[0]
+    assert "stores no pixel size; 10 µm assumed" in assumed.rows[0].chosen[0]
     given = compared(*files, spacing=0.005)
     assert given.rows[0].chosen == ()
     assert (

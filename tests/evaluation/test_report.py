@@ -123,7 +123,7 @@ def test_splits_are_said_to_be_pooled(evaluation: Evaluation) -> None:
     again = (scored("input", "a", 0.04, 2), scored("m", "a", 0.01, 2))
     pooled = Evaluation(evaluation.settings, evaluation.rows, (*evaluation.images, *again))
     text = markdown(pooled)
-    assert "2 splits drawn by animal and pooled (3 judgements a row)" in text
+    assert "2 splits drawn by animal and pooled (3 judgements per row)" in text
     assert "generators were not trained again" in text
 
 

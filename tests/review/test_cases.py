@@ -124,7 +124,7 @@ def test_folders_are_read_by_name_counts_on_the_generated_grid(files: Path) -> N
 
 
 def test_a_generated_picture_cannot_be_the_control(files: Path) -> None:
-    with pytest.raises(ValueError, match="says that it was generated"):
+    with pytest.raises(ValueError, match="is marked as generated"):
         read_cases({"a": ("generated", files / "gen"), "ULM": ("ulm", files / "gen")})
 
 

@@ -199,7 +199,7 @@ def test_a_line_that_was_cut_short_spoils_no_other(make_session: Any, cut: int) 
         ({"right_continuity": 0}, "right picture is 0"),
         ({"right_continuity": 2.5}, "whole number"),
         ({"preference": "both"}, "left, right, none"),
-        ({"seconds": -1.0}, "cannot have been spent"),
+        ({"seconds": -1.0}, "cannot be negative"),
     ],
 )
 def test_answers_off_the_scale_are_refused(make_session: Any, change: Any, sentence: str) -> None:
@@ -225,12 +225,12 @@ def test_folders_that_are_no_session_are_told(make_session: Any, make_cases: Any
     with pytest.raises(ValueError, match="another program"):
         Session.open(session.folder)
     table.unlink()
-    with pytest.raises(ReviewError, match="put it back"):
+    with pytest.raises(ReviewError, match="restore it"):
         session.answer(trial, **GIVEN)
     (session.folder / "session.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(ValueError, match="format 1"):
         Session.open(session.folder)
-    with pytest.raises(ValueError, match="no complete session"):
+    with pytest.raises(ValueError, match="not a complete session"):
         Session.open(session.folder / "pictures")
 
 

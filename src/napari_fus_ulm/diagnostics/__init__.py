@@ -1,1 +1,1 @@
-"""How far to believe a result: coherence, support, truth."""
+"""How far to trust a result: coherence, support, ground truth."""

@@ -1,10 +1,10 @@
-"""Patch coherence: what neighbouring patches say when each is sampled on its own.
+"""Patch coherence: how far neighbouring patches agree when each is sampled on its own.
 
 The study's figure: the left patch in red, its right neighbour in green, agreement in yellow; and
 the same with upper and lower patches. With half-overlapping patches the even columns cover the
 frame and the odd ones all but its outer edges: where both lie, every pixel has been generated
-twice, and only there anything is shown. Every overlap of two patches is a seam with its own
-numbers. Agreement is self-consistency, not truth.
+twice; only there is anything shown. Every overlap of two patches is a seam with its own
+numbers. Agreement is self-consistency, not correctness.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ STEPS = {LEFT_RIGHT: (0, 1), UPPER_LOWER: (1, 0)}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coherence:
-    """Patches of one plane held against their neighbours.
+    """Patches of one plane compared with their neighbours.
 
     Attributes
     ----------
     left, right, upper, lower : xarray.DataArray
         Grey levels in [0, 1] on the result's grid, from patches of even and of odd columns (rows);
-        0 where not both lie.
+        0 where only one lies.
     seams : tuple of Seam
         Every overlap of two neighbours, the worst first.
     corners : (n, 4, 2) array
@@ -58,7 +58,7 @@ class Coherence:
     seam_corners : (m, 4, 2) array
         Those of the seams, in their order.
     noise : {"independent", "shared", "run"}
-        What the patches were sampled with; "run" are those of the result itself.
+        What the patches were sampled with; "run" means the patches of the result itself.
     settings : EnhanceSettings
     """
 
@@ -98,12 +98,12 @@ def coherence_events(
     fus : xarray.DataArray
         One 2-D plane.
     settings : EnhanceSettings
-        Steps, seed, device and so on; patches are 128 pixels with half overlap whatever it says.
+        Steps, seed, device and so on; patches are always 128 pixels with half overlap.
     noise : {"independent", "shared"}
-        Independent noise shows the generator's indecision beside what a patch's border does;
-        with shared noise, equal where patches overlap, only the latter is left. (The latent images
-        of MHVAE lie on a patch's own grid, so that its noise is shared only in part. A generator
-        without chance gives the same for both.)
+        Independent noise shows the generator's variability as well as the effect of a patch's
+        border; with shared noise, equal where patches overlap, only the latter is left. (The latent
+        images of MHVAE lie on a patch's own grid, so that its noise is shared only in part. A
+        deterministic generator gives the same for both.)
     region : tuple of float, optional
         Top, left, bottom and right (mm, in the coordinates of ``fus``): only patches that reach
         into it are sampled, on the whole image's grid and with its noise and range.
@@ -147,7 +147,7 @@ def coherence_events(
 
 
 def coherence_of(result: Enhancement) -> Coherence:
-    """Compare the neighbouring patches of a run that kept them; nothing is sampled again.
+    """Compare the neighbouring patches that a run kept; nothing is sampled again.
 
     Raises
     ------
@@ -156,8 +156,8 @@ def coherence_of(result: Enhancement) -> Coherence:
     """
     if result.patches is None:
         raise MeasureError(
-            "This run did not sample its patches one by one, or not a single plane and sample, so "
-            "there is nothing to compare; sample them anew."
+            "This run kept no patches: they are kept only for one sample of one plane, sampled "
+            "patch by patch; sample them anew."
         )
     if len(result.patches.images) == 1:
         raise MeasureError(_one_patch(result.patches.tiling.shape))
@@ -181,8 +181,8 @@ def _reaching_into(region: Region | None, grid: Grid) -> Callable[[Tile], bool]:
 
 def _one_patch(shape: tuple[int, int]) -> str:
     return (
-        f"Of the image of {shape[1]} × {shape[0]} result pixels no more than one patch is asked "
-        "for: there are no neighbouring patches to compare."
+        "The selected area holds only one patch; there is no neighbour to compare. The image has "
+        f"{shape[1]} × {shape[0]} pixels."
     )
 
 
@@ -197,11 +197,11 @@ def _noise(
     def cut(tile: Tile, step: int) -> torch.Tensor:
         return whole(step)[0, :, tile.rows, tile.columns]
 
-    def own(tile: Tile, step: int) -> torch.Tensor:
+    def independent(tile: Tile, step: int) -> torch.Tensor:
         key = (settings.seed, _KEYS["independent"], tile.row, tile.column)
         return noise_source(model, settings, key)(tiling.side, step)[0]
 
-    return cut if kind == "shared" else own
+    return cut if kind == "shared" else independent
 
 
 def _compared(
@@ -214,11 +214,11 @@ def _compared(
     seams = worst_first(_seams(patches, grid.pixel_mm))
 
     def mm(boxes: list[tuple[int, int, int, int]]) -> npt.NDArray[np.float64]:
-        found = [
+        outlines = [
             [(top, left), (top, right), (bottom, right), (bottom, left)]
             for top, left, bottom, right in boxes
         ]
-        return np.array(found, np.float64).reshape(-1, 4, 2) * grid.spacing_mm + grid.corner_mm
+        return np.array(outlines, np.float64).reshape(-1, 4, 2) * grid.spacing_mm + grid.corner_mm
 
     whole = [patches.overlap(n, n) for n in range(len(patches.images))]
     corners, seam_corners = mm(whole), mm([one.box for one in seams])
@@ -247,7 +247,7 @@ def _seams(patches: Patches, pixel_mm: float) -> Iterator[Seam]:
         for one, other in patches.neighbours(down, right):
             box = patches.overlap(one, other)
             if box[2] <= box[0] or box[3] <= box[1]:
-                continue  # patches that were set to touch, not to overlap
+                continue  # patches that touch but do not overlap
             tiles = patches.tiling.tiles[one], patches.tiling.tiles[other]
             inside = tuple(
                 (
@@ -266,7 +266,7 @@ def _seams(patches: Patches, pixel_mm: float) -> Iterator[Seam]:
 
 
 def summary(coherence: Coherence) -> str:
-    """Two sentences on the whole of it, for a dock or a terminal."""
+    """Two sentences on all seams, for a dock or a terminal."""
     shown = [one for one in coherence.seams if not math.isnan(one.cl_dice)]
     if not shown:
         return "No patch shows a vessel where it overlaps another."

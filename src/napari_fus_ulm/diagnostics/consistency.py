@@ -1,7 +1,7 @@
-"""A result at the resolution of fUS, held against the input.
+"""A result at the resolution of fUS, compared with the input.
 
-A true ULM does not reach 1: power Doppler shows volume, ULM tracks of single bubbles. A result that
-comes nearer than a true ULM does on phantoms sharpens what the input shows, speckle included.
+A ground truth does not reach 1: power Doppler shows volume, ULM tracks of single bubbles. A result
+that comes closer to 1 than the ground truth of phantoms sharpens the input, speckle included.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ Floats = npt.NDArray[np.float32]
 FULL_WIDTH = 2.0 * np.sqrt(2.0 * np.log(2.0))
 PSF_UM = (110.0, 140.0)
 """Axial and lateral FWHM of fUS at usual frequencies, µm."""
-TRUE_ULM = (0.68, 0.10)
-"""What true ULM reaches in :func:`consistency` on phantoms: mean and standard deviation over ten
+GROUND_TRUTH = (0.68, 0.10)
+"""Consistency of the ground truth: mean and standard deviation over ten phantoms
 (``docs/make_gallery.py``)."""
 WINDOW_UM = 400.0
 """Standard deviation of the window of a local correlation."""
 
 
 def blurred(grey: npt.NDArray[np.floating], pixel_um: tuple[float, float]) -> Floats:
-    """Counts that log grey levels stand for, under the PSF of fUS.
+    """Counts that log grey levels represent, blurred by the PSF of fUS.
 
     Parameters
     ----------
@@ -64,18 +64,18 @@ def consistency(grey: npt.NDArray[np.floating], fus: xr.DataArray) -> float:
     return float(spearmanr(power.ravel(), seen.ravel()).statistic)
 
 
-def beside_true_ulm(agreement: float) -> str:
-    """Say how a result's consistency compares with that of true ULM."""
-    mean, sd = TRUE_ULM
-    text = f"At the resolution of fUS it agrees with its input by r = {agreement:.2f}"
+def beside_ground_truth(agreement: float) -> str:
+    """Say how a result's consistency compares with that of a ground truth."""
+    mean, sd = GROUND_TRUTH
+    text = f"At the resolution of fUS it correlates with its input by r = {agreement:.2f}"
     if agreement < mean - 2.0 * sd:
-        return f"{text}, less than true ULM of simulated sections ({mean:.2f} ± {sd:.2f})."
+        return f"{text}, less than the ground truth of simulated sections ({mean:.2f} ± {sd:.2f})."
     if agreement > mean + 2.0 * sd:
         return (
-            f"{text}, more than true ULM of simulated sections does ({mean:.2f} ± {sd:.2f}): it "
-            "follows the input's speckle too."
+            f"{text}, more than the ground truth of simulated sections ({mean:.2f} ± {sd:.2f}): "
+            "it also follows the input's speckle."
         )
-    return f"{text}, as true ULM of simulated sections does ({mean:.2f} ± {sd:.2f})."
+    return f"{text}, like the ground truth of simulated sections ({mean:.2f} ± {sd:.2f})."
 
 
 def local_agreement(

@@ -1,9 +1,10 @@
-"""What speaks for and against a vessel at every pixel of a result, without a ground truth.
+"""Evidence for and against a vessel at every pixel of a result, without a ground truth.
 
-Five witnesses: samples that the diffusion generator draws from the same input (does the vessel come
+Five sources: samples that the diffusion generator draws from the same input (does the vessel come
 back under other noise?), its conditional mean, the input itself (is there a ridge of power?), the
-result blurred to the resolution of fUS and held against the input, and a network that draws nothing
-but has learnt how often there is a vessel where the input looks so. None of them is the truth.
+result blurred to the resolution of fUS and compared with the input, and a network that draws
+nothing but estimates how often there is a vessel where the input looks like this. None of them is
+a ground truth.
 """
 
 from __future__ import annotations
@@ -48,24 +49,23 @@ MAPS = (
     "strangeness",
 )
 SEED_SHIFT = 104_729
-"""Added to the seed, so that a witness is not the result itself."""
+"""Added to the seed, so that no sample is the result itself."""
 WITNESS_SAMPLER: Sampler = "ddim"
-"""Witnesses are free samples whatever drew the result: samples held to the mean would agree because
-they must, and the weights of the support map were fitted on free ones."""
+"""The samples are free ones whatever drew the result: samples held to the mean agree by
+construction, and the weights of the support map were fitted on free ones."""
 CELL_UM = 200.0
 RIDGE_UM = 60.0
-"""Standard deviation of the Gaussian under which the input's ridges are looked for: about half of
-what fUS resolves."""
+"""Standard deviation of the Gaussian for the input's ridges: about half of what fUS resolves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceSettings:
-    """How much is asked of the witnesses.
+    """How much evidence is gathered.
 
     Parameters
     ----------
     samples : int
-        Drawn anew, 2 to 64.
+        Independent samples, 2 to 64.
     steps : int
         Evaluations of each.
     seed : int
@@ -128,7 +128,7 @@ def evidence_events(
     *,
     enhance_settings: EnhanceSettings | None = None,
 ) -> Iterator[Progress | Notice | EvidenceReady]:
-    """Hear all witnesses on one plane.
+    """Gather all evidence on one plane.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def evidence_events(
         The power Doppler that it was made from, one plane.
     settings : EvidenceSettings, optional
     enhance_settings : EnhanceSettings, optional
-        Device, precision, values and position of the samples; the rest is settled here.
+        Device, precision, values and position of the samples; the rest is set here.
 
     Yields
     ------
@@ -171,7 +171,7 @@ def evidence_events(
         for event in enhance_events(fus, run):
             if isinstance(event, Progress):
                 done, total = number * event.total + event.done, len(runs) * event.total
-                yield Progress(done, total, f"witness {number + 1} of {len(runs)}")
+                yield Progress(done, total, f"sample {number + 1} of {len(runs)}")
             elif isinstance(event, Finished):
                 images.append(on_shape(event.enhancement.image.values, shape))
     yield EvidenceReady(weigh(result.values, fus, images[0], images[1:], pixel_mm, chosen.rule))
@@ -211,16 +211,16 @@ def weigh(
 
 
 def _likely(grey: Floats, pixel_mm: float) -> dict[str, Floats]:
-    found = likelihood(grey, pixel_mm)
+    likely = likelihood(grey, pixel_mm)
     sure = 1e-4
 
     def logit(image: Floats) -> Floats:
         return np.asarray(special.logit(np.clip(image, sure, 1.0 - sure)), np.float32)
 
     return {
-        "backed": logit(found.backed),
-        "visible": logit(found.visible),
-        "strangeness": found.strangeness,
+        "backed": logit(likely.backed),
+        "visible": logit(likely.visible),
+        "strangeness": likely.strangeness,
     }
 
 
@@ -283,8 +283,8 @@ def stretches(lines: Mask, pixel_mm: float, cell_um: float = CELL_UM) -> npt.NDA
     rows, columns = np.arange(height)[:, None] // side, np.arange(width)[None] // side
     cell = rows * (width // side + 1) + columns
     inside = whole > 0
-    found = np.zeros(lines.shape, np.int32)
+    numbers = np.zeros(lines.shape, np.int32)
     pairs = np.stack([whole[inside], cell[inside]])
     if pairs.size:
-        found[inside] = np.unique(pairs, axis=1, return_inverse=True)[1].ravel() + 1
-    return found
+        numbers[inside] = np.unique(pairs, axis=1, return_inverse=True)[1].ravel() + 1
+    return numbers

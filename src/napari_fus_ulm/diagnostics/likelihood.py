@@ -1,8 +1,8 @@
 """How likely a vessel is at every place of a power Doppler image, whatever a generator draws there.
 
-A small network of its own, trained on phantoms against the simulated tree: it draws nothing, it
-only says how often there was a vessel where the input looked like this. It shares the phantoms'
-anatomy with the generators, so it is a second opinion of the same school, not an independent one.
+A small separate network, trained on phantoms against the simulated tree: it draws nothing, it only
+estimates how often there was a vessel where the input looked like this. It shares the phantoms'
+anatomy with the generators, so it is a second opinion, but not an independent one.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ PIXEL_UM = 20.0
 POOL_UM = 640.0
 """Standard deviation of the window over which its inner features are averaged for the distance."""
 STRANGE = 1.4
-"""Distance that 1 % of the places in phantoms exceed, and a third of those in white noise."""
+"""Distance that 1 % of the pixels in phantoms exceed, and a third of those in white noise."""
 CHANNELS = 4
-"""Grey level, and the position as the generators have it."""
+"""Grey level, and the position channels of the generators."""
 DEEP_PIXELS = 8
 """Pixels that one place of the deepest level stands for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Likelihood:
-    """Maps on the grid that was asked for, (height, width).
+    """Maps on the requested grid, (height, width).
 
     Attributes
     ----------
@@ -52,9 +52,9 @@ class Likelihood:
         Probability that the middle of a vessel within the slice (250 µm of the plane) lies within
         30 µm.
     strangeness : array
-        Distance of the input around here from the phantoms the network has learnt from
-        (Mahalanobis, of its deepest features; Lee et al. 2018). 95 % of the places in phantoms it
-        has not seen lie below 1, and 99 % below :data:`STRANGE`; farther out its probabilities
+        Distance of the input around a pixel from the phantoms the network was trained on
+        (Mahalanobis, of its deepest features; Lee et al. 2018). 95 % of the pixels in held-out
+        phantoms lie below 1, and 99 % below :data:`STRANGE`; beyond, its probabilities
         mean little.
     """
 
@@ -64,7 +64,7 @@ class Likelihood:
 
 
 def likelihood(grey: Floats, pixel_mm: float) -> Likelihood:
-    """Ask the network.
+    """Evaluate the network.
 
     Parameters
     ----------
@@ -82,11 +82,11 @@ def likelihood(grey: Floats, pixel_mm: float) -> Likelihood:
 
     sides = [max(16, round(n * pixel_mm * 1000.0 / PIXEL_UM)) for n in grey.shape]
     shape = (sides[0], sides[1])
-    again = np.asarray(resample(grey, shape), np.float32) if shape != grey.shape else grey
-    logits, deep = run(network(WEIGHTS), again)
-    found = [*(1.0 / (1.0 + np.exp(-logits))), _strangeness(deep, shape)]
+    resampled = np.asarray(resample(grey, shape), np.float32) if shape != grey.shape else grey
+    logits, deep = run(network(WEIGHTS), resampled)
+    layers = [*(1.0 / (1.0 + np.exp(-logits))), _strangeness(deep, shape)]
     whole = (grey.shape[0], grey.shape[1])
-    maps = [resample(one, whole) if shape != whole else one for one in found]
+    maps = [resample(one, whole) if shape != whole else one for one in layers]
     first, second, third = (np.asarray(one, np.float32) for one in maps)
     return Likelihood(np.clip(first, 0.0, 1.0), np.clip(second, 0.0, 1.0), np.maximum(third, 0.0))
 

@@ -1,4 +1,4 @@
-"""Down to which detail a result agrees with a ground truth: Fourier ring correlation."""
+"""The finest scale at which a result agrees with a ground truth: Fourier ring correlation."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from napari_fus_ulm.registration.lay import lay_on
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resolution:
-    """The finest detail that a result has where the ground truth has it.
+    """The finest scale at which a result agrees with the ground truth.
 
     Attributes
     ----------
     result : RingCorrelation
         Of the result with the ground truth.
     fus : RingCorrelation or None
-        Of the power Doppler with it, where that was given.
+        Of the power Doppler with the ground truth, where given.
     local : xarray.DataArray or None
-        Local resolution on the result's grid, µm; NaN where there is none. None if not asked for.
+        Local resolution on the result's grid, µm; NaN where there is none. None if not requested.
     moved : xarray.DataArray or None
         The ground truth on the result's grid, where it was moved.
     notes : tuple of str

@@ -1,10 +1,9 @@
-"""The support map: how often a vessel drawn on such evidence was there, on phantoms.
+"""The support map: how often a vessel drawn on such evidence was real, on phantoms.
 
-Two logistic regressions of the evidence (:mod:`~napari_fus_ulm.diagnostics.evidence`), learnt on
-phantoms
-against the simulated tree: one for what a result draws (*is a vessel there?*), stretch by stretch,
-and one for where it draws nothing (*is one missing?*), pixel by pixel. Their weights, and what they
-were learnt on, are in ``weights/support.json``.
+Two logistic regressions of the evidence (:mod:`~napari_fus_ulm.diagnostics.evidence`), fitted on
+phantoms against the simulated tree: one for what a result draws (*is a vessel there?*), stretch by
+stretch, and one for where it draws nothing (*is one missing?*), pixel by pixel. Their weights, and
+what they were fitted on, are in ``weights/support.json``.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ Labels = npt.NDArray[np.uint8]
 
 WEIGHTS = BUNDLED / "support.json"
 SUPPORTED, UNLIKELY = 0.8, 0.5
-"""Probabilities from which a stretch is called supported, and below which unlikely: half of what is
-drawn at random in these phantoms lies on a vessel too, since the tissue is full of them."""
+"""Probabilities from which a stretch is called supported, and below which unlikely: half of what
+is drawn at random in these phantoms lies on a vessel too, since the tissue is full of them."""
 SUPPORTED_LABEL, UNCERTAIN_LABEL, UNLIKELY_LABEL = 1, 2, 3
 CLASSES = ("supported", "uncertain", "unlikely")
 COLOURS = ("#00c08b", "#f0e442", "#e4572e")
-"""Of the classes: bluish green, yellow, vermilion (after Okabe and Ito), told apart by colour-blind
-eyes too."""
+"""Of the classes: bluish green, yellow, vermilion (after Okabe and Ito), distinguishable to
+colour-blind eyes too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Support:
-    """What the evidence says of a result, (height, width) maps.
+    """Support of a result by the evidence, (height, width) maps.
 
     Attributes
     ----------
@@ -108,8 +107,8 @@ class Support:
         text = f"Of {total:.0f} mm of drawn vessels: {', '.join(parts)}."
         if self.strange_share > 0.1:
             text += (
-                f" {100 * self.strange_share:.0f} % of the image is unlike anything the map was "
-                "learnt from; do not rely on it there."
+                f" {100 * self.strange_share:.0f} % of the image is unlike the phantoms "
+                "that the map was fitted on; do not rely on it there."
             )
         return text
 
@@ -122,15 +121,15 @@ def support(evidence: Evidence) -> Support:
     probability = np.full(shape, np.nan, np.float32)
     classes = np.zeros(shape, np.uint8)
     if pieces.max():
-        found = drawn.probability(of_stretches(evidence, pieces, drawn.names))
-        # A vessel's width belongs to the nearest stretch of its middle.
+        probabilities = drawn.probability(of_stretches(evidence, pieces, drawn.names))
+        # Every pixel of a vessel belongs to the nearest stretch of its centreline.
         nearest = ndimage.distance_transform_edt(
             pieces == 0, return_distances=False, return_indices=True
         )
-        everywhere = found[pieces[tuple(nearest)] - 1]
+        everywhere = probabilities[pieces[tuple(nearest)] - 1]
         probability[evidence.mask] = everywhere[evidence.mask]
         classes[evidence.mask] = classified(everywhere[evidence.mask])
-        # What phantoms taught says little of an image that is unlike them.
+        # A fit on phantoms says little about an image that is unlike them.
         strange = evidence.maps["strangeness"] > STRANGE
         classes[strange & (classes == SUPPORTED_LABEL)] = UNCERTAIN_LABEL
     missing = np.full(shape, np.nan, np.float32)
@@ -173,16 +172,16 @@ def undrawn_places(evidence: Evidence) -> npt.NDArray[np.bool_]:
 
 @lru_cache(maxsize=1)
 def regressions() -> tuple[Logistic, Logistic]:
-    """Return those for drawn and for undrawn places."""
-    told = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    return _logistic(told["drawn"]), _logistic(told["undrawn"])
+    """Return the regressions for drawn and for undrawn places."""
+    entries = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    return _logistic(entries["drawn"]), _logistic(entries["undrawn"])
 
 
-def _logistic(told: dict[str, Any]) -> Logistic:
+def _logistic(entry: dict[str, Any]) -> Logistic:
     return Logistic(
-        tuple(told["names"]),
-        tuple(told["mean"]),
-        tuple(told["scale"]),
-        tuple(told["weight"]),
-        float(told["intercept"]),
+        tuple(entry["names"]),
+        tuple(entry["mean"]),
+        tuple(entry["scale"]),
+        tuple(entry["weight"]),
+        float(entry["intercept"]),
     )

@@ -1,6 +1,6 @@
-"""A generated picture beside its ground truth, pixel by pixel: maps to lay over it, and numbers.
+"""A generated picture compared with its ground truth, pixel by pixel: overlay maps and numbers.
 
-Nothing is moved unless it is asked for, and what was moved is told. Counts are binned to the
+Nothing is moved unless requested, and every shift is reported. Counts are binned to the
 result's pixel before their logarithm is taken. Where the ground truth covers only a part of the
 result, the largest upright rectangle inside that part is judged, everything on the same pixels.
 """
@@ -33,8 +33,8 @@ from napari_fus_ulm.registration.registered import Registered
 from napari_fus_ulm.registration.shift import Box
 
 CAVEAT = (
-    "Invented means not in this ground truth, which may have missed it: black in a ULM map is no "
-    "proof that there is no vessel."
+    "Invented means not in this ground truth, which may have missed it: black in a ULM map does "
+    "not prove that there is no vessel."
 )
 
 
@@ -64,9 +64,9 @@ class TruthComparison:
     fidelity : Fidelity
     scores : VesselScores
     registration : Registered or None
-        How the ground truth was moved; None where no alignment was asked for.
+        How the ground truth was moved; None where no alignment was requested.
     notes : tuple of str
-        Sentences about what was done, to be shown beside the numbers.
+        Sentences to be shown beside the numbers.
     """
 
     reference: xr.DataArray
@@ -98,10 +98,10 @@ def against_truth(
     result : xarray.DataArray
         2-D, grey levels in [0, 1] (``values`` "grey"), nearly square pixels.
     truth : xarray.DataArray
-        2-D ULM: counts, or grey levels. Of the result's extent it is laid on it as it is, any
-        other by its coordinates.
+        2-D ULM: counts, or grey levels. With the extent of the result it is compared as it is,
+        otherwise by its coordinates.
     aligned : {"none", "shift", "affine"}
-        What is done to the ground truth first: see `napari_fus_ulm.registration.lay.lay_on`.
+        How the ground truth is aligned first: see `napari_fus_ulm.registration.lay.lay_on`.
     rule : VesselRule
         What counts as a vessel, in both.
     lpips : bool
@@ -143,20 +143,26 @@ def against_truth(
 def markdown(comparison: TruthComparison) -> str:
     """Return a table: mm of each class, recall and precision, by calibre and in all.
 
-    Below it stand what was done to the ground truth and what *invented* means.
+    Below it: how the ground truth was aligned and what *invented* means.
     """
-    found = comparison.overlay
+    overlay = comparison.overlay
     rows = zip(
-        calibre_classes(found.calibre_um),
-        found.hit_mm_by_calibre,
-        found.missed_mm_by_calibre,
-        found.invented_mm_by_calibre,
-        found.recall_by_calibre,
-        found.precision_by_calibre,
+        calibre_classes(overlay.calibre_um),
+        overlay.hit_mm_by_calibre,
+        overlay.missed_mm_by_calibre,
+        overlay.invented_mm_by_calibre,
+        overlay.recall_by_calibre,
+        overlay.precision_by_calibre,
         strict=True,
     )
     lines = [_row(name.replace("_um", "_µm").replace("_", " "), *values) for name, *values in rows]
-    whole = (found.hit_mm, found.missed_mm, found.invented_mm, found.recall, found.precision)
+    whole = (
+        overlay.hit_mm,
+        overlay.missed_mm,
+        overlay.invented_mm,
+        overlay.recall,
+        overlay.precision,
+    )
     head = ["vessels", "hit (mm)", "missed (mm)", "invented (mm)", "recall", "precision"]
     table = markdown_table(head, [*lines, _row("all", *whole)])
     return "\n".join([table, "", *(f"{note}\n" for note in (*comparison.notes, CAVEAT))])

@@ -1,4 +1,4 @@
-"""The rows that need no generator: the input, what simple means make of it, and chance."""
+"""The rows that need no generator: the input, simple baselines, and chance."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ INPUT_TITLE = "input (bicubic, mapped)"
 
 
 def baselines() -> tuple[Method, ...]:
-    """The rows that every generator stands beside."""
+    """The rows with which every generator is compared."""
     mapped = "passed through one monotone intensity map fitted on the training pairs"
     return (
         Method(
@@ -56,7 +56,7 @@ def baselines() -> tuple[Method, ...]:
         Method(
             DOG,
             "difference of Gaussians (mapped)",
-            "What of the interpolated fUS image stands out of its surround at one scale, which was "
+            "The interpolated fUS image less its surround at one scale, which was "
             f"tuned on the validation pairs, {mapped}.",
             partial(fit_ridges, difference_of_gaussians),
             True,
@@ -65,7 +65,7 @@ def baselines() -> tuple[Method, ...]:
             ATLAS,
             "mean training image (mapped)",
             "The mean of the training pairs' ULM in logarithmic grey levels, stretched to the "
-            f"field of view (fUS is not looked at), {mapped} (each training image against the mean "
+            f"field of view (fUS is not used), {mapped} (each training image against the mean "
             "of the others).",
             _fit_atlas,
             True,
@@ -75,7 +75,7 @@ def baselines() -> tuple[Method, ...]:
             OTHER,
             "another animal's ULM",
             "The ULM of the first training pair as it is, stretched to the field of view: what "
-            "chance and shared anatomy reach with a picture that is sharp and wrong.",
+            "a sharp but wrong picture reaches by chance and shared anatomy.",
             _fit_other,
             True,
         ),
@@ -83,7 +83,7 @@ def baselines() -> tuple[Method, ...]:
 
 
 def the_ulm() -> Method:
-    """The ULM itself as a row, to be judged against the simulated vessels."""
+    """The ULM itself as a row, judged against the simulated vessels."""
     return Method(
         ULM,
         "the ULM itself",
@@ -99,7 +99,7 @@ def the_shifted_ulm() -> Method:
         "the ULM where fUS has it (shifted)",
         "The ULM moved to where its section lies in the fUS image (registered by a translation; "
         "linear interpolation), judged as all other rows are: what a perfect answer in the fUS "
-        "image's coordinates would score. A blurred picture, which is nowhere quite wrong, may "
+        "image's coordinates would score. A blurred picture may "
         "have a smaller MSE and a higher precision.",
         lambda train, validation: Fitted(where_fus_has_it),
     )
@@ -107,20 +107,22 @@ def the_shifted_ulm() -> Method:
 
 def where_fus_has_it(pair: EvaluationPair) -> Grey:
     """The ULM's grey levels, moved by the translation that registers the pair's two scans."""
-    found = register(pair.fus, pair.ulm)
-    if found.correlation <= 0.0:  # an empty image has no place
+    registration = register(pair.fus, pair.ulm)
+    if registration.correlation <= 0.0:  # an empty image cannot be registered
         return pair.truth
-    # What fUS has at (y, x) lies at (y + down, x + right) in the ULM, so the ULM moves back.
+    # What lies at (y, x) in fUS lies at (y + down, x + right) in the ULM, so the ULM moves back.
     back = [
         -um / (1000.0 * step)
-        for um, step in zip((found.down_um, found.right_um), pair.grid.spacing_mm, strict=True)
+        for um, step in zip(
+            (registration.down_um, registration.right_um), pair.grid.spacing_mm, strict=True
+        )
     ]
     moved = ndimage.shift(pair.truth, back, order=1, mode="nearest")
     return np.asarray(np.clip(moved, 0.0, 1.0), np.float32)
 
 
 def input_by_card(table: Sequence[float], card: str) -> Method:
-    """The input through the map that a weights card keeps, where there are no training pairs."""
+    """The input through the map that a weights card stores, where there are no training pairs."""
 
     def picture(pair: EvaluationPair) -> Grey:
         return apply_monotone_map(pair.condition, list(table))
@@ -129,7 +131,7 @@ def input_by_card(table: Sequence[float], card: str) -> Method:
         INPUT,
         INPUT_TITLE,
         "The fUS image, cubic interpolation, passed through the monotone intensity map that the "
-        f"card {card} keeps (there are no training pairs to fit one on).",
+        f"card {card} stores (there are no training pairs to fit one on).",
         lambda train, validation: Fitted(picture),
     )
 
@@ -147,9 +149,9 @@ def _fit_atlas(train: Pairs, validation: Pairs) -> Fitted:
     total = np.sum([resample(pair.truth, first) for pair in train], axis=0, dtype=np.float64)
 
     def without(animal: str) -> Grey:
-        own = [pair for pair in train if animal_key(pair.animal) == animal_key(animal)]
-        part = np.sum([resample(pair.truth, first) for pair in own], axis=0, dtype=np.float64)
-        return np.asarray((total - part) / (len(train) - len(own)), np.float32)
+        left_out = [pair for pair in train if animal_key(pair.animal) == animal_key(animal)]
+        part = np.sum([resample(pair.truth, first) for pair in left_out], axis=0, dtype=np.float64)
+        return np.asarray((total - part) / (len(train) - len(left_out)), np.float32)
 
     def on(image: Grey, pair: EvaluationPair) -> Grey:
         return np.clip(resample(image, pair.truth.shape), 0.0, 1.0)

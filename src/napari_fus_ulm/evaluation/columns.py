@@ -1,4 +1,4 @@
-"""What the tables tell: measures by name, with headings and senses, over a row's images."""
+"""The columns of the tables: measures by name, their headings, and their summaries over images."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from napari_fus_ulm.evaluation.methods import INPUT
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One measure of a table: its name among the scores, its heading, its sense."""
+    """One measure of a table: its name among the scores, its heading, which way is better."""
 
     name: str
     heading: str
     digits: int
     better: int
-    """1 where larger is best, -1 where smaller is, 0 where a picture of nothing would be best."""
+    """1 where larger is best, -1 where smaller is, 0 where an empty picture would be best."""
 
 
 LIKENESS = (
@@ -62,7 +62,7 @@ def tree_columns(evaluation: Evaluation) -> tuple[Column, ...]:
 
 
 def interval_columns(evaluation: Evaluation) -> tuple[Column, ...]:
-    """Measures of the vessels whose means are told with their intervals."""
+    """Measures of the vessels whose means are given with their intervals."""
     columns = [*vessel_columns(evaluation)[:3]]
     if has_tree(evaluation):
         columns += [
@@ -80,30 +80,30 @@ def has_tree(evaluation: Evaluation) -> bool:
 def _by_calibre(name: str, heading: str, edges: tuple[float, ...]) -> list[Column]:
     from napari_fus_ulm.metrics.vessels import calibre_classes
 
-    told = [
+    labels = [
         f"< {edges[0]:g} µm",
         *(f"{one:g}–{two:g} µm" for one, two in itertools.pairwise(edges)),
         f"≥ {edges[-1]:g} µm",
     ]
     return [
         Column(f"{name}_{of}", f"{heading} {words} ↑", 3, 1)
-        for of, words in zip(calibre_classes(edges), told, strict=True)
+        for of, words in zip(calibre_classes(edges), labels, strict=True)
     ]
 
 
 def summary_of(evaluation: Evaluation, row: Row, name: str) -> Summary:
     """A measure of a row over its images."""
-    found = images_of(evaluation, row.key)
-    return summarise([value_of(one, name) for one in found], [one.animal for one in found])
+    judged = images_of(evaluation, row.key)
+    return summarise([value_of(one, name) for one in judged], [one.animal for one in judged])
 
 
 def difference_of(evaluation: Evaluation, row: Row, name: str, against: str = INPUT) -> Summary:
     """A measure of a row less the same image's in another row."""
     base = {(one.split, one.image): value_of(one, name) for one in images_of(evaluation, against)}
-    found = [one for one in images_of(evaluation, row.key) if (one.split, one.image) in base]
+    judged = [one for one in images_of(evaluation, row.key) if (one.split, one.image) in base]
     return summarise(
-        [value_of(one, name) - base[one.split, one.image] for one in found],
-        [one.animal for one in found],
+        [value_of(one, name) - base[one.split, one.image] for one in judged],
+        [one.animal for one in judged],
     )
 
 
@@ -116,5 +116,5 @@ def value_of(one: ImageScored, name: str) -> float:
 
 
 def images_of(evaluation: Evaluation, key: str) -> list[ImageScored]:
-    """What was judged of a row, in order."""
+    """The judged images of a row, in order."""
     return [one for one in evaluation.images if one.method == key]

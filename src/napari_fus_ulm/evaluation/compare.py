@@ -1,4 +1,4 @@
-"""Images beside their ULM, whatever made them: the same measures as in the harness."""
+"""Images compared with their ULM, whatever their origin: the same measures as in the harness."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def compare_events(
     aligned : bool
         Register the image to its ULM by a translation first, and judge the common part.
     spacing : float, optional
-        Pixel size in mm of the files that do not tell theirs.
+        Pixel size in mm for files that store none.
 
     Yields
     ------
     Progress, ImageScored, Finished
     """
     chosen = settings or EvaluationSettings()
-    found: list[ImageScored] = []
+    judged: list[ImageScored] = []
     notes: list[str] = []
     for done, (image_path, reference_path) in enumerate(files):
         yield Progress(done, len(files), image_path.name)
@@ -85,12 +85,12 @@ def compare_events(
         )
         if image.attrs.get("modality") == "fus" and image.attrs.get("values") != "grey":
             notes.append(
-                f"{image_path.name} is power Doppler and passed no intensity map (there are no "
+                f"{image_path.name} is power Doppler without an intensity map (there are no "
                 "training pairs to fit one on), so its contrast is not that of a ULM image"
             )
         if aligned:
             if image.attrs.get("modality") == "fus":
-                # In whole pixels of its own, up to 0.1 mm of the other image would stick out.
+                # In whole fUS pixels, up to 0.1 mm of the other image would stick out.
                 image = measured_image(image, chosen.pixel_um).scan()
             registered = align(image, reference)
             image, reference = registered.image, registered.reference
@@ -102,18 +102,18 @@ def compare_events(
         truth = reference_on_grid(reference, picture.grid, "image")
         scores = score(picture.grey, truth, picture.grid.pixel_mm, rule=chosen.rule)
         one = ImageScored(1, IMAGES, image_path.name, image_path.name, scores, 0.0)
-        found.append(one)
+        judged.append(one)
         yield one
-    how = ", registered by a translation and cropped to what both show" if aligned else ""
-    note = f"Beside their ULM{how}."
+    how = ", registered by a translation and cropped to the common part" if aligned else ""
+    note = f"Compared with their ULM{how}."
     rows = (Row(IMAGES, "images", note, tuple(notes)),)
-    yield Finished(Evaluation(chosen, rows, tuple(found)))
+    yield Finished(Evaluation(chosen, rows, tuple(judged)))
 
 
 def _read(
     path: Path, modality: str | None, spacing: float | None, notes: list[str]
 ) -> xr.DataArray:
-    """One plane; where its file tells no pixel size, what was taken is noted."""
+    """One plane; where its file stores no pixel size, the assumed one is noted."""
     from napari_fus_ulm.io import read_one
 
     scan = read_one(path, modality=modality).squeeze(drop=True)
@@ -121,9 +121,7 @@ def _read(
         return scan
     if spacing is not None:
         return read_one(path, modality=modality, spacing=spacing).squeeze(drop=True)
-    notes.append(
-        f"{path.name} does not tell its pixel size, {1000 * spacing_of(scan)[0]:g} µm was assumed"
-    )
+    notes.append(f"{path.name} stores no pixel size; {1000 * spacing_of(scan)[0]:g} µm assumed")
     return scan
 
 

@@ -1,4 +1,4 @@
-"""Richardson–Lucy deconvolution of power Doppler: the baseline that physics alone offers."""
+"""Richardson–Lucy deconvolution of power Doppler: the baseline from physics alone."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ ITERATIONS = (3, 6, 10, 20)
 TUNING_PAIRS = 4
 """Training pairs on which a candidate's intensity map is fitted while tuning."""
 EXPONENTS = {"sqrt": 2.0, "cbrt": 3.0}
-"""What undoes the transforms whose result is a power of the power."""
-UNTOLD = ("display", "unknown", "grey")
-"""Kinds of values that do not tell what power they stand for."""
+"""Exponents that undo the root transforms."""
+WITHOUT_POWER = ("display", "unknown", "grey")
+"""Kinds of values from which the power cannot be recovered."""
 
 
 def fit_deconvolution(
@@ -34,16 +34,16 @@ def fit_deconvolution(
 ) -> Fitted:
     """Choose point spread function and iterations by the validation pairs' mean squared error.
 
-    Without validation pairs the same training pairs that fit the map choose.
+    Without validation pairs, by the training pairs on which the map is fitted.
     """
     few = train[:TUNING_PAIRS]
     judged = validation or few
     best, chosen = math.inf, (1.0, ITERATIONS[0])
     for scale, iterations in itertools.product(SCALES, ITERATIONS):
-        made = {id(pair): deconvolved(pair, scale, iterations) for pair in (*few, *judged)}
-        table = fit_mapped(lambda pair, made=made: made[id(pair)], few)  # type: ignore[misc]
+        images = {id(pair): deconvolved(pair, scale, iterations) for pair in (*few, *judged)}
+        table = fit_mapped(lambda pair, images=images: images[id(pair)], few)  # type: ignore[misc]
         errors = [
-            np.mean((apply_monotone_map(made[id(pair)], table) - pair.truth) ** 2)
+            np.mean((apply_monotone_map(images[id(pair)], table) - pair.truth) ** 2)
             for pair in judged
         ]
         if (error := float(np.mean(errors))) < best:
@@ -56,8 +56,8 @@ def fit_deconvolution(
         f"FWHM {axial:.0f} × {lateral:.0f} µm (axial × lateral), {iterations} iterations, chosen "
         f"on {len(judged)} {side} pair{'s' * (len(judged) > 1)}"
     )
-    if any(pair.values in UNTOLD for pair in (*train, *validation)):
-        note += ", the display's values taken for power where a file tells no more"
+    if any(pair.values in WITHOUT_POWER for pair in (*train, *validation)):
+        note += ", display values used as power where a file stores nothing else"
     return Fitted(
         lambda pair: apply_monotone_map(deconvolved(pair, scale, iterations), table), note
     )
@@ -83,7 +83,7 @@ def sharpened(pair: EvaluationPair, scale: float, iterations: int) -> Grey:
     """
     from skimage.restoration import richardson_lucy
 
-    # Up to here a power law was a factor; a convolution needs the power itself.
+    # So far a power law was only a factor; a convolution needs the power itself.
     logged = EXPONENTS.get(pair.values, 1.0) * log_power(pair.fus.values, pair.values)
     power = np.exp(logged - logged.max())
     fine = np.maximum(_on_grid(power, native_shape(pair.fus), pair.truth.shape), power.min())

@@ -24,9 +24,9 @@ def csv_table(evaluation: Evaluation) -> str:
     names = list(dict.fromkeys(n for one in evaluation.images for n in one.scores.as_dict()))
     rows: list[list[object]] = [[*FIRST, *names]]
     for one in evaluation.images:
-        found = one.scores.as_dict()
+        measures = one.scores.as_dict()
         first = (one.split, one.method, one.image, one.animal, f"{one.seconds:.3f}")
-        rows.append([*first, *(found.get(name) for name in names)])
+        rows.append([*first, *(measures.get(name) for name in names)])
     return csv_text(rows)
 
 
@@ -63,8 +63,8 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _plain(one: Summary) -> dict[str, float | int | None]:
-    found: dict[str, float | int] = dataclasses.asdict(one)
-    return {name: value if math.isfinite(value) else None for name, value in found.items()}
+    values: dict[str, float | int] = dataclasses.asdict(one)
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def versions() -> dict[str, str]:

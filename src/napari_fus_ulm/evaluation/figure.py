@@ -56,7 +56,7 @@ CAUTION = "Generated images are not measurements."
 def check_one_field(images: Sequence[xr.DataArray]) -> None:
     """Refuse images that do not cover the same field of view.
 
-    Half a pixel of the coarsest one is forgiven, as everywhere.
+    Half a pixel of the coarsest one is tolerated, as everywhere.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def measure(image: xr.DataArray, truth: xr.DataArray) -> Scores:
     ----------
     image, truth : xarray.DataArray
         2-D scans over the same extent. Power Doppler is measured by its logarithm; pass what
-        `napari_fus_ulm.inference.enhance.input_on_grid` gives for the row to beat.
+        `napari_fus_ulm.inference.enhance.input_on_grid` gives for the baseline row.
 
     Raises
     ------
@@ -173,12 +173,12 @@ def metrics_table(images: Sequence[xr.DataArray], scores: Mapping[str, Scores], 
     """
     rows: list[list[object]] = [[*COLUMNS]]
     for image in images:
-        found = scores.get(str(image.name))
-        if found is None:
+        measured = scores.get(str(image.name))
+        if measured is None:
             continue
-        near, vessels = found.fidelity, found.vessels
+        near, vessels = measured.fidelity, measured.vessels
         measures = (
-            *(near.mse, near.ssim, near.psnr, near.lpips, found.r),
+            *(near.mse, near.ssim, near.psnr, near.lpips, measured.r),
             *(vessels.cl_dice, vessels.recall, vessels.precision),
         )
         rows.append([image.name, *made_by(image), truth, *measures])
@@ -186,24 +186,28 @@ def metrics_table(images: Sequence[xr.DataArray], scores: Mapping[str, Scores], 
 
 
 def made_by(image: xr.DataArray) -> tuple[str, str]:
-    """Generator and mode of an image; empty for what was measured or is not known."""
-    made = _made(image)
-    mode = str(made.get("settings", {}).get("mode", "")) if made.get("has_modes", True) else ""
-    return str(made.get("generator_title", "")), mode if made else ""
+    """Generator and mode of an image; empty where it was measured or they are unknown."""
+    provenance = _provenance(image)
+    mode = (
+        str(provenance.get("settings", {}).get("mode", ""))
+        if provenance.get("has_modes", True)
+        else ""
+    )
+    return str(provenance.get("generator_title", "")), mode if provenance else ""
 
 
 def title_of(image: xr.DataArray) -> str:
     """An image's name for a figure, without the name of the input it was made from."""
-    before = str(_made(image).get("input_name", ""))
+    before = str(_provenance(image).get("input_name", ""))
     name = str(image.name)
     return name.removeprefix(f"{before} · ") if before else name
 
 
-def _made(image: xr.DataArray) -> dict[str, Any]:
+def _provenance(image: xr.DataArray) -> dict[str, Any]:
     """How an image was generated; empty for any other."""
-    found = image.attrs.get("provenance")
-    known = isinstance(found, dict) and image.attrs.get("generated")
-    return found if known and isinstance(found, dict) else {}
+    provenance = image.attrs.get("provenance")
+    known = isinstance(provenance, dict) and image.attrs.get("generated")
+    return provenance if known and isinstance(provenance, dict) else {}
 
 
 # ---------------------------------------------------------------- the figure
@@ -221,7 +225,7 @@ def figure(
     """Draw images of one field of view beside each other, true to scale, for print.
 
     One scale bar in the first panel, the same limits and colours for all, the measures below each
-    panel where there are any, and below all that generated images are no measurements.
+    panel where there are any, and below all the caution that generated images are not measurements.
 
     Parameters
     ----------
@@ -270,18 +274,20 @@ def _below(name: str, scores: Mapping[str, Scores], truth: str) -> str:
     return "ground truth" if scores and name == truth else ""
 
 
-def _measures(found: Scores) -> str:
-    near = found.fidelity
+def _measures(scores: Scores) -> str:
+    near = scores.fidelity
     psnr = "∞" if math.isinf(near.psnr) else f"{near.psnr:.1f}"
     return f"MSE {near.mse:.4f} · SSIM {near.ssim:.3f}\nPSNR {psnr} dB · LPIPS {near.lpips:.3f}"
 
 
 def _foot(images: Sequence[xr.DataArray], note: str) -> str:
-    """What a reader of the figure must know."""
+    """The caption that a reader of the figure needs."""
     sentences = []
-    made = [_made(image) for image in images if image.attrs.get("generated")]
-    if made:
-        trained = " Trained on phantoms." if any(m.get("phantom_trained") for m in made) else ""
+    provenances = [_provenance(image) for image in images if image.attrs.get("generated")]
+    if provenances:
+        trained = (
+            " Trained on phantoms." if any(m.get("phantom_trained") for m in provenances) else ""
+        )
         sentences.append(f"{CAUTION}{trained}")
     sentences.append(
         "The same grey levels, 0 to 1, for all: logarithm of power (fUS) and of counts (ULM)."

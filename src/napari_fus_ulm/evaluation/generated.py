@@ -1,4 +1,4 @@
-"""Generators as rows: every one for which there are weights, in each of its modes."""
+"""Generators as rows: every one with weights, in each of its modes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODES: tuple[Mode, ...] = ("accurate", "balanced", "detailed")
 def generators(
     weights: Sequence[Path] = (), settings: EnhanceSettings | None = None
 ) -> tuple[Method, ...]:
-    """Every generator in every mode it has: one that has no chance and no steps has only one.
+    """Every generator in every mode it has; a deterministic one-shot generator has only one.
 
     Parameters
     ----------
@@ -40,26 +40,26 @@ def generators(
     """
     files = [Path(one) for one in weights] or bundled()
     base = settings or EnhanceSettings()
-    found: list[Method] = []
+    methods: list[Method] = []
     for path in files:
         card = read_card(path)
         name = card.generator if not weights else path.stem
-        taken = {method.key for method in found}
+        taken = {method.key for method in methods}
         title, modes = _kind(card)
         for mode in modes:
             key = f"{name}-{mode}"
             if key in taken:
                 key = f"{path.parent.name}-{key}"
             words = title if len(modes) == 1 and not weights else key.replace("-", " ")
-            found.append(_generator(key, words, card, path, mode, base))
-    return tuple(found)
+            methods.append(_generator(key, words, card, path, mode, base))
+    return tuple(methods)
 
 
 def _kind(card: Card) -> tuple[str, tuple[Mode, ...]]:
     """A generator's title, and the modes in which its pictures differ."""
     import torch
 
-    # Whether there is chance in it may depend on its arguments; no weights are made for this.
+    # Whether it is stochastic may depend on its arguments; no weights are allocated for this.
     with torch.device("meta"):
         model = build(card.generator, card.config)
     return model.title, MODES if model.iterative or model.stochastic else ("detailed",)
@@ -68,23 +68,23 @@ def _kind(card: Card) -> tuple[str, tuple[Mode, ...]]:
 def _generator(
     key: str, title: str, card: Card, weights: Path, mode: Mode, base: EnhanceSettings
 ) -> Method:
-    told = card.training.get("data", "what its card does not tell")
+    data = card.training.get("data", "data its card does not name")
     settings = dataclasses.replace(base, generator=card.generator, weights=str(weights), mode=mode)
     return Method(
         key,
         f"{title} (generated)",
         f"The generator {card.generator} in its mode {mode}, weights {weights.name}, trained on "
-        f"{told}.",
+        f"{data}.",
         lambda train, validation: Fitted(partial(_enhanced, settings, card.pixel_um)),
         weights=weights,
     )
 
 
 def _enhanced(settings: EnhanceSettings, finest_um: float, pair: EvaluationPair) -> Grey:
-    """A generator's picture on the pair's grid; a grid finer than its own is interpolated to."""
+    """A generator's picture on the pair's grid, interpolated where that is finer than its own."""
     from napari_fus_ulm.inference.enhance import enhance
 
-    # The pixel that was asked for, not the pair's: that would make another grid of some sections.
+    # The requested pixel, not the pair's, which would give some sections another grid.
     pixel_um = max(pair.pixel_um, finest_um)
     image = enhance(pair.fus, dataclasses.replace(settings, pixel_um=pixel_um)).image.values
     return np.clip(resample(image, pair.truth.shape), 0.0, 1.0)

@@ -1,6 +1,6 @@
 """The study's protocol on any cohort: fit on one side of a split, judge on the other.
 
-Long work is an iterator of small frozen events; to stop iterating is to cancel. Baselines are
+Long work is an iterator of small frozen events; stopping the iteration cancels it. Baselines are
 fitted again for every split. Generators are not trained here, so repeated splits show how much the
 choice of test animals matters, not how much the choice of training animals does.
 """
@@ -26,7 +26,7 @@ from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule
 
-KEPT_PAIRS = 64
+CACHED_PAIRS = 64
 """Prepared pairs kept in memory (about 6 MB each)."""
 
 
@@ -42,11 +42,11 @@ class EvaluationSettings:
     pixel_um : float
         Grid on which everything is compared, µm.
     cohort : str
-        Name of the cohort, by which weights know what they have seen.
+        Name of the cohort, by which weights cards record what they have seen.
     rule : VesselRule
         What counts as a vessel.
     tree_rule : TreeRule
-        What of a simulated tree can be seen.
+        What part of a simulated tree can be seen.
     """
 
     side: JudgedSide = "test"
@@ -74,7 +74,7 @@ class ImageScored:
     seconds : float
         Time it took to make the picture.
     pair : EvaluationPair or None
-        What it was made of and judged by; None in a finished evaluation.
+        The pair it was made from and judged by; None in a finished evaluation.
     picture : (height, width) array or None
         Grey levels in [0, 1]; None in a finished evaluation.
     """
@@ -91,7 +91,7 @@ class ImageScored:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A method as the tables tell it: what it is, and what was chosen in each split."""
+    """A method in the tables: what it is, and what was chosen in each split."""
 
     key: str
     title: str
@@ -147,7 +147,7 @@ def evaluate_events(
     ----------
     splits : sequence of Split
     methods : sequence of Method
-        One that needs more training animals than a split has is left out, with a note.
+        Those that need more training animals than a split has are left out, with a note.
     settings : EvaluationSettings, optional
     load : callable
         Makes an :class:`EvaluationPair` of an entry of a split at a pixel size.
@@ -169,7 +169,7 @@ def evaluate_events(
     chosen = settings or EvaluationSettings()
     methods, left_out = enough_animals(splits, methods)
     _check(splits, methods, chosen)
-    kept = lru_cache(maxsize=KEPT_PAIRS)(lambda files: load(files, chosen.pixel_um))
+    cached = lru_cache(maxsize=CACHED_PAIRS)(lambda files: load(files, chosen.pixel_um))
     total = sum(len(methods) * (1 + len(_judged(split, chosen.side))) for split in splits)
     done = 0
     images: list[ImageScored] = []
@@ -179,13 +179,13 @@ def evaluate_events(
         judged = _judged(split, chosen.side)
         yield Progress(done, total, f"{label}reading")
         learning = any(method.learns for method in methods)
-        train = [kept(files) for files in split.train] if learning else []
-        tuning = [kept(files) for files in split.validation] if learning else []
+        train = [cached(files) for files in split.train] if learning else []
+        tuning = [cached(files) for files in split.validation] if learning else []
         if learning:
-            refuse_copies((*train, *tuning), [kept(files) for files in judged], chosen.side)
+            refuse_copies((*train, *tuning), [cached(files) for files in judged], chosen.side)
         for method in methods:
             if method.weights is not None:
-                refuse_phantoms([kept(files) for files in judged], method.weights)
+                refuse_phantoms([cached(files) for files in judged], method.weights)
         for method in methods:
             yield Progress(done, total, f"{label}{method.title}, fitting")
             fitted = method.fit(train, tuning if chosen.side == "test" else [])
@@ -193,7 +193,7 @@ def evaluate_events(
             done += 1
             for files in judged:
                 yield Progress(done, total, f"{label}{method.title}, {files.name}")
-                pair = kept(files)
+                pair = cached(files)
                 begun = time.monotonic()
                 picture = fitted.picture(pair)
                 seconds = time.monotonic() - begun
@@ -206,9 +206,9 @@ def evaluate_events(
                     rule=chosen.rule,
                     tree_rule=chosen.tree_rule,
                 )
-                told = (number, method.key, pair.name, pair.animal, scores, seconds)
-                images.append(ImageScored(*told))
-                yield ImageScored(*told, pair, picture)
+                values = (number, method.key, pair.name, pair.animal, scores, seconds)
+                images.append(ImageScored(*values))
+                yield ImageScored(*values, pair, picture)
                 done += 1
     yield Progress(done, total, "")
     rows = tuple(Row(m.key, m.title, m.note, tuple(notes[m.key])) for m in methods)
@@ -233,7 +233,7 @@ def evaluate(
 def enough_animals(
     splits: Sequence[Split], methods: Sequence[Method]
 ) -> tuple[tuple[Method, ...], tuple[str, ...]]:
-    """Methods for which every split has training animals enough, and a sentence on each other.
+    """Methods for which every split has enough training animals, and a sentence on each other one.
 
     Raises
     ------
@@ -243,19 +243,19 @@ def enough_animals(
     # A split without a training side has its own sentence.
     sizes = [len({animal_key(pair.animal) for pair in split.train}) for split in splits]
     least = min((size for size in sizes if size), default=0)
-    kept: list[Method] = []
+    usable: list[Method] = []
     notes: list[str] = []
     for method in methods:
         if not method.learns or not least or method.animals <= least:
-            kept.append(method)
+            usable.append(method)
         else:
             notes.append(
                 f"The row “{method.title}” is left out: it needs {method.animals} training "
                 f"animals, and there {'is' if least == 1 else 'are'} {least}."
             )
-    if notes and all(method.key in REFERENCES for method in kept):
+    if notes and all(method.key in REFERENCES for method in usable):
         raise EvaluationError(" ".join(notes))
-    return tuple(kept), tuple(notes)
+    return tuple(usable), tuple(notes)
 
 
 def _judged(split: Split, side: Side) -> tuple[PairFiles, ...]:

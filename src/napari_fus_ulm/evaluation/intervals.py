@@ -1,8 +1,8 @@
-"""Means with intervals: animals are drawn again, not images.
+"""Means with intervals: animals are resampled, not images.
 
 Two sections of one animal, and one section in two splits, are not independent. So whole animals
 are resampled with all of their images (percentile bootstrap; Efron and Tibshirani 1993, ch. 13).
-Of five animals such an interval is too short rather than too long; of one there is none.
+With five animals such an interval is likely too narrow; with one there is none.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def summarise(
     ----------
     values : sequence of float
         One per image; NaN where an image has no value (it is left out). An infinite value makes
-        the mean infinite and leaves the rest without a value.
+        the mean infinite and the rest NaN.
     animals : sequence of str
         The animal of each image; upper and lower case count as equal.
     seed : int
@@ -57,17 +57,17 @@ def summarise(
         Of the interval.
     """
     pairs = [(v, a) for v, a in zip(values, animals, strict=True) if not math.isnan(v)]
-    kept = np.array([value for value, _ in pairs], np.float64)
+    known = np.array([value for value, _ in pairs], np.float64)
     owners = [animal for _, animal in pairs]
     count = len(set(map(animal_key, owners)))
-    if not len(kept):
+    if not len(known):
         return Summary(math.nan, math.nan, math.nan, math.nan, 0, 0)
-    mean = float(kept.mean())
+    mean = float(known.mean())
     if not math.isfinite(mean):
-        return Summary(mean, math.nan, math.nan, math.nan, len(kept), count)
-    sd = float(kept.std(ddof=1)) if len(kept) > 1 else math.nan
-    low, high = bootstrap(kept, owners, seed=seed, level=level)
-    return Summary(mean, sd, low, high, len(kept), count)
+        return Summary(mean, math.nan, math.nan, math.nan, len(known), count)
+    sd = float(known.std(ddof=1)) if len(known) > 1 else math.nan
+    low, high = bootstrap(known, owners, seed=seed, level=level)
+    return Summary(mean, sd, low, high, len(known), count)
 
 
 def bootstrap(

@@ -1,4 +1,4 @@
-"""What is compared: the input, simple baselines, and generators, all behind one small shape.
+"""What is compared: the input, simple baselines, and generators, all with one small interface.
 
 A baseline that is not ULM-like by itself passes through one monotone intensity map, fitted on the
 training pairs (:mod:`napari_fus_ulm.grey.intensity_map`): otherwise any model beats it by contrast
@@ -20,9 +20,9 @@ Pairs = Sequence[EvaluationPair]
 Picture = Callable[[EvaluationPair], Grey]
 
 INPUT, ULM, SHIFTED = "input", "ulm", "ulm-shifted"
-"""Keys of the row that others are compared with, of the reference, and of it where fUS has it."""
+"""Keys of the baseline row, of the ULM itself, and of the ULM moved to where fUS has it."""
 REFERENCES = (ULM, SHIFTED)
-"""Rows that are made of the answer: no competitors, never the best."""
+"""Rows made from the ULM: they do not compete and are never the best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Fitted:
     Attributes
     ----------
     picture : callable
-        From a pair to grey levels in [0, 1] on its grid; it looks at the pair's fUS only.
+        From a pair to grey levels in [0, 1] on its grid; it uses the pair's fUS only.
     note : str
         What the fitting chose; empty where there was nothing to choose.
     """
@@ -73,14 +73,14 @@ class Method:
 
 
 def chosen(methods: Sequence[Method], words: Sequence[str]) -> tuple[Method, ...]:
-    """The methods that words name, in the order of ``methods``.
+    """The methods named by words, in the order of ``methods``.
 
     A word is a key, or the part before or after a key's last hyphen (a generator, a mode).
 
     Raises
     ------
     EvaluationError
-        If a word names none; the sentence says which there are.
+        If a word names none; the message lists the available ones.
     """
     if not words:
         return tuple(methods)

@@ -1,4 +1,4 @@
-"""Pairs ready to be judged: both scans, and their grey levels on the grid of the results."""
+"""Pairs ready for evaluation: both scans, and their grey levels on the grid of the results."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PIXEL_UM = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvaluationPair:
-    """One pair on the grid it is judged on: what methods start from, and what they are judged by.
+    """One pair on the grid of the evaluation: what methods get, and the ULM they are judged by.
 
-    A pair to learn from is no more than grey levels: `napari_fus_ulm.grey.pair.PreparedPair`. One
-    that was simulated a moment ago is a `napari_fus_ulm.phantom.PhantomPair`.
+    A training pair consists of grey levels only: `napari_fus_ulm.grey.pair.PreparedPair`. One that
+    has just been simulated is a `napari_fus_ulm.phantom.PhantomPair`.
 
     Attributes
     ----------
@@ -46,12 +46,12 @@ class EvaluationPair:
     truth : (height, width) array
         Grey ULM in [0, 1] on the grid: counts binned, then the logarithm.
     values : str
-        What the fUS image's numbers were taken for.
+        What the fUS image's numbers were taken to be.
     vessels : Vessels or None
         The simulated tree both were made from; phantoms only.
     pixel_um : float
-        Side of a grid pixel that was asked for; as the field is filled exactly, the grid's own
-        may be a little off.
+        Requested side of a grid pixel; as the field is filled exactly, the grid's actual one
+        may differ a little.
     """
 
     name: str
@@ -134,10 +134,12 @@ def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:
             vessels = read_vessels(files.vessels)
         return make_pair(files.name, files.animal, fus, ulm, pixel_um=pixel_um, vessels=vessels)
     except UserError as error:
-        told = str(error)
-        raise EvaluationError(told if current.name in told else f"{current}: {told}") from error
+        message = str(error)
+        raise EvaluationError(
+            message if current.name in message else f"{current}: {message}"
+        ) from error
 
 
 def phantom_pair(pair: PhantomPair, name: str, pixel_um: float = PIXEL_UM) -> EvaluationPair:
-    """A simulated pair that was never written to disk, ready to be judged."""
+    """A simulated pair that was never written to disk, ready for evaluation."""
     return make_pair(name, name, pair.fus, pair.ulm, pixel_um=pixel_um, vessels=pair.vessels)

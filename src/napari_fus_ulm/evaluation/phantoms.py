@@ -1,4 +1,4 @@
-"""Held-out phantoms as a split without files: only a test side, simulated when it is needed."""
+"""Held-out phantoms as a split without files: only a test side, simulated on demand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_fus_ulm.phantom import simulate_pair
 WORD = "phantom"
 UNTRAINED = (
     "Phantoms have no training side here: Richardson–Lucy, ridge filters and the mean training "
-    "image are left out, and the input's intensity map is the one on the weights' card."
+    "image are left out, and the input's intensity map is that of the weights' card."
 )
 
 
@@ -39,15 +39,15 @@ def phantom_methods(
 ) -> tuple[Method, ...]:
     """The input by the card's map, where it has one, and every generator."""
     files = weights or bundled()
-    found: list[Method] = []
+    methods: list[Method] = []
     for path in files:
         table = read_card(path).training.get("input_map")
-        if table and not found:
-            found.append(input_by_card(table, path.with_suffix(".json").name))
-    return (*found, *generators(weights or (), settings))
+        if table and not methods:
+            methods.append(input_by_card(table, path.with_suffix(".json").name))
+    return (*methods, *generators(weights or (), settings))
 
 
 def _entry(seed: int) -> PairFiles:
-    # There are no files: the names only tell pairs apart.
+    # There are no files: the names only distinguish pairs.
     name = f"{WORD}-{seed:09d}"
     return PairFiles(name, name, Path(f"{name}_pwd"), Path(f"{name}_ulm"), "test")

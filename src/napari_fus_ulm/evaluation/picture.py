@@ -32,7 +32,7 @@ def study_picture(
     pictures : mapping of str to array
         Grey levels in [0, 1] on the pair's grid, by caption.
     rule : VesselRule
-        By which the part with most centreline of the ULM is found.
+        Used to find the part with most centreline of the ULM.
 
     Returns
     -------
@@ -52,12 +52,12 @@ def study_picture(
 def richest_part(pair: EvaluationPair, rule: VesselRule = DEFAULT_RULE) -> Box:
     """The square of :data:`INSET_MM` with most of the ULM's centreline: top, left, height, width.
 
-    In a field of view that is smaller, its shorter side.
+    In a smaller field of view, its shorter side.
     """
     side = min(INSET_MM, *pair.grid.extent_mm)
     size = [max(1, round(side / step)) for step in pair.grid.spacing_mm]
     length = length_map(skeleton(vessel_mask(pair.truth, pair.grid.pixel_mm, rule=rule)))
-    # Sum over each window by its last corner: cumulative sums, exact where a filter has borders.
+    # Sum over each window by its last corner: cumulative sums, exact at the borders.
     sums = np.pad(length, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     down, right = (min(n, whole) for n, whole in zip(size, length.shape, strict=True))
     inside = (

@@ -49,7 +49,7 @@ def markdown(evaluation: Evaluation) -> str:
             evaluation,
             rows,
             vessel_columns(evaluation),
-            "Vessels against the ULM (its black is no proof of no vessel)",
+            "Vessels against the ULM (black in it does not prove that there is no vessel)",
         )
     )
     if has_tree(evaluation):
@@ -70,15 +70,15 @@ def markdown(evaluation: Evaluation) -> str:
 def _counts(evaluation: Evaluation) -> str:
     images = {one.image for one in evaluation.images}
     animals = len(_animals(evaluation))
-    told = f"{_many(len(images), 'image')} of {_many(animals, 'animal')}"
+    text = f"{_many(len(images), 'image')} of {_many(animals, 'animal')}"
     splits = {one.split for one in evaluation.images}
     if len(splits) > 1:
         judged = len(images_of(evaluation, evaluation.rows[0].key))
-        told += (
-            f", {len(splits)} splits drawn by animal and pooled ({judged} judgements a row). The "
+        text += (
+            f", {len(splits)} splits drawn by animal and pooled ({judged} judgements per row). The "
             "baselines were fitted again for every split; the generators were not trained again"
         )
-    return f"{told}; mean ± standard deviation over images, the best in bold.\n"
+    return f"{text}; mean ± standard deviation over images, the best in bold.\n"
 
 
 def _animals(evaluation: Evaluation) -> set[str]:
@@ -92,15 +92,17 @@ def _many(n: int, what: str) -> str:
 def _table(
     evaluation: Evaluation, rows: Sequence[Row], columns: Sequence[Column], title: str
 ) -> str:
-    found = [[summary_of(evaluation, row, column.name) for column in columns] for row in rows]
-    # What is made of the ULM is no competitor, and who is alone is not the best.
+    summaries = [[summary_of(evaluation, row, column.name) for column in columns] for row in rows]
+    # Rows made from the ULM do not compete, and a single row is not the best.
     real = [row.key not in REFERENCES for row in rows]
     best = [
-        _best([line[n].mean for line, is_real in zip(found, real, strict=True) if is_real], column)
+        _best(
+            [line[n].mean for line, is_real in zip(summaries, real, strict=True) if is_real], column
+        )
         for n, column in enumerate(columns)
     ]
     lines = []
-    for row, line, is_real in zip(rows, found, real, strict=True):
+    for row, line, is_real in zip(rows, summaries, real, strict=True):
         cells = [
             _cell(one, column, is_real and sum(real) > 1 and one.mean == top)
             for one, column, top in zip(line, columns, best, strict=True)
@@ -135,7 +137,7 @@ def _intervals(evaluation: Evaluation) -> str:
         if row.key == ULM and not has_tree(evaluation):
             continue
         cells = [
-            # Against itself the ULM says nothing.
+            # The ULM is not compared with itself.
             "–"
             if row.key == ULM and not column.name.startswith("tree_")
             else _with_interval(summary_of(evaluation, row, column.name), column.digits)
@@ -182,13 +184,13 @@ SCALE = {
     SHIFTED: "the ULM where fUS has it (what a sharp and perfect answer scores here)",
     "other": "another animal's ULM (chance)",
 }
-"""Rows that give the others their scale, and what they stand for."""
+"""Rows that give the others a scale, and their meaning."""
 DIMMED = {INPUT, "rl", "hessian", "dog", "atlas"}
-"""Baselines that averaging dims, as it does every generator's mode accurate."""
+"""Baselines dimmed by averaging, as is the mode Accurate of every generator."""
 
 
 def _footnotes(evaluation: Evaluation) -> str:
-    lines = [f"- **{row.title}**: {_told(row)}" for row in evaluation.rows]
+    lines = [f"- **{row.title}**: {_note(row)}" for row in evaluation.rows]
     lines += [f"- {note}" for note in evaluation.notes]
     settings = evaluation.settings
     rule, tree = settings.rule, settings.tree_rule
@@ -198,38 +200,38 @@ def _footnotes(evaluation: Evaluation) -> str:
     if INPUT in keys and keys - {INPUT, *REFERENCES}:
         lines.append(
             "- Differences are paired by image; in brackets the 95 % bootstrap interval of their "
-            "mean, whole animals drawn again"
+            "mean, whole animals resampled"
             + (
-                ", which of so few animals is rather too short."
+                "; with so few animals it is likely too narrow."
                 if 1 < len(animals) < 10
-                else (": with one animal there is none (–)." if len(animals) == 1 else ".")
+                else ("; with one animal there is none (–)." if len(animals) == 1 else ".")
             )
         )
     elif len(animals) > 1:
         lines.append(
-            "- In brackets the 95 % bootstrap interval of the mean, whole animals drawn again."
+            "- In brackets the 95 % bootstrap interval of the mean, whole animals resampled."
         )
     if keys & DIMMED or any(key.endswith("-accurate") for key in keys):
         lines.append(
             "- A map fitted by least squares, and averaging of any kind, dims a picture where it "
-            "is not sure: the recall of rows that are like a regression (the input, "
+            "is uncertain: the recall of rows that behave like a regression (the input, "
             "Richardson–Lucy, ridge filters, the mean training image, Accurate) is partly their "
             "contrast."
         )
     if has_tree(evaluation):
         lines.append(
-            f"- The simulated tree: recall asks for vessels within {tree.slice_um / 2:g} µm of "
-            f"the image plane, precision forgives those within {tree.slice_um:g} µm; a centreline "
+            f"- The simulated tree: recall counts vessels within {tree.slice_um / 2:g} µm of "
+            f"the image plane, precision accepts those within {tree.slice_um:g} µm; a centreline "
             f"is shown when the picture has one within {tree.tolerance_um:g} µm of the vessel's "
-            "wall. A vessel of the tree, from where it begins to its end, is found when half of "
+            "wall. A vessel of the tree, from its origin to its end, is found when half of "
             "its visible length is; its class is its mean diameter."
         )
-    if beside := [told for key, told in SCALE.items() if key in keys]:
-        lines.append(f"- Read every row beside {', '.join(beside)}.")
+    if scale := [meaning for key, meaning in SCALE.items() if key in keys]:
+        lines.append(f"- For scale, compare every row with {', '.join(scale)}.")
     return "\n".join(lines) + "\n"
 
 
-def _told(row: Row) -> str:
+def _note(row: Row) -> str:
     chosen = list(dict.fromkeys(note for note in row.chosen if note))
     if not chosen:
         return row.note

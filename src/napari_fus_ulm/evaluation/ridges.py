@@ -1,4 +1,4 @@
-"""Classical ridge filters: the baseline of image processing, which has learnt nothing."""
+"""Classical ridge filters: the baseline of image processing, without training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SURROUND = 2.5
 TUNING_PAIRS = 4
 """Training pairs on which a candidate's intensity map is fitted while tuning."""
 HIGH = 99.7
-"""Percentile of what a filter finds that becomes 1."""
+"""Percentile of a filter's response that becomes 1."""
 
 RidgeFilter = Callable[[Grey, float, float], Grey]
 
@@ -31,10 +31,10 @@ def hessian(grey: Grey, pixel_mm: float, sigma_um: float) -> Grey:
 
 
 def difference_of_gaussians(grey: Grey, pixel_mm: float, sigma_um: float) -> Grey:
-    """What stands out of its surround (Marr & Hildreth 1980), 0 where nothing does."""
+    """What is brighter than its surround (Marr & Hildreth 1980), 0 where nothing is."""
     inner = sigma_um / 1000.0 / pixel_mm
-    found = gaussian_filter(grey, inner) - gaussian_filter(grey, SURROUND * inner)
-    return np.asarray(np.maximum(found, 0.0), np.float32)
+    difference = gaussian_filter(grey, inner) - gaussian_filter(grey, SURROUND * inner)
+    return np.asarray(np.maximum(difference, 0.0), np.float32)
 
 
 def fit_ridges(
@@ -42,7 +42,7 @@ def fit_ridges(
 ) -> Fitted:
     """Choose a filter's scale by the validation pairs' mean squared error.
 
-    Without validation pairs the same training pairs that fit the map choose.
+    Without validation pairs, by the training pairs on which the map is fitted.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def fit_ridges(
 
 
 def ridges(filtered: RidgeFilter, pair: EvaluationPair, sigma_um: float) -> Grey:
-    """Grey levels in [0, 1] of what a filter finds in the interpolated input."""
-    found = filtered(pair.condition, pair.grid.pixel_mm, sigma_um)
-    top = float(np.percentile(found, HIGH))
-    return np.clip(found / top, 0.0, 1.0) if top > 0.0 else found
+    """Grey levels in [0, 1] of a filter's response to the interpolated input."""
+    response = filtered(pair.condition, pair.grid.pixel_mm, sigma_um)
+    top = float(np.percentile(response, HIGH))
+    return np.clip(response / top, 0.0, 1.0) if top > 0.0 else response

@@ -1,4 +1,4 @@
-"""Everything that is measured on one picture, in one place, whatever made the picture."""
+"""All measures of one picture in one place, whatever its origin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Scores:
     fidelity : Fidelity
         MSE, SSIM, PSNR and LPIPS against the ULM.
     r : float
-        Pearson correlation with the ULM; NaN where one of the two is the same everywhere.
+        Pearson correlation with the ULM; NaN where one of the two is constant.
     vessels : VesselScores
         Against the ULM.
     tree : TreeScores or None

@@ -1,9 +1,9 @@
 """Pictures judged against the simulated vessels themselves, by vessel and calibre.
 
-A ULM map's black does not prove that there is no vessel; the simulated tree knows. What a picture
-of one plane could show is the part of the tree near that plane, so recall looks for vessels within
-half of the slice's full width at half maximum (FWHM), and precision forgives what lies within the
-whole of it: either recording may have seen that.
+Black in a ULM map does not prove that there is no vessel; the simulated tree is complete. A picture
+of one plane can show the part of the tree near that plane, so recall counts vessels within half of
+the slice's full width at half maximum (FWHM), and precision accepts what lies within the whole of
+it: either recording may have seen that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeRule:
-    """What of a tree a picture is expected to show, and when it shows it.
+    """What part of a tree a picture is expected to show, and when it counts as shown.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ RADIUS_STEP = 4.0
 class TreeScores:
     """How well a picture shows a simulated tree.
 
-    Lengths are in the image plane: a vessel that crosses it at a right angle has none to show. A
+    Lengths are in the image plane: a vessel that crosses it at a right angle has none. A
     tuple holds one value per class of diameter, from thin to thick. A ratio without a denominator
     is NaN.
 
@@ -71,11 +71,11 @@ class TreeScores:
         Length of the visible tree and of the picture's centrelines.
     tree_mm_by_calibre : tuple of float
     vessels_found : float
-        Share of the vessels that are found. A vessel of the tree, from where it begins to its
+        Share of the vessels that are found. A vessel of the tree, from its origin to its
         end, is found when half of its visible length is; its class is its mean diameter.
     vessels_found_by_calibre : tuple of float
     vessels : int
-        That are visible at all.
+        Visible vessels.
     vessels_by_calibre : tuple of int
     calibre_um : tuple of float
         Edges between the classes, µm.
@@ -130,23 +130,23 @@ def tree_scores(
     inside = _inside(vessels.points, extent_mm)
     height = np.abs(vessels.points[:, 2])
     visible = inside & (height <= 0.5 * rule.slice_um)
-    found = visible.copy()
-    found[visible] = _near_pixels(vessels, visible, pixels, rule.tolerance_um)
+    hit = visible.copy()
+    hit[visible] = _near_pixels(vessels, visible, pixels, rule.tolerance_um)
 
     classes = len(rule.calibre_um) + 1
     calibre = np.digitize(2.0 * vessels.radii, rule.calibre_um)
     tree_mm = np.bincount(calibre[visible], length[visible], classes) / 1000.0
-    found_mm = np.bincount(calibre[found], length[found], classes) / 1000.0
+    hit_mm = np.bincount(calibre[hit], length[hit], classes) / 1000.0
     line_mm = length_map(lines)[lines] * pixel_um / 1000.0
     backed = _near_vessels(pixels, vessels, height <= rule.slice_um, rule.tolerance_um)
-    of_class, is_found = _whole_vessels(vessels, length, visible, found, rule)
+    of_class, is_found = _whole_vessels(vessels, length, visible, hit, rule)
     counted = np.bincount(of_class, minlength=classes)
     shown = np.bincount(of_class[is_found], minlength=classes)
     return TreeScores(
-        recall=_ratio(found_mm.sum(), tree_mm.sum()),
+        recall=_ratio(hit_mm.sum(), tree_mm.sum()),
         precision=_ratio(line_mm[backed].sum(), line_mm.sum()),
-        recall_by_calibre=tuple(map(_ratio, found_mm, tree_mm)),
-        missed_mm=float(tree_mm.sum() - found_mm.sum()),
+        recall_by_calibre=tuple(map(_ratio, hit_mm, tree_mm)),
+        missed_mm=float(tree_mm.sum() - hit_mm.sum()),
         invented_mm=float(line_mm[~backed].sum()),
         tree_mm=float(tree_mm.sum()),
         image_mm=float(line_mm.sum()),
@@ -163,8 +163,8 @@ def _pixel_positions(lines: Mask, extent_mm: tuple[float, float]) -> tuple[Float
     """Positions (x, y) of the centreline's pixels in µm, and the side of a pixel."""
     rows, columns = np.nonzero(lines)
     step = [1000.0 * side / n for side, n in zip(extent_mm, lines.shape, strict=True)]
-    found = np.stack([(columns + 0.5) * step[1], (rows + 0.5) * step[0]], axis=1)
-    return np.asarray(found, np.float64), math.sqrt(step[0] * step[1])
+    positions = np.stack([(columns + 0.5) * step[1], (rows + 0.5) * step[0]], axis=1)
+    return np.asarray(positions, np.float64), math.sqrt(step[0] * step[1])
 
 
 def _lengths(vessels: Vessels) -> Floats:
@@ -200,7 +200,7 @@ def _near_vessels(pixels: Floats, vessels: Vessels, chosen: Mask, tolerance_um: 
 
     points, radii = vessels.points[chosen, :2], vessels.radii[chosen]
     near = np.zeros(len(pixels), bool)
-    # The nearest point need not have the nearest wall, so points of like radius are asked apart.
+    # The nearest point need not have the nearest wall, so points are looked up by class of radius.
     like = (radii // RADIUS_STEP).astype(np.int64)
     for one in np.unique(like):
         wall = radii[like == one]
@@ -215,12 +215,12 @@ def _near_vessels(pixels: Floats, vessels: Vessels, chosen: Mask, tolerance_um: 
 
 
 def _whole_vessels(
-    vessels: Vessels, length: Floats, visible: Mask, found: Mask, rule: TreeRule
+    vessels: Vessels, length: Floats, visible: Mask, hit: Mask, rule: TreeRule
 ) -> tuple[npt.NDArray[np.int64], Mask]:
     """Class of mean diameter of every visible vessel, and whether half of it is shown."""
     owner, count = vessels.owner, len(vessels.first) - 1
     seen = np.bincount(owner[visible], length[visible], count)
-    shown = np.bincount(owner[found], length[found], count)
+    shown = np.bincount(owner[hit], length[hit], count)
     weighted = np.bincount(owner[visible], (length * vessels.radii)[visible], count)
     counted = seen >= rule.shortest_um
     diameter = 2.0 * weighted[counted] / seen[counted]

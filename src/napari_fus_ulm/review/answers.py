@@ -1,4 +1,4 @@
-"""Answers as lines of a CSV file that only ever grows: a kill or a power cut costs no answer.
+"""Answers as lines of a CSV file that is only appended to: a crash or power cut loses no answer.
 
 Every answer is one line, written and forced to the disk before the next trial is shown. Nothing
 is rewritten: a correction is another line. The file knows left and right, not what was shown.
@@ -24,7 +24,7 @@ SCALE = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a reader said of one trial; the fields are the columns of the file.
+    """A reader's answer to one trial; the fields are the columns of the file.
 
     Attributes
     ----------
@@ -32,18 +32,18 @@ class Answer:
     time : str
         When it was given: UTC, ISO 8601.
     seconds : float
-        Spent looking; NaN where nobody measured.
+        Spent looking; NaN where not measured.
     left_continuity, right_continuity : int
         1 (broken) to 5 (continuous).
     preference : {"left", "right", "none"}
     comment, reader : str
     after_unblinding : bool
-        Whether the session had been unblinded by then.
+        Whether the session had been unblinded before.
 
     Raises
     ------
     ReviewError
-        If a number or a preference is none of these.
+        If a number or a preference is not one of these.
     """
 
     trial: str
@@ -69,7 +69,7 @@ class Answer:
                 f"{', '.join(get_args(Preference))}."
             )
         if self.seconds < 0.0:
-            raise ReviewError(f"{self.seconds:g} seconds cannot have been spent.")
+            raise ReviewError(f"The time is {self.seconds:g} s; it cannot be negative.")
 
 
 COLUMNS = tuple(field.name for field in fields(Answer))
@@ -77,7 +77,7 @@ _YES, _NO = "yes", "no"
 
 
 def begin(path: Path) -> None:
-    """Make a file without answers; an existing one is refused."""
+    """Create a file without answers; an existing one is refused."""
     with path.open("xb") as file:
         file.write(_line(COLUMNS))
         _to_disk(file)
@@ -89,14 +89,14 @@ def append(path: Path, answer: Answer) -> None:
     Raises
     ------
     OSError
-        If it cannot be written; the answers before it are as they were.
+        If it cannot be written; earlier answers are unchanged.
     """
     *words, after = astuple(answer)
     cells = ["" if isinstance(one, float) and math.isnan(one) else str(one) for one in words]
-    # One line an answer, so that a line that was cut short spoils no other.
+    # One line per answer, so that a truncated line affects no other.
     line = _line([*(" ".join(cell.split()) for cell in cells), _YES if after else _NO])
     if not path.is_file():
-        raise ReviewError(f"There is no {path} any more; put it back from a copy.")
+        raise ReviewError(f"{path} no longer exists; restore it from a backup.")
     with path.open("ab+") as file:
         end = file.seek(0, os.SEEK_END)
         if end:
@@ -114,7 +114,7 @@ def read(path: Path) -> tuple[tuple[Answer, ...], int]:
     -------
     tuple of Answer
     int
-        How many lines are no complete answer: a write that was cut short.
+        Number of truncated lines, which are not complete answers.
 
     Raises
     ------
@@ -124,12 +124,12 @@ def read(path: Path) -> tuple[tuple[Answer, ...], int]:
     head, *lines = path.read_bytes().decode("utf-8-sig", errors="replace").split("\n")
     if tuple(_cells(head)) != COLUMNS:
         raise ReviewError(
-            f"{path} does not begin with the columns {', '.join(COLUMNS)}; it was changed by "
-            "another program. Take the file as it was from a copy."
+            f"{path} does not begin with the columns {', '.join(COLUMNS)}; another program "
+            "changed it. Restore it from a backup."
         )
-    found = [_answer(_cells(line)) for line in lines if line.strip()]
-    answers = tuple(one for one in found if one is not None)
-    return answers, len(found) - len(answers)
+    rows = [_answer(_cells(line)) for line in lines if line.strip()]
+    answers = tuple(one for one in rows if one is not None)
+    return answers, len(rows) - len(answers)
 
 
 def _to_disk(file: io.BufferedIOBase) -> None:
@@ -148,18 +148,18 @@ def _cells(line: str) -> list[str]:
 def _answer(cells: list[str]) -> Answer | None:
     if len(cells) != len(COLUMNS) or cells[-1] not in (_YES, _NO):
         return None
-    told = dict(zip(COLUMNS, cells, strict=True))
+    values = dict(zip(COLUMNS, cells, strict=True))
     try:
         return Answer(
-            trial=told["trial"],
-            time=told["time"],
-            seconds=float(told["seconds"] or math.nan),
-            left_continuity=int(told["left_continuity"]),
-            right_continuity=int(told["right_continuity"]),
-            preference=told["preference"],  # type: ignore[arg-type]  # checked when it is made
-            comment=told["comment"],
-            reader=told["reader"],
-            after_unblinding=told["after_unblinding"] == _YES,
+            trial=values["trial"],
+            time=values["time"],
+            seconds=float(values["seconds"] or math.nan),
+            left_continuity=int(values["left_continuity"]),
+            right_continuity=int(values["right_continuity"]),
+            preference=values["preference"],  # type: ignore[arg-type]  # checked by Answer
+            comment=values["comment"],
+            reader=values["reader"],
+            after_unblinding=values["after_unblinding"] == _YES,
         )
     except ValueError:
         return None

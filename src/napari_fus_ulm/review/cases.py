@@ -1,10 +1,10 @@
 """Pictures of one section that an expert compares, brought to one view.
 
-What could tell the pictures apart without looking at vessels is taken away: pixel size, number of
-grey levels and display range are equal, and pictures of different fields of view are refused.
-What may still give an origin away, and no grid can hide: the blur of a power Doppler image; the
+What could distinguish the pictures other than vessels is removed: pixel size, number of grey levels
+and display range are equal, and pictures of different fields of view are refused. What may still
+give an origin away: the blur of a power Doppler image; the
 texture (single bubbles in a ULM map, the smoothness of a generator, tiles); a picture that was
-brought to the common grid beside one that lay on it already; empty background; and a reader who
+resampled to the common grid beside one that was already on it; empty background; and a reader who
 knows the section.
 """
 
@@ -52,7 +52,7 @@ class Candidate:
     Raises
     ------
     ValueError
-        If one of them is none of these.
+        If one of them is invalid.
     """
 
     name: str
@@ -63,11 +63,10 @@ class Candidate:
     def __post_init__(self) -> None:
         image = np.asarray(self.image)
         if not self.name.strip():
-            raise ReviewError("A candidate without a name cannot be reported; name it.")
+            raise ReviewError("A candidate without a name cannot be reported; give it a name.")
         if self.kind not in get_args(Kind):
             raise ReviewError(
-                f"{self.name} is of the kind “{self.kind}”; one of {', '.join(get_args(Kind))} "
-                "was expected."
+                f"{self.name} has the kind “{self.kind}”; available: {', '.join(get_args(Kind))}."
             )
         if image.ndim != 2 or not (image.size and image.min() >= 0.0 and image.max() <= 1.0):
             raise ReviewError(
@@ -86,7 +85,7 @@ class Candidate:
 
     @property
     def grid(self) -> Grid:
-        """The picture's pixels; where the section lies is not told."""
+        """The picture's pixels; the section's position is not stored."""
         rows, columns = self.image.shape
         return Grid(shape=(rows, columns), spacing_mm=self.step_mm)
 
@@ -104,9 +103,9 @@ class Case:
     ----------
     name : str
     candidates : tuple of Candidate
-        Of one field of view (half a fUS pixel is forgiven), with different names.
+        Of one field of view (half a fUS pixel is tolerated), with different names.
     animal : str
-        Whose section it is; the case's name if left out.
+        Whose section it is; by default the case's name.
     """
 
     name: str
@@ -125,14 +124,14 @@ class Case:
 
     @property
     def owner(self) -> str:
-        """The animal, or the case where none was told."""
+        """The animal, or the case where none is given."""
         return self.animal or self.name
 
 
 def shown(case: Case, *, control: bool) -> Case:
     """Return the case as it is judged: with the real ULM only as a control."""
-    kept = tuple(one for one in case.candidates if control or one.kind != "ulm")
-    return dataclasses.replace(case, candidates=kept)
+    candidates = tuple(one for one in case.candidates if control or one.kind != "ulm")
+    return dataclasses.replace(case, candidates=candidates)
 
 
 def one_view(case: Case) -> dict[str, Levels]:
@@ -140,7 +139,7 @@ def one_view(case: Case) -> dict[str, Levels]:
 
     The grid is the coarsest of the generated and ULM pictures, so that none of these is sharper
     by its pixels alone. Power Doppler, whose pixels are several times larger, is interpolated: its
-    grid would take away from all others what is to be judged. Each picture is stretched between
+    grid would remove from the others the detail that is judged. Each picture is stretched between
     its own :data:`BLACK` and :data:`WHITE` percentiles, which hides its range and gain, and
     rounded to 256 levels, which hides the type of its file. The shape of its histogram stays.
 
@@ -174,28 +173,28 @@ def read_cases(
         Name of each candidate to its kind and to its file, or its folder of files of equal names
         (NAME or NAME_enhanced). The animal is ``sub-XX`` where a name begins so, as in BIDS.
     spacing : float, optional
-        Pixel in mm of the files that do not tell theirs.
+        Pixel size in mm for files that store none.
 
     Raises
     ------
     ValueError
-        If files have no partner, are no pictures of one plane and one field of view, or an image
-        that says it was generated is given as a real one.
+        If files have no partner, are not pictures of one plane and one field of view, or an image
+        marked as generated is given as a real one.
     """
     from napari_fus_ulm.cohort.table import animal_of
     from napari_fus_ulm.evaluation.compare import matched
     from napari_fus_ulm.io.formats import stem_of
 
     if len(sources) < 2:
-        raise ReviewError("Two candidates at least are compared; give another file or folder.")
+        raise ReviewError("At least two candidates are needed; give another file or folder.")
     first, *others = (path for _, path in sources.values())
     partners = [matched(first, other) for other in others]
     cases = []
     for row in zip(*partners, strict=True):
         files = [row[0][0], *(partner for _, partner in row)]
         name = stem_of(files[0]).removesuffix("_enhanced")
-        told = [(who, kind) for who, (kind, _) in sources.items()]
-        candidates = _candidates([*zip(told, files, strict=True)], spacing)
+        labels = [(who, kind) for who, (kind, _) in sources.items()]
+        candidates = _candidates([*zip(labels, files, strict=True)], spacing)
         cases.append(Case(name, candidates, animal_of(name)))
     return tuple(cases)
 
@@ -213,12 +212,12 @@ def _candidates(
         for ((_, kind), _), scan in zip(files, scans, strict=True)
     }
     finest_um = pixels.get("generated") or pixels.get("ulm") or pixels["fus"]
-    found = []
+    candidates = []
     for ((name, kind), _), scan in zip(files, scans, strict=True):
         picture = measured_image(scan, finest_um)
         grey = np.clip(picture.grey, 0.0, 1.0)
-        found.append(Candidate(name, grey, kind, picture.grid.spacing_mm))
-    return tuple(found)
+        candidates.append(Candidate(name, grey, kind, picture.grid.spacing_mm))
+    return tuple(candidates)
 
 
 def _read(path: Path, kind: Kind, spacing: float | None) -> xr.DataArray:
@@ -229,9 +228,9 @@ def _read(path: Path, kind: Kind, spacing: float | None) -> xr.DataArray:
     scan = read_one(path, modality=modality).squeeze(drop=True)
     if not scan.attrs["spacing_known"]:
         if spacing is None:
-            raise ReviewError(f"{path.name} does not tell its pixel size; give --spacing in mm.")
+            raise ReviewError(f"{path.name} stores no pixel size; give --spacing in mm.")
         scan = read_one(path, modality=modality, spacing=spacing).squeeze(drop=True)
     if kind != "generated" and scan.attrs.get("generated"):
-        raise ReviewError(f"{path.name} says that it was generated; it cannot be a real {kind}.")
+        raise ReviewError(f"{path.name} is marked as generated; it cannot be a real {kind}.")
     check_image(scan)
     return scan

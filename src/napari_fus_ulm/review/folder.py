@@ -1,4 +1,4 @@
-"""What lies where in the folder of a session.
+"""The files in the folder of a session.
 
 ::
 
@@ -24,13 +24,13 @@ SESSION, KEY, ANSWERS, UNBLINDED = "session.json", "key.json", "answers.csv", "u
 PICTURES = "pictures"
 FORMAT = 1
 README = (
-    "Do not open key.json before every trial is answered: it tells which picture is which.\n"
-    "“napari-fus-ulm review report” opens it for you, and notes that it did.\n"
+    "Do not open key.json before all trials are answered: it says which picture is which.\n"
+    "“napari-fus-ulm review report” opens it for you and records that it did.\n"
 )
 
 
 def picture_path(folder: Path, token: str) -> Path:
-    """Where the pictures of a trial lie."""
+    """Path of the pictures of a trial."""
     return folder / PICTURES / f"{token}.npy"
 
 
@@ -43,15 +43,15 @@ def read_json(path: Path) -> dict[str, Any]:
         If it is missing, damaged, or of another format.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ReviewError(
-            f"{path} cannot be read, so {path.parent} is no complete session; “napari-fus-ulm "
+            f"{path} cannot be read, so {path.parent} is not a complete session; “napari-fus-ulm "
             "review new” makes one."
         ) from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ReviewError(f"{path} is not of format {FORMAT}; use the version that made it.")
-    return found
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ReviewError(f"{path} is not in format {FORMAT}; use the version that made it.")
+    return content
 
 
 def sha256_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Which two pictures are shown when, and on which side: random, balanced, the same for a seed."""
+"""Which two pictures are shown when, and on which side: random, balanced, reproducible by seed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ReviewSettings:
     Parameters
     ----------
     seed : int
-        Of orders and sides. Drawn from the system if left out: who knows the seed and the
-        candidates can work out what is shown where.
+        Of orders and sides. Drawn by the operating system if omitted: anyone who knows the
+        seed and the candidates can work out what is shown where.
     repeats_share : float
         Share of the trials shown a second time with sides swapped, 0 to 1.
     control : bool
@@ -41,16 +41,14 @@ class ReviewSettings:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.repeats_share <= 1.0:
-            raise ReviewError(
-                f"A share of {self.repeats_share:g} of repeats cannot be; give 0 to 1."
-            )
+            raise ReviewError(f"The share of repeats is {self.repeats_share:g}; give 0 to 1.")
         if self.seed < 0:
             raise ReviewError(f"The seed is {self.seed}; give 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """One showing.
+    """One presentation of a pair.
 
     Attributes
     ----------
@@ -79,22 +77,22 @@ def plan(cases: Sequence[Case], settings: ReviewSettings) -> tuple[PlannedTrial,
     ------
     ReviewError
         If there is nothing to compare, names are not unique, a name stands for two kinds, or a
-        control was asked for that no case has.
+        control was requested that no case has.
     """
     _check(cases, settings)
     random = np.random.default_rng(settings.seed)
-    wanted = [
+    comparisons = [
         (case.name, pair)
         for case in cases
         for pair in _pairs(shown(case, control=settings.control), settings)
     ]
-    if not wanted:
+    if not comparisons:
         raise ReviewError(
-            "There are no two pictures to compare; give every case two candidates, or look at the "
+            "There are no two pictures to compare; give every case two candidates, or check the "
             "names of the chosen pairs."
         )
-    wanted = [wanted[n] for n in random.permutation(len(wanted))]
-    repeated = round(settings.repeats_share * len(wanted))
+    comparisons = [comparisons[n] for n in random.permutation(len(comparisons))]
+    repeated = round(settings.repeats_share * len(comparisons))
     # Apart, because a trial and its swapped repeat are balanced already.
     twice, once = (
         [
@@ -103,7 +101,7 @@ def plan(cases: Sequence[Case], settings: ReviewSettings) -> tuple[PlannedTrial,
                 part, balanced([pair for _, pair in part], random), strict=True
             )
         ]
-        for part in (wanted[:repeated], wanted[repeated:])
+        for part in (comparisons[:repeated], comparisons[repeated:])
     )
     return _in_order(once, twice, random)
 
@@ -114,23 +112,23 @@ def balanced(pairs: Sequence[Pair], random: np.random.Generator) -> list[Pair]:
     Two showings of one pair take opposite sides; what remains, at most one of each pair, is
     directed along trails through the graph of names (as for Euler's walks: a trail enters a name
     as often as it leaves it, and ends only where an odd number of trials meet), so that no name
-    is on one side more than once oftener than on the other.
+    is on one side more than once more often than on the other.
     """
     places: defaultdict[Pair, list[int]] = defaultdict(list)
     for n, (a, b) in enumerate(pairs):
         places[min(a, b), max(a, b)].append(n)
-    found = list(pairs)
+    ordered = list(pairs)
     for (a, b), where in places.items():
         half = len(where) // 2
         order = random.permutation(where)
         for n in order[:half]:
-            found[n] = (a, b)
+            ordered[n] = (a, b)
         for n in order[half : 2 * half]:
-            found[n] = (b, a)
+            ordered[n] = (b, a)
         places[a, b] = [int(order[-1])] if len(where) % 2 else []
     for a, b in _trails([pair for pair, where in places.items() if where], random):
-        found[places[min(a, b), max(a, b)][0]] = (a, b)
-    return found
+        ordered[places[min(a, b), max(a, b)][0]] = (a, b)
+    return ordered
 
 
 def _trails(edges: Sequence[Pair], random: np.random.Generator) -> list[Pair]:
@@ -140,7 +138,7 @@ def _trails(edges: Sequence[Pair], random: np.random.Generator) -> list[Pair]:
         near[a].append(b)
         near[b].append(a)
     names = [list(near)[n] for n in random.permutation(len(near))]
-    found = []
+    directed = []
     # Odd names first: a trail that begins at one ends at another, all later ones are circuits.
     # Looked up when it is their turn, since earlier trails have ended at some of them.
     for odd_only in (True, False):
@@ -151,11 +149,11 @@ def _trails(edges: Sequence[Pair], random: np.random.Generator) -> list[Pair]:
             while near[here]:
                 there = near[here].pop()
                 near[there].remove(here)
-                found.append((here, there))
+                directed.append((here, there))
                 here = there
     if random.random() < 0.5:  # otherwise the first of the names would be left more often
-        found = [(b, a) for a, b in found]
-    return found
+        directed = [(b, a) for a, b in directed]
+    return directed
 
 
 def _in_order(
@@ -194,13 +192,13 @@ def _check(cases: Sequence[Case], settings: ReviewSettings) -> None:
                 )
     if settings.control and "ulm" not in kinds.values():
         raise ReviewError(
-            "A control was asked for, but no case has the real ULM; give one, or do without "
-            "(control=False)."
+            "A control was requested, but no case has the real ULM; add one, or leave the control "
+            "out (control=False)."
         )
     chosen = [frozenset(pair) for pair in settings.pairs]
     if any(len(pair) != 2 for pair in chosen) or len(set(chosen)) < len(chosen):
         raise ReviewError("Every chosen pair must be two different names, and be given once.")
     if unknown := {name for pair in settings.pairs for name in pair} - set(kinds):
         raise ReviewError(
-            f"No candidate is called {', '.join(sorted(unknown))}; there are {', '.join(kinds)}."
+            f"No candidate is called {', '.join(sorted(unknown))}; available: {', '.join(kinds)}."
         )

@@ -28,10 +28,10 @@ def markdown(report: Report) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def csv_table(found: Unblinded) -> str:
+def csv_table(unblinded: Unblinded) -> str:
     """One line per answered trial, with the names."""
     rows: list[list[object]] = [[*COLUMNS]]
-    for one in found.judgements:
+    for one in unblinded.judgements:
         given = dataclasses.asdict(one.answer)
         cells = {
             **given,
@@ -45,20 +45,20 @@ def csv_table(found: Unblinded) -> str:
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """Every number, ready for JSON; what has no value is null."""
-    found: dict[str, Any] = plain(dataclasses.asdict(report))
-    return found
+    """Every number, ready for JSON; a missing value is null."""
+    numbers: dict[str, Any] = plain(dataclasses.asdict(report))
+    return numbers
 
 
 def _head(report: Report) -> str:
-    told = (
+    text = (
         f"{report.answered} of {_many(report.trials, 'trial')} answered by "
-        f"{report.reader or 'a reader without a name'}: {_many(report.cases, 'section')} of "
+        f"{report.reader or 'an unnamed reader'}: {_many(report.cases, 'section')} of "
         f"{_many(report.animals, 'animal')}."
     )
     if report.answered < report.trials:
-        told = f"**Unblinded before the end.** {told}"
-    return told
+        text = f"**Unblinded before the end.** {text}"
+    return text
 
 
 def _ratings(report: Report) -> str:
@@ -102,10 +102,10 @@ def _reader(report: Report) -> str:
     lines = [
         f"- Side: left was preferred in {report.left.count} of "
         f"{_many(report.left.total, 'decided trial')} ({_share(report.left)}, "
-        f"p = {_p(report.left.p)}); without a bias it is about half."
+        f"p = {_p(report.left.p)}); without bias it is about half."
     ]
     if report.consistency is None:
-        lines.append("- Consistency: no trial was answered twice, so it is not known.")
+        lines.append("- Consistency: unknown, since no trial was answered twice.")
     else:
         one = report.consistency
         lines.append(
@@ -125,31 +125,32 @@ def _notes(report: Report) -> str:
     notes = [
         "Repeats count for consistency only. Share and p: trials with a preference, exact "
         "interval (Clopper–Pearson) and two-sided sign test; Holm: corrected for the number of "
-        "pairs. By animal, and for the ratings: bootstrap, whole animals drawn again.",
+        "pairs. By animal, and for the ratings: bootstrap, whole animals resampled.",
     ]
     if report.cases > report.animals:
         notes.append(
             "Several sections of one animal are not independent, so the exact interval and its p "
-            "are too sure; a bootstrap of animals that all agree has no width. Believe the wider."
+            "are too optimistic; a bootstrap of animals that all agree has zero "
+            "width. Trust the wider one."
         )
     if report.animals == 1:
-        notes.append("With one animal nothing is known of others: there is no interval by animal.")
+        notes.append(
+            "With one animal there is no interval by animal: nothing is known about others."
+        )
     elif report.animals < 10:
-        notes.append("Of so few animals the bootstrap intervals are rather too short.")
+        notes.append("With so few animals the bootstrap intervals are likely too narrow.")
     if report.control is None:
         notes.append("No real ULM was among the judged pictures, so the scale has no upper end.")
     if report.after_unblinding:
         notes.append(
             f"**{_many(report.after_unblinding, 'answer')} came after the unblinding** and count, "
-            "since there is none from before."
+            "because none was given before."
         )
     if report.passed_over:
-        notes.append(f"{_many(report.passed_over, 'correction')} after the unblinding passed over.")
+        notes.append(f"{_many(report.passed_over, 'correction')} after the unblinding ignored.")
     if report.damaged:
-        notes.append(f"{_many(report.damaged, 'line')} of the answers cut short, passed over.")
-    notes.append(
-        "One reader's judgement of looks: a continuous vessel may still be an invented one."
-    )
+        notes.append(f"{_many(report.damaged, 'line')} of the answers truncated and ignored.")
+    notes.append("One reader's judgement of appearance: a continuous vessel may still be invented.")
     return "\n".join(f"- {note}" for note in notes)
 
 

@@ -1,8 +1,8 @@
-"""A session: laid out once, read trial by trial, stopped and resumed at will.
+"""A session: planned once, read trial by trial, stopped and resumed at any time.
 
-A session does not look into the key; only `napari_fus_ulm.review.unblinding` does. Trial names are
-random and have nothing to do with the seed. Every trial has its own pictures, so that not even a
-file that is used twice tells that two trials show the same.
+A session does not read the key; only `napari_fus_ulm.review.unblinding` does. Trial names are
+random and have nothing to do with the seed. Every trial has its own picture files, so that no
+reused file reveals that two trials show the same pair.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Trial:
     Attributes
     ----------
     token : str
-        Says nothing.
+        Random name.
     number, total : int
         Place in the session, from 1.
     left, right : array of shape (rows, columns), float32
@@ -97,7 +97,7 @@ class Session:
 
     @classmethod
     def open(cls, folder: str | Path, reader: str = "") -> Session:
-        """Open a session to begin it or to go on where it was stopped.
+        """Open a session to begin or to resume it.
 
         Raises
         ------
@@ -105,10 +105,10 @@ class Session:
             If the folder holds no session of this format.
         """
         folder = Path(folder)
-        told = read_json(folder / SESSION)
-        trials = tuple((one["trial"], tuple(one["extent_mm"])) for one in told["trials"])
+        content = read_json(folder / SESSION)
+        trials = tuple((one["trial"], tuple(one["extent_mm"])) for one in content["trials"])
         session = cls(folder, " ".join(reader.split()), trials)
-        answers.read(folder / ANSWERS)  # found out now, not after the first look
+        answers.read(folder / ANSWERS)  # a damaged file fails now, not after the first trial
         return session
 
     @property
@@ -134,7 +134,7 @@ class Session:
             raise ReviewError(f"The session has no trial {token}.")
         path = picture_path(self.folder, token)
         if not path.is_file():
-            raise ReviewError(f"The pictures {path} are missing; put them back from a copy.")
+            raise ReviewError(f"The pictures {path} are missing; restore them from a backup.")
         left, right = np.load(path, allow_pickle=False).astype(np.float32) / np.float32(255.0)
         place = tokens.index(token)
         return Trial(token, place + 1, len(tokens), left, right, self.trials[place][1])
@@ -149,7 +149,7 @@ class Session:
         seconds: float = math.nan,
         comment: str = "",
     ) -> Answer:
-        """Write an answer to the disk at once; a second one to the same trial corrects the first.
+        """Write an answer to the disk immediately; a second one to a trial corrects the first.
 
         Parameters
         ----------
@@ -158,18 +158,18 @@ class Session:
             1 (broken) to 5 (continuous).
         preference : {"left", "right", "none"}
         seconds : float
-            Spent looking; NaN if nobody measured.
+            Spent looking; NaN if not measured.
         comment : str
 
         Returns
         -------
         Answer
-            As written; ``after_unblinding`` says whether the key had been used by then.
+            As written; ``after_unblinding`` says whether the key had been used before.
 
         Raises
         ------
         ValueError
-            If a number is out of its scale, or the trial is not of this session.
+            If a number is outside its scale, or the trial is not part of this session.
         OSError
             If it cannot be written.
         """
@@ -196,7 +196,7 @@ class Session:
 
 
 def create(folder: str | Path, cases: Sequence[Case], settings: ReviewSettings) -> Session:
-    """Lay out a session in a new folder.
+    """Create a session in a new folder.
 
     Parameters
     ----------
@@ -260,10 +260,10 @@ def _to_nm(extent_mm: tuple[float, float]) -> tuple[float, float]:
 
 
 def _tokens(count: int) -> list[str]:
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[secrets.token_hex(5)] = None
-    return list(found)
+    tokens: dict[str, None] = {}
+    while len(tokens) < count:
+        tokens[secrets.token_hex(5)] = None
+    return list(tokens)
 
 
 def _write_pictures(
@@ -272,7 +272,7 @@ def _write_pictures(
     planned: Sequence[PlannedTrial],
     tokens: Sequence[str],
 ) -> list[str]:
-    """Write what every trial shows; return the sums. One time for all files tells no order."""
+    """Write every trial's pictures; return the hashes. Equal file times hide the order."""
     views = {name: one_view(case) for name, case in cases.items() if len(case.candidates) > 1}
     sums = []
     moment = datetime.now(UTC).timestamp()

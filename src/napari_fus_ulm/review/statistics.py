@@ -1,6 +1,6 @@
-"""What a reader's answers say, with intervals; pure functions of unblinded judgements.
+"""Summaries of a reader's answers, with intervals; pure functions of unblinded judgements.
 
-Trials shown again measure the reader, not the candidates: ratings, preferences and side bias count
+Repeated trials measure the reader, not the candidates: ratings, preferences and side bias count
 first showings only.
 """
 
@@ -50,7 +50,7 @@ class Continuity:
     trials : int
         In which it was rated.
     rating : Summary
-        Over cases (a case's ratings are averaged first); the interval draws animals again.
+        Over cases (a case's ratings are averaged first); the interval resamples animals.
     """
 
     name: str
@@ -69,9 +69,9 @@ class Preference:
     undecided : int
         Trials without a preference; left out of the two others.
     chosen : Share
-        The first among the decided trials, every trial a witness of its own.
+        The first among the decided trials, taken as independent.
     by_animal : Summary
-        The same share; its interval draws animals again.
+        The same share; its interval resamples animals.
     p_holm : float
         ``chosen.p`` corrected for the number of pairs (Holm, Scand. J. Statist. 6, 1979).
     """
@@ -86,14 +86,14 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """A reader who sees the same pictures again, with sides swapped.
+    """Agreement of a reader's answers to the same pictures with sides swapped.
 
     Attributes
     ----------
     preference : Share
         Repeats with the same preference (also: none both times).
     ratings : Share
-        Ratings that were the same both times, two a repeat.
+        Ratings that were the same both times, two per repeat.
     rating_difference : float
         Mean absolute difference of the ratings.
     """
@@ -123,15 +123,15 @@ class Report:
     control : Preference or None
         The real ULM (first) against all generated pictures together; None without a control.
     median_seconds : float
-        Spent on a trial; NaN where nobody measured.
+        Spent on a trial; NaN where not measured.
     changed : int
         Trials whose answer was changed before the unblinding.
     after_unblinding : int
         Answers that count although the session had been unblinded.
     passed_over : int
-        Answers that do not, since an earlier one was blinded.
+        Answers that do not count, since an earlier one was blinded.
     damaged : int
-        Lines of the file that were cut short.
+        Truncated lines of the file.
     """
 
     reader: str
@@ -151,33 +151,33 @@ class Report:
     damaged: int
 
 
-def statistics(found: Unblinded) -> Report:
+def statistics(unblinded: Unblinded) -> Report:
     """Summarise the judgements of one reader."""
-    judged = found.judgements
+    judged = unblinded.judgements
     first = first_showings(judged)
     decided = [one for one in first if one.preferred]
     seconds = [one.answer.seconds for one in judged if not math.isnan(one.answer.seconds)]
     return Report(
-        reader=found.reader,
+        reader=unblinded.reader,
         answered=len(judged),
-        trials=found.trials,
+        trials=unblinded.trials,
         cases=len({one.case for one in judged}),
         animals=len({one.animal for one in judged}),
-        candidates=continuity(first, found.kinds),
-        pairs=preferences(first, found.kinds),
+        candidates=continuity(first, unblinded.kinds),
+        pairs=preferences(first, unblinded.kinds),
         left=share(sum(one.answer.preference == "left" for one in decided), len(decided)),
         consistency=consistency(judged),
-        control=control(first, found.kinds),
+        control=control(first, unblinded.kinds),
         median_seconds=float(np.median(seconds)) if seconds else math.nan,
         changed=sum(one.changed > 0 for one in judged),
         after_unblinding=sum(one.answer.after_unblinding for one in judged),
         passed_over=sum(one.passed_over for one in judged),
-        damaged=found.damaged,
+        damaged=unblinded.damaged,
     )
 
 
 def first_showings(judged: Iterable[Judgement]) -> list[Judgement]:
-    """Judgements that are no repeats."""
+    """Judgements that are not repeats."""
     return [one for one in judged if one.repeat_of is None]
 
 
@@ -216,13 +216,13 @@ def continuity(first: Iterable[Judgement], kinds: dict[str, str]) -> tuple[Conti
 
 def preferences(first: Sequence[Judgement], kinds: dict[str, str]) -> tuple[Preference, ...]:
     """Every pair of candidates that was shown."""
-    found = []
+    shown = []
     for a, b in itertools.combinations(kinds, 2):
         if both := [one for one in first if {one.left, one.right} == {a, b}]:
-            found.append((a, b, both))
-    corrected = holm([share(*_counts(both, {a})).p for a, _, both in found])
+            shown.append((a, b, both))
+    corrected = holm([share(*_counts(both, {a})).p for a, _, both in shown])
     return tuple(
-        _preference(a, b, both, {a}, p) for (a, b, both), p in zip(found, corrected, strict=True)
+        _preference(a, b, both, {a}, p) for (a, b, both), p in zip(shown, corrected, strict=True)
     )
 
 
@@ -232,7 +232,7 @@ def control(first: Sequence[Judgement], kinds: dict[str, str]) -> Preference | N
     beside = [one for one in first if {kinds[one.left], kinds[one.right]} == {"ulm", "generated"}]
     if not beside:
         return None
-    # Not corrected: one question, and the trials of a section are no separate witnesses anyway.
+    # Not corrected: it is one question, and trials of a section are not independent anyway.
     return _preference(", ".join(sorted(real)), "generated", beside, real, math.nan)
 
 
@@ -262,11 +262,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     order = sorted(
         (n for n, p in enumerate(p_values) if not math.isnan(p)), key=lambda n: p_values[n]
     )
-    found, largest = [math.nan] * len(p_values), 0.0
+    adjusted, largest = [math.nan] * len(p_values), 0.0
     for rank, n in enumerate(order):
         largest = max(largest, min(1.0, (len(order) - rank) * p_values[n]))
-        found[n] = largest
-    return found
+        adjusted[n] = largest
+    return adjusted
 
 
 def _preference(

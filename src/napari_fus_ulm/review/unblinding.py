@@ -1,4 +1,4 @@
-"""Answers and key brought together, once, and noted: the only place that reads the key."""
+"""Answers joined with the key, which is recorded: the only place that reads the key."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Judgement:
     left, right : str
         Names of the candidates.
     repeat_of : str or None
-        The trial that this one showed again.
+        The trial that this one repeats.
     answer : Answer
-        The one that counts: the last that was given blinded, or the last where all came later.
+        The one that counts: the last blinded one, or the last one where none was blinded.
     changed : int
         Earlier blinded answers that it replaces.
     passed_over : int
@@ -83,44 +83,47 @@ class Unblinded:
 
 
 def unblind(folder: str | Path, *, reader: str | None = None, partial: bool = False) -> Unblinded:
-    """Note in ``unblinded.json`` that the key is used, then use it.
+    """Record in ``unblinded.json`` that the key is used, then use it.
 
     Parameters
     ----------
     folder : str or Path
     reader : str, optional
-        Whose answers; may be left out when there is one reader.
+        Whose answers; may be omitted if there is only one reader.
     partial : bool
-        Also when trials are unanswered. What this reader or another answers afterwards is marked.
+        Allow unanswered trials. All later answers, of any reader, are marked.
 
     Raises
     ------
     ValueError
         If nothing, or (without ``partial``) not everything, was answered; if there are several
-        readers and none was chosen; if pictures are not those that were shown.
+        readers and none was chosen; if pictures were exchanged.
     """
     folder = Path(folder)
     given, damaged = answers.read(folder / ANSWERS)
     who = _one_reader({one.reader for one in given}, reader)
     session = Session.open(folder, who)
     known = {token for token, _ in session.trials}
-    own: dict[str, list[Answer]] = {}
+    by_trial: dict[str, list[Answer]] = {}
     for one in given:
         if one.reader == session.reader and one.trial in known:
-            own.setdefault(one.trial, []).append(one)
-    if not own:
-        raise ReviewError(f"{folder} holds no answer of {_told(session.reader)}.")
-    missing = len(known) - len(own)
+            by_trial.setdefault(one.trial, []).append(one)
+    if not by_trial:
+        raise ReviewError(f"{folder} holds no answer by {_name(session.reader)}.")
+    missing = len(known) - len(by_trial)
     if missing and not partial:
         raise ReviewError(
-            f"{missing} of {len(known)} trials are unanswered by {_told(session.reader)}. Finish "
-            "the session, or unblind it for good with --partial: later answers are then marked."
+            f"{missing} of {len(known)} trials are unanswered by {_name(session.reader)}. Finish "
+            "the session, or unblind it with --partial, which cannot be undone: later answers "
+            "are marked."
         )
     key = read_json(folder / KEY)
     _refuse_changed(folder, key["trials"])
-    _note(folder, session.reader, len(own), len(known))
+    _note(folder, session.reader, len(by_trial), len(known))
     judgements = tuple(
-        _judgement(entry, own[entry["trial"]]) for entry in key["trials"] if entry["trial"] in own
+        _judgement(entry, by_trial[entry["trial"]])
+        for entry in key["trials"]
+        if entry["trial"] in by_trial
     )
     return Unblinded(session.reader, dict(key["candidates"]), judgements, len(known), damaged)
 
@@ -145,28 +148,28 @@ def _one_reader(readers: set[str], wanted: str | None) -> str:
     if wanted is not None:
         return wanted
     if len(readers) > 1:
-        names = ", ".join(sorted(map(_told, readers)))
+        names = ", ".join(sorted(map(_name, readers)))
         raise ReviewError(f"Several readers answered ({names}); choose one with --reader.")
     return next(iter(readers), "")
 
 
-def _told(reader: str) -> str:
-    return reader or "the reader without a name"
+def _name(reader: str) -> str:
+    return reader or "the unnamed reader"
 
 
 def _refuse_changed(folder: Path, trials: Sequence[dict[str, str]]) -> None:
-    """Pictures may have been deleted to save space, but not exchanged."""
+    """Refuse exchanged pictures; they may have been deleted to save space."""
     for entry in trials:
         path = picture_path(folder, entry["trial"])
         if path.is_file() and sha256_of(path) != entry["sha256"]:
             raise ReviewError(
-                f"{path} is not the file that the session was made with, so nobody knows what was "
-                "judged; put it back from a copy."
+                f"{path} is not the file that the session was made with, so what was judged is "
+                "unknown; restore it from a backup."
             )
 
 
 def _note(folder: Path, reader: str, answered: int, trials: int) -> None:
-    """Add when, for whom, and on which answers the key was used; earlier notes stay."""
+    """Record when, for whom, and on which answers the key was used; earlier records stay."""
     path = folder / UNBLINDED
     earlier = read_json(path)["unblinded"] if path.exists() else []
     note = {

@@ -84,9 +84,9 @@ class SupportReady:
     @property
     def sentence(self) -> str:
         """What was found, in words."""
-        from napari_fus_ulm.diagnostics.consistency import beside_true_ulm
+        from napari_fus_ulm.diagnostics.consistency import beside_ground_truth
 
-        return f"{self.support.sentence} {beside_true_ulm(self.agreement)}"
+        return f"{self.support.sentence} {beside_ground_truth(self.agreement)}"
 
 
 @dataclass(frozen=True, slots=True)

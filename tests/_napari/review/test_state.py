@@ -75,7 +75,7 @@ def test_a_session_from_start_to_end(opened, tmp_path):
 def test_errors_stand_where_they_belong_and_go_with_the_next_attempt(opened, tmp_path):
     _, state = opened
     run(state, state.open_folder(tmp_path, ""))
-    assert "no complete session" in state.shown.opening_error
+    assert "not a complete session" in state.shown.opening_error
     assert state.shown.making_error == ""
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")

@@ -529,7 +529,7 @@ def test_what_is_wrong_is_said_in_place(open_review, make, tmp_path, wrong, word
 def test_a_folder_without_a_session_is_refused(open_review, open_folder, tmp_path):
     _, dock = open_review()
     open_folder(dock, tmp_path)
-    assert "no complete session" in dock.start.opening.error
+    assert "not a complete session" in dock.start.opening.error
     assert not dock.start.isHidden()
 
 
