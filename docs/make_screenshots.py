@@ -135,17 +135,17 @@ def trust_sections(out: Path) -> None:
     viewer, dock = shots.viewer, shots.dock
     click(dock.sample)
     shots.run(dock.run.button)
-    found = dock.diagnostics
+    diagnostics = dock.diagnostics
     panels = {
-        "coherence": found.coherence,
-        "support": found.support,
-        "missed": found.truth,
-        "resolution": found.resolution,
+        "coherence": diagnostics.coherence,
+        "support": diagnostics.support,
+        "missed": diagnostics.truth,
+        "resolution": diagnostics.resolution,
     }
-    found.truth.aligned.choose("shift")
+    diagnostics.truth.aligned.choose("shift")
     before = list(viewer.layers)
     for name, panel in panels.items():
-        section = found.sections[panel.title]
+        section = diagnostics.sections[panel.title]
         section.expand(animate=False)
         settle()
         if name == "resolution":

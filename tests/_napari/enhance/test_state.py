@@ -343,10 +343,10 @@ def test_everything_a_layer_leaves_open_is_said(open_state, small_pair):
         name="stack",
     )  # fmt: skip
     layer = add(viewer, stack, rotate=(0.0, 0.0, 10.0))
-    assert any("distance of the slices" in text for text in texts(state))
+    assert any("slice spacing" in text for text in texts(state))
     assert any("rotated" in text for text in texts(state))
     state.fus.correct(Corrections(slice_mm=0.4))
-    assert not any("distance of the slices" in text for text in texts(state))
+    assert not any("slice spacing" in text for text in texts(state))
     ulm = viewer.add_image(
         np.random.default_rng(0).random((300, 400)), name="turned ULM", scale=(0.01, 0.01),
         units="mm", rotate=5,
@@ -521,7 +521,7 @@ def test_film_is_averaged_and_lies_under_all_its_times(open_state, small_pair):
     viewer, state = open_state()
     layer = add(viewer, film)
     assert layer.ndim == 4
-    assert "mean of 7 times" in state.fus.line
+    assert "mean of 7 time points" in state.fus.line
     step = viewer.dims.current_step
     run(state)
     assert state.shown.error == ""
@@ -622,7 +622,7 @@ def test_xarray_of_confusius_kind(open_state, small_pair):
         translate=(0.0, 1.0, float(fus["y"][0]), float(fus["x"][0])),
         units=("s", "mm", "mm", "mm"), axis_labels=("time", "z", "y", "x"),
     )  # fmt: skip
-    assert "mean of 2 times" in state.fus.line
+    assert "mean of 2 time points" in state.fus.line
     run(state)
     assert state.shown.error == ""
     assert_same_extent(result_of(viewer), layer)

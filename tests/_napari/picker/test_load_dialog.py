@@ -26,7 +26,7 @@ def test_what_is_in_the_file_is_shown_and_loaded(open_dock, film_file, qtbot):
     path, scan = film_file
     dialog = opened(dock, path, dock.fus, qtbot)
     assert dialog.line.text().startswith("30 × 20 px · 110 × 100 µm · all 3 slices")
-    assert "all 5 times" in dialog.line.text()
+    assert "all 5 time points" in dialog.line.text()
     dialog._on_accept()
     [layer] = viewer.layers
     assert layer.data.shape == (5, 3, 20, 30)
@@ -45,7 +45,7 @@ def test_corrections_before_loading(open_dock, film_file, qtbot):
     dialog.form.times._ways.choose("mean")
     dialog.form._on_axes()
     assert "slice 2 of 3" in dialog.line.text()
-    assert "mean of 5 times" in dialog.line.text()
+    assert "mean of 5 time points" in dialog.line.text()
     dialog.values.choose("sqrt")
     dialog._on_accept()
     [layer] = viewer.layers
@@ -66,7 +66,7 @@ def test_values_stay_what_the_file_says(open_dock, tmp_path, qtbot, kind):
     values = np.random.default_rng(0).random((20, 30))
     scan = make_scan(values, spacing=0.1, modality="ulm", values_kind=kind)
     dialog = opened(dock, write(tmp_path / "s_ulm.nii.gz", scan), dock.ulm, qtbot)
-    assert dialog.values.currentText().startswith("as the file says")
+    assert dialog.values.currentText().endswith("(from the file)")
     dialog._on_accept()
     assert viewer.layers[0].metadata["xarray"].attrs["values"] == kind
 
@@ -101,10 +101,10 @@ def test_folder_of_pictures_as_a_film(open_dock, tmp_path, qtbot):
     dialog = opened(dock, folder, dock.fus, qtbot)
     assert "assumed" in dialog.line.text()
     dialog.form.leading.setCurrentIndex(1)
-    assert "all 3 times" in dialog.line.text()
+    assert "all 3 time points" in dialog.line.text()
     dialog._on_accept()
     assert viewer.layers[0].axis_labels[0] == "time"
-    assert "mean of 3 times" in dock.fus.line.text()
+    assert "mean of 3 time points" in dock.fus.line.text()
 
 
 def test_ulm_is_chosen_as_ground_truth(open_dock, film_file, tmp_path, qtbot):

@@ -495,7 +495,7 @@ def test_start_says_what_is_missing(open_review, tmp_path):
     ("wrong", "words"),
     [
         ("planes", "“soft diffusion” has 2 planes"),
-        ("spacing", "pixel size of “unknown” is not known"),
+        ("spacing", "pixel size of “unknown” is unknown"),
         ("kind", "“soft diffusion” is marked as generated"),
         ("folder", "is not empty"),
         ("view", "field of view"),

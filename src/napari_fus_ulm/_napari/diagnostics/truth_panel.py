@@ -198,8 +198,8 @@ def result_plane(context: Diagnosed) -> xr.DataArray:
     plane = image.squeeze([dim for dim in image.dims[:-2] if image.sizes[dim] == 1], drop=True)
     if plane.ndim != 2:
         raise UserError(
-            f"“{context.result.name}” has several planes; choose one slice and one frame of the "
-            "input (✎) and enhance it again."
+            f"“{context.result.name}” has several planes; choose one slice and one time point of "
+            "the input (✎) and enhance it again."
         )
     return plane
 

@@ -1,4 +1,4 @@
-"""A layer without the layer: what napari tells of it, and what is open about its scan."""
+"""A layer's properties without the layer, and what is open about its scan."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Question:
     Parameters
     ----------
     kind : {"spacing", "slices", "leading", "values", "transform"}
-        The in-plane pixel size; the distance of slices; whether the first axis is slices or time;
-        the transform of the values; a rotation or shear that is not followed.
+        The in-plane pixel size; the slice spacing; whether the first axis is slices or time;
+        the transform of the values; a rotation or shear that is ignored.
     text : str
         A sentence for the user.
     assumed : str
@@ -63,7 +63,7 @@ class LayerScan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerParts:
-    """What napari tells about an image layer, without the layer."""
+    """Properties of an image layer, without the layer."""
 
     data: Any
     scale: Sequence[float]
@@ -83,8 +83,8 @@ def parts_of(layer: Layer) -> LayerParts:
 
     if type(layer).__name__ not in ("Image", "Labels"):
         raise ScanError(
-            f"The layer “{layer.name}” is a {type(layer).__name__.lower()} layer; an image layer "
-            "was expected."
+            f"The layer “{layer.name}” is a {type(layer).__name__.lower()} layer; choose an "
+            "image layer."
         )
     data: Any = getattr(layer, "data", None)
     if getattr(layer, "multiscale", False):

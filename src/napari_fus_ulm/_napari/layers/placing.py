@@ -1,4 +1,4 @@
-"""Where a result lies: exactly on the layer it was made from, whatever that layer's world is."""
+"""Where a result lies: exactly on the layer it was made from, in any world coordinates."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ class Placement:
             b[axis] = chosen if isinstance(chosen, int) else (a[axis] - 1) / 2
             if dim in AXIS_OF and self.scale[axis] < 0:
                 a[axis], b[axis] = -a[axis], size - 1 - b[axis]
-        own = Affine(
+        transform = Affine(
             scale=self.scale, translate=self.translate, rotate=self.rotate, shear=self.shear
         )
         return {
             "scale": tuple(float(s) for s in np.asarray(self.scale) * a),
-            "translate": tuple(float(t) for t in own.linear_matrix @ b + own.translate),
+            "translate": tuple(float(t) for t in transform.linear_matrix @ b + transform.translate),
             "rotate": self.rotate,
             "shear": self.shear,
             "affine": self.affine,

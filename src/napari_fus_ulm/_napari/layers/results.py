@@ -36,7 +36,7 @@ class RunLayers:
     """Layers of one run, on top of the layer it enhances.
 
     Nothing here touches the input, the camera or the sliders. A layer that the user deletes
-    meanwhile is not brought back before the result.
+    meanwhile stays deleted until the result.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class RunLayers:
         if self._preview is not None and self._present():
             layer = self._preview
             layer.data = volume
-            # Before the name, of which every dock hears: it must see whose name it is.
+            # Before the name, whose change every dock hears: the metadata must be there by then.
             layer.metadata = metadata
             layer.name = enhancement.title
             self._follow_limits(display_of(image)["contrast_limits"])
@@ -99,12 +99,12 @@ class RunLayers:
         return layer
 
     def stop(self, why: str) -> None:
-        """Keep the preview under a name that says that it is none of the results."""
+        """Keep the preview under a name that says that it is not a result."""
         if self._preview is not None and self._present():
             self._preview.name = f"{self._name} ({why})"
 
     def discard(self) -> None:
-        """Remove the preview of a run that gave no result; a rerun makes its own."""
+        """Remove the preview of a run without a result; a rerun makes a new one."""
         if self._preview is not None and self._present():
             self._viewer.layers.remove(self._preview)
         self._preview = None
@@ -127,7 +127,7 @@ class RunLayers:
         from napari.layers import Image
 
         where = self._placement.layer_kwargs(data.shape[-2:])
-        # The metadata come first: whoever hears of the new layer must see that it is ours.
+        # The metadata come first: whoever hears of the new layer must recognise it as ours.
         layer = Image(data, name=name, metadata=dict(metadata), **where, **look)
         self._viewer.add_layer(layer)
         return layer
@@ -172,7 +172,7 @@ def coherence_layers(
         "coherence": True,
         "noise": coherence.noise,
     }
-    found: list[tuple[Any, dict[str, Any], str]] = []
+    layers: list[tuple[Any, dict[str, Any], str]] = []
     names = direction.replace("|", "/").split(" / ")
     sides = tuple(zip(names, coherence.sides(direction), strict=True))
     high = max(float(np.percentile(image.values, 99.9)) for _, image in sides) or 1.0
@@ -187,9 +187,9 @@ def coherence_layers(
             "metadata": {"xarray": full, OURS: record},
         }
         where = placement.layer_kwargs((image.shape[0], image.shape[1]))
-        found.append((placement.volume(full), where | look, "image"))
+        layers.append((placement.volume(full), where | look, "image"))
     grid = placement.world(coherence.corners, coherence.left)
-    found.append(
+    layers.append(
         (
             grid.pop("data"),
             {
@@ -204,4 +204,4 @@ def coherence_layers(
             "shapes",
         )
     )
-    return found
+    return layers

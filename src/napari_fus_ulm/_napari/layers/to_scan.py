@@ -1,6 +1,6 @@
 """Napari layers to scans; nothing here needs Qt.
 
-A layer that came from elsewhere may leave open what its numbers are, how large its pixels are
+A layer that came from elsewhere may leave open what its values are, how large its pixels are
 and what its first axis means. `layer_to_scan` takes the likeliest answer and says so in its
 ``questions``, which a widget can ask.
 """
@@ -52,7 +52,7 @@ def layer_to_scan(
 
     Accepted: layers of this plugin and of ConfUSIus (``metadata["xarray"]``), 2-D images, stacks,
     films, and colour screenshots (by their luminance). Scale, translate and units (any length) of
-    the layer hold, also where its metadata say otherwise.
+    the layer hold, even where its metadata say otherwise.
 
     Parameters
     ----------
@@ -94,24 +94,24 @@ def scan_of_parts(
     image: npt.NDArray[Any] = np.asarray(parts.data)
     colour = parts.rgb and image.ndim > 2
     raw = luminance(image) if colour else image
-    own = _own_scan(parts, raw)
-    attrs = {} if own is None else dict(own.attrs)
+    carried = _carried_scan(parts, raw)
+    attrs = {} if carried is None else dict(carried.attrs)
     questions: list[Question] = []
     if parts.tilted:
-        text = f"The layer “{label}” is rotated, sheared or moved; the image is taken as it is."
-        questions.append(Question(kind="transform", text=text, assumed="as it is"))
+        text = f"“{label}” is rotated, sheared or moved; the image is used without this transform."
+        questions.append(Question(kind="transform", text=text, assumed="no transform"))
 
-    told = str(attrs.pop("modality", "unknown"))
-    kind = modality or (told if told != "unknown" else _modality_by_name(parts))
-    dims, asked = _dims_of(parts, raw, own, leading, label)
-    questions += asked
-    step, start, known, asked = _place_of(parts, dims, own, spacing, kind, label)
-    questions += asked
-    told_values = str(attrs.pop("values", "unknown"))
-    chosen, asked = _values_of(
-        raw, values, told_values, bool(attrs.pop("values_guessed", False)), colour, label
+    stored = str(attrs.pop("modality", "unknown"))
+    kind = modality or (stored if stored != "unknown" else _modality_by_name(parts))
+    dims, open_questions = _dims_of(parts, raw, carried, leading, label)
+    questions += open_questions
+    step, start, known, open_questions = _place_of(parts, dims, carried, spacing, kind, label)
+    questions += open_questions
+    stored_values = str(attrs.pop("values", "unknown"))
+    chosen, open_questions = _values_of(
+        raw, values, stored_values, bool(attrs.pop("values_guessed", False)), colour, label
     )
-    questions += asked
+    questions += open_questions
 
     for key in ("spacing_known", "leading_axis_known", "slice_spacing_known"):
         attrs.pop(key, None)
@@ -120,7 +120,7 @@ def scan_of_parts(
     for question, mark in _MARKS.items():
         if question in still_open:
             attrs |= mark
-    times = _times_of(parts, dims, own)
+    times = _times_of(parts, dims, carried)
     if "time" not in dims or times is None:
         attrs.pop("time_known", None)  # make_scan says so itself
     source = str(attrs.pop("source", "") or parts.source or f"layer {label}")
@@ -140,10 +140,10 @@ def scan_of_parts(
     scan = scan.assign_attrs(attrs)
     single = {d: 0 for d in ("time", "pose") if scan.sizes.get(d) == 1}
     scan = scan.isel(single, drop=True)
-    carried: Any = parts.metadata.get("xarray")
-    if own is not None and not {"k", "z"} & set(carried.dims) and scan.sizes.get("k") == 1:
+    array: Any = parts.metadata.get("xarray")
+    if carried is not None and not {"k", "z"} & set(array.dims) and scan.sizes.get("k") == 1:
         # The slice axis was put in for napari's sliders only; a slice's place is kept.
-        scan = scan.isel(k=0, drop="z" not in carried.coords)
+        scan = scan.isel(k=0, drop="z" not in array.coords)
     return LayerScan(
         scan=scan,
         questions=tuple(questions),
@@ -151,7 +151,7 @@ def scan_of_parts(
     )
 
 
-def _own_scan(parts: LayerParts, image: npt.NDArray[Any]) -> xr.DataArray | None:
+def _carried_scan(parts: LayerParts, image: npt.NDArray[Any]) -> xr.DataArray | None:
     """Return the scan that a layer carries, when it still fits the layer's pixels."""
     carried = parts.metadata.get("xarray")
     if not isinstance(carried, xr.DataArray) or parts.rgb:
@@ -176,16 +176,16 @@ def _modality_by_name(parts: LayerParts) -> str:
 def _dims_of(
     parts: LayerParts,
     image: npt.NDArray[Any],
-    own: xr.DataArray | None,
+    carried: xr.DataArray | None,
     leading: Literal["slice", "time"] | None,
     label: str,
 ) -> tuple[tuple[str, ...], list[Question]]:
-    if own is not None and own.attrs.get("leading_axis_known", True) and leading is None:
-        return tuple(str(dim) for dim in own.dims), []
+    if carried is not None and carried.attrs.get("leading_axis_known", True) and leading is None:
+        return tuple(str(dim) for dim in carried.dims), []
     table = {2: ("j", "i"), 3: ("k", "j", "i"), 4: ("time", "k", "j", "i"), 5: DIMS}
     if image.ndim not in table:
         raise ScanError(
-            f"The layer “{label}” has {image.ndim} axes; 2 (depth, lateral) to 5 were expected."
+            f"The layer “{label}” has {image.ndim} axes; it must have 2 (depth, lateral) to 5."
         )
     dims = table[image.ndim]
     if image.ndim != 3:
@@ -196,17 +196,17 @@ def _dims_of(
     if first in ("t", "time", "frame") or dimension(parts.units[-3]) == "[time]":
         return ("time", "j", "i"), []
     certain = first in ("z", "k", "slice", "elevation")
-    if own is None and certain:
+    if carried is None and certain:
         return dims, []
-    text = f"The {image.shape[0]} images of “{label}”: are they slices or times?"
-    asked = Question(kind="leading", text=text, assumed="slice", choices=("slice", "time"))
-    return dims, [asked]
+    text = f"The {image.shape[0]} images of “{label}” may be slices or time points; slices assumed."
+    question = Question(kind="leading", text=text, assumed="slice", choices=("slice", "time"))
+    return dims, [question]
 
 
 def _place_of(
     parts: LayerParts,
     dims: tuple[str, ...],
-    own: xr.DataArray | None,
+    carried: xr.DataArray | None,
     spacing: Sequence[float] | float | None,
     modality: str,
     label: str,
@@ -217,14 +217,14 @@ def _place_of(
     mm = mm_in(parts.units[-1])
     unitless = mm is None
     known = not unitless
-    asked: list[Question] = []
+    questions: list[Question] = []
     if mm is None:
         # A scale without a unit is most likely mm, when it is that of an ultrasound image.
         likely = {length_in_mm(abs(scale[d])) == abs(scale[d]) for d in "ji"}
         unscaled = all(abs(scale[d]) == 1.0 for d in "ji")
         mm = 1.0 if likely == {True} and not unscaled else assumed_pixel(modality)
-    if own is not None and not own.attrs.get("spacing_known", True):
-        unchanged = all(np.isclose(abs(scale[d]) * mm, step_of(own, d)) for d in "ji")
+    if carried is not None and not carried.attrs.get("spacing_known", True):
+        unchanged = all(np.isclose(abs(scale[d]) * mm, step_of(carried, d)) for d in "ji")
         known = known and not unchanged
     step: dict[str, float] = {d: scale[d] * mm for d in AXIS_OF if d in dims}
     start: dict[str, float] = {d: translate[d] * mm for d in AXIS_OF if d in dims}
@@ -239,35 +239,35 @@ def _place_of(
         known = True
     elif not known:
         size = f"{abs(step['j']):g} × {abs(step['i']):g} mm"
-        text = f"The pixel size of “{label}” is not known: {size} assumed."
-        asked.append(Question(kind="spacing", text=text, assumed=size))
-    slices_known = own is None or own.attrs.get("slice_spacing_known", True)
+        text = f"The pixel size of “{label}” is unknown; {size} assumed."
+        questions.append(Question(kind="spacing", text=text, assumed=size))
+    slices_known = carried is None or carried.attrs.get("slice_spacing_known", True)
     if "k" in dims and "k" in step:
         if unitless and abs(scale["k"]) == 1.0:
             step["k"] = ASSUMED_SLICE_MM if step["k"] > 0 else -ASSUMED_SLICE_MM
             slices_known = False
         if not slices_known and (isinstance(spacing, int | float) or len(given) < 3):
             far = f"{abs(step['k']):g} mm"
-            text = f"The distance of the slices of “{label}” is not known: {far} assumed."
-            asked.append(Question(kind="slices", text=text, assumed=far))
+            text = f"The slice spacing of “{label}” is unknown; {far} assumed."
+            questions.append(Question(kind="slices", text=text, assumed=far))
     step.setdefault("k", ASSUMED_SLICE_MM)
     start.setdefault("k", 0.0)
-    return step, start, known, asked
+    return step, start, known, questions
 
 
 def _values_of(
     image: npt.NDArray[Any],
     given: str | None,
-    told: str,
-    told_is_guess: bool,
+    stored: str,
+    stored_is_guess: bool,
     colour: bool,
     label: str,
 ) -> tuple[str, list[Question]]:
     if given is not None:
         return given, []
-    if told != "unknown" and not told_is_guess:
-        return told, []
-    guess = "display" if colour else told if told != "unknown" else guess_values(image)
+    if stored != "unknown" and not stored_is_guess:
+        return stored, []
+    guess = "display" if colour else stored if stored != "unknown" else guess_values(image)
     text = f"The values of “{label}” look like {guess}; the file does not say."
     choices = ("linear", "sqrt", "cbrt", "db", "display")
     return guess, [Question(kind="values", text=text, assumed=guess, choices=choices)]
@@ -288,13 +288,13 @@ def _turned(
 
 
 def _times_of(
-    parts: LayerParts, dims: tuple[str, ...], own: xr.DataArray | None
+    parts: LayerParts, dims: tuple[str, ...], carried: xr.DataArray | None
 ) -> npt.NDArray[np.float64] | None:
     if "time" not in dims:
         return None
     axis = len(parts.scale) - len(dims) + dims.index("time")
-    if own is not None and "time" in own.dims:
-        return np.asarray(own["time"].values, dtype=float)
+    if carried is not None and "time" in carried.dims:
+        return np.asarray(carried["time"].values, dtype=float)
     seconds = factor(parts.units[axis], "second")
     if seconds is None:
         return None

@@ -1,1 +1,1 @@
-"""Choosing an image, and correcting what is said of it."""
+"""Choosing an image, and correcting its metadata."""

@@ -1,4 +1,4 @@
-"""Correct what an image says about itself: pixel size, slice, time."""
+"""Correct the metadata of an image: pixel size, slice, time."""
 
 from __future__ import annotations
 
@@ -107,39 +107,39 @@ class CorrectionForm(QWidget):
         self.width_um = CalmDoubleSpinBox(0.5, 5000.0, 2)
         self.depth_um = CalmDoubleSpinBox(0.5, 5000.0, 2)
         self.slice_um = CalmDoubleSpinBox(1.0, 50000.0, 1)
-        self.leading = CalmComboBox((("slices", "slice"), ("times", "time")))
+        self.leading = CalmComboBox((("slices", "slice"), ("time points", "time")))
         self.slices = AxisChoice("slice", (*ways, "all", "one"))
-        self.times = AxisChoice("time", ("mean", *ways, "all", "one"))
+        self.times = AxisChoice("time point", ("mean", *ways, "all", "one"))
         size = row(self.width_um, self.depth_um)
         add_row(
             self._layout,
-            "Pixel, µm",
+            "Pixel (µm)",
             size,
             "Width and depth of a pixel; a larger pixel means a larger field of view.",
         )
         add_row(
             self._layout,
-            "Gap, µm",
+            "Spacing (µm)",
             self.slice_um,
-            "Distance of neighbouring slices; a larger one moves them apart.",
+            "Distance between the centres of neighbouring slices.",
         )
         add_row(
             self._layout,
             "First axis",
             self.leading,
-            "What the images of the stack are: a volume or a film.",
+            "What the images of the stack are: slices of a volume or time points of a film.",
         )
         add_row(
             self._layout,
             "Slices",
             self.slices,
-            "Which slices are used; more slices take proportionally longer.",
+            "Slices to use; more slices take proportionally longer.",
         )
         add_row(
             self._layout,
-            "Times",
+            "Time points",
             self.times,
-            "Which frames are used; their mean has less noise than any of them.",
+            "Time points to use; their mean has less noise than any single one.",
         )
         for spin in (self.width_um, self.depth_um):
             spin.setMinimumWidth(92)
@@ -152,7 +152,7 @@ class CorrectionForm(QWidget):
         self.times.changed.connect(self._on_axes)
 
     def show_scan(self, scan: xr.DataArray, *, ambiguous: bool) -> None:
-        """Show an image as it is taken now; what was corrected of it is said by `set_value`.
+        """Show an image as it is used now; `set_value` shows the corrections.
 
         Parameters
         ----------

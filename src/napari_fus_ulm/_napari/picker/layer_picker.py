@@ -1,4 +1,4 @@
-"""Choose an image layer, see in one line what of it will be used, and correct that."""
+"""Choose an image layer, see in one line which part will be used, and correct it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class LayerPicker(QWidget):
         self.edit = QPushButton("✎")
         self.edit.setCheckable(True)
         self.edit.setFixedWidth(26)
-        self.edit.setToolTip("Corrects the pixel size, and chooses the slice and the time.")
+        self.edit.setToolTip("Corrects the pixel size; chooses slices and time points.")
         self.edit.setAccessibleName(f"Correct the {word} layer")
         self.form = CorrectionForm(shown=True)
         self.form.hide()

@@ -1,4 +1,4 @@
-"""Open a file or a folder: what is in it is shown, and can be corrected, before it is loaded."""
+"""Open a file or a folder: its contents can be seen and corrected before they are loaded."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ class LoadDialog(QDialog):
         self.line = wrapped()
         self.images = CalmComboBox()
         self.form = CorrectionForm(shown=False)
-        self.values = CalmComboBox((("as the file says", None), *VALUES))
+        self.values = CalmComboBox((("from the file", None), *VALUES))
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel
         )
         self._rows = form()
-        add_row(self._rows, "Image", self.images, "Which image of the file is loaded.")
+        add_row(self._rows, "Image", self.images, "The image of the file to load.")
         below = form()
         add_row(
             below,
             "Values",
             self.values,
-            "What the numbers are; a wrong answer shifts contrast and background.",
+            "Scale of the pixel values; a wrong choice shifts contrast and background.",
         )
         layout = QVBoxLayout(self)
         for part in (self.message, self._rows, self.line, self.form, below, self.buttons):
@@ -109,7 +109,7 @@ class LoadDialog(QDialog):
         self._corrections = Corrections(slices="all", times="all")
         word = WORD_OF.get(scan.attrs["values"], scan.attrs["values"])
         guessed = bool(scan.attrs.get("values_guessed", False))
-        self.values.setItemText(0, f"{word} (guessed)" if guessed else f"as the file says ({word})")
+        self.values.setItemText(0, f"{word} (guessed)" if guessed else f"{word} (from the file)")
         self.values.choose(None)
         self._say()
 
@@ -124,7 +124,7 @@ class LoadDialog(QDialog):
         selection = resolve(self._corrections, whole, {})
         note = ""
         if not whole.attrs.get("spacing_known", True):
-            note = "\n⚠ The file does not tell its pixel size; the one shown is assumed."
+            note = "\n⚠ The file does not store its pixel size; the one shown is assumed."
         self.line.setText(describe(whole, selection) + note)
         self.form.show_scan(whole, ambiguous=unclear)
         self.form.set_value(self._corrections)

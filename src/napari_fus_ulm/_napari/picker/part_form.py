@@ -1,4 +1,4 @@
-"""Which part of a layer is used: slice, time, and corrections of what the layer says."""
+"""Which part of a layer is used: slice, time, and corrections of its metadata."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Pick = int | Literal["all", "mean", "shown"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corrections:
-    """What the user says about an image, in place of what it says about itself.
+    """What the user says about an image, in place of its metadata.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def resolve(corrections: Corrections, scan: xr.DataArray, shown: Mapping[str, in
 
 
 def describe(scan: xr.DataArray, selection: Selection, *, shown: bool = False) -> str:
-    """Say in one line what will be used: pixels, pixel size, slice, time.
+    """Describe in one line what will be used: pixels, pixel size, slice, time.
 
     Parameters
     ----------
@@ -94,18 +94,18 @@ def describe(scan: xr.DataArray, selection: Selection, *, shown: bool = False) -
         parts.append(f"all {scan.sizes['pose']} poses")
     times = scan.sizes.get("time", 1)
     if times > 1 and selection.times == "mean":
-        parts.append(f"mean of {times} times")
+        parts.append(f"mean of {times} time points")
     elif times > 1 and selection.times is None:
-        parts.append(f"all {times} times")
+        parts.append(f"all {times} time points")
     elif times > 1 and isinstance(selection.times, int):
-        parts.append(f"time {selection.times + 1} of {times}")
+        parts.append(f"time point {selection.times + 1} of {times}")
     return " · ".join(parts)
 
 
 def corrected(scan: xr.DataArray, corrections: Corrections) -> xr.DataArray:
     """Return an image as the user says it is, and the part of it that is wanted.
 
-    What was said is kept under the attribute ``loaded``, so that a script can do the same.
+    The corrections are kept under the attribute ``loaded``, so that a script can repeat them.
 
     Parameters
     ----------
@@ -118,17 +118,17 @@ def corrected(scan: xr.DataArray, corrections: Corrections) -> xr.DataArray:
     ScanError
         If there is no such slice or time.
     """
-    said: dict[str, Any] = {}
+    loaded: dict[str, Any] = {}
     if corrections.leading == "time" and "k" in scan.dims and "time" not in scan.dims:
         scan = as_times(scan)
-        said["leading"] = "time"
+        loaded["leading"] = "time"
     elif corrections.leading == "slice":
         scan = scan.assign_attrs(leading_axis_known=True)
     steps: dict[str, float] = {}
     if corrections.spacing is not None:
         steps = dict(zip("ji", corrections.spacing, strict=True))
         scan = scan.assign_attrs(spacing_known=True)
-        said["spacing"] = list(corrections.spacing)
+        loaded["spacing"] = list(corrections.spacing)
     if corrections.slice_mm is not None and "k" in scan.dims:
         steps["k"] = corrections.slice_mm
         scan = scan.assign_attrs(slice_spacing_known=True)
@@ -141,9 +141,9 @@ def corrected(scan: xr.DataArray, corrections: Corrections) -> xr.DataArray:
     selection = resolve(corrections, scan, {})
     whole = scan
     scan = selection.of(scan)
-    said |= {
+    loaded |= {
         word: pick
         for (word, pick), dim in zip(selection.as_dict().items(), ("k", "time"), strict=True)
         if pick is not None and whole.sizes.get(dim, 1) > 1
     }
-    return scan.assign_attrs(loaded=said) if said else scan
+    return scan.assign_attrs(loaded=loaded) if loaded else scan

@@ -1,4 +1,4 @@
-"""What a run takes from a layer, and what a layer tells of itself without its pixels."""
+"""What a run takes from a layer, and what a layer's metadata say without its pixels."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def pick(
     selection : Selection
         The part.
     answers : mapping
-        What `layer_to_scan` is told about the layer.
+        Keyword arguments of `layer_to_scan`.
     """
     path = _path(layer, scan)
     record = scan.attrs.get("provenance")
@@ -105,7 +105,7 @@ def outline(scan: xr.DataArray, selection: Selection) -> xr.DataArray:
 
 
 def layer_key(layer: Image) -> tuple[Any, ...]:
-    """What a layer tells of itself; another one when it has to be read again.
+    """Key of a layer's state; another one when it has to be read again.
 
     Pixels that were changed in place are no reason: a run reads them when it begins.
     """
@@ -120,15 +120,15 @@ def _pixels_key(layer: Image) -> tuple[Any, ...]:
 
 
 class LayerReader:
-    """Converts layers, and remembers of the last one what its numbers are.
+    """Converts layers, and remembers the kind of values of the last one.
 
-    To guess that, every pixel of a film is looked at; to correct its pixel size, none need be.
+    The guess reads every pixel of a film; a correction of the pixel size need not repeat it.
     """
 
     def __init__(self) -> None:
         self._key: tuple[Any, ...] = ()
         self._values = ""
-        self._asked: tuple[Question, ...] = ()
+        self._questions: tuple[Question, ...] = ()
 
     def read(self, layer: Image, **answers: Any) -> LayerScan:
         """Do what `layer_to_scan` does.
@@ -140,12 +140,13 @@ class LayerReader:
         """
         key = _pixels_key(layer)
         if key == self._key:
-            found = layer_to_scan(layer, values=self._values, **answers)
-            return replace(found, questions=(*found.questions, *self._asked))
-        found = layer_to_scan(layer, **answers)
-        self._key, self._values = key, found.scan.attrs["values"]
-        self._asked = tuple(asked for asked in found.questions if asked.kind == "values")
-        return found
+            layer_scan = layer_to_scan(layer, values=self._values, **answers)
+            questions = (*layer_scan.questions, *self._questions)
+            return replace(layer_scan, questions=questions)
+        layer_scan = layer_to_scan(layer, **answers)
+        self._key, self._values = key, layer_scan.scan.attrs["values"]
+        self._questions = tuple(one for one in layer_scan.questions if one.kind == "values")
+        return layer_scan
 
 
 def _take(parts: LayerParts, answers: Mapping[str, Any], selection: Selection) -> xr.DataArray:
@@ -170,8 +171,8 @@ def shown_numbers(viewer: ViewerModel, layer: Image, scan: xr.DataArray) -> dict
 def likely_modality(layer: Image) -> str:
     """What a layer shows, by its metadata and its name alone."""
     carried = layer.metadata.get("xarray")
-    told = getattr(carried, "attrs", {}).get("modality", "unknown")
-    return str(told) if told != "unknown" else modality_of(Path(layer.name or "image"))
+    modality = getattr(carried, "attrs", {}).get("modality", "unknown")
+    return str(modality) if modality != "unknown" else modality_of(Path(layer.name or "image"))
 
 
 def _path(layer: Image, scan: xr.DataArray) -> str:

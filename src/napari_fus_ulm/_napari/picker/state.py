@@ -1,4 +1,4 @@
-"""Which layer is chosen, how it is corrected and what was read of it; nothing here needs Qt."""
+"""Which layer is chosen, its corrections, and the scan read from it; nothing here needs Qt."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A layer, and what the user has corrected of it.
+    """A layer and the user's corrections.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class PickerState:
     ----------
     viewer : napari viewer
     modality : {"fus", "ulm"}
-        What is wanted; the newest layer that looks like fUS is preselected, a ULM never is.
+        What is to be chosen; the newest layer that looks like fUS is preselected, a ULM never is.
 
     Signals
     -------
@@ -114,14 +114,15 @@ class PickerState:
 
     @property
     def corrections(self) -> Corrections:
-        """What the user has corrected of the chosen layer."""
+        """The user's corrections of the chosen layer."""
         return self._corrections.get(self._chosen, Corrections())
 
     @property
     def ambiguous(self) -> bool:
         """Whether the first axis may be slices or times."""
-        asked = self._layer_scan.questions if self._layer_scan else ()
-        return self.corrections.leading is not None or any(one.kind == "leading" for one in asked)
+        questions = self._layer_scan.questions if self._layer_scan else ()
+        is_open = any(one.kind == "leading" for one in questions)
+        return self.corrections.leading is not None or is_open
 
     @property
     def line(self) -> str:
@@ -151,7 +152,7 @@ class PickerState:
         self.set_value(Choice(layer_id, corrections))
 
     def correct(self, corrections: Corrections) -> None:
-        """Correct what the chosen layer says of itself."""
+        """Correct the metadata of the chosen layer."""
         if self._chosen is not None:
             self.set_value(Choice(self._chosen, corrections))
 
@@ -210,8 +211,8 @@ class PickerState:
         images = [layer for layer in self.layers if OURS not in layer.metadata]
         likely = [layer for layer in images if likely_modality(layer) == "fus"]
         other = [layer for layer in images if likely_modality(layer) != "ulm"]
-        kept = self.layers if self._chosen is None else ()
-        for layer in (*likely, *other, *images, *kept):
+        rest = self.layers if self._chosen is None else ()
+        for layer in (*likely, *other, *images, *rest):
             self._chosen = layer.unique_id
             return
 
@@ -233,7 +234,7 @@ class PickerState:
         if layer is not None:
             try:
                 self._layer_scan = self._scan_of(layer)
-                # A slice or time out of range shows itself here and not after the click.
+                # A slice or time out of range is noticed here and not after the click.
                 outline(self._layer_scan.scan, self._selection(self._layer_scan.scan))
             except UserError as error:
                 self._layer_scan, self._problem = None, str(error)

@@ -1,1 +1,1 @@
-"""The viewer around the layers: its parts, and its state kept and given back."""
+"""The viewer around the layers: its parts, and its state kept and restored."""

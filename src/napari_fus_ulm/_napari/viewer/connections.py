@@ -1,4 +1,4 @@
-"""Connections to a viewer's events that are made together and cut together."""
+"""Connections to a viewer's events that are closed together."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 
 class Connections:
-    """Slots that follow a viewer until they are told to stop."""
+    """Slots that follow a viewer until they are disconnected."""
 
     def __init__(self) -> None:
-        self._made: list[tuple[EventEmitter, Slot]] = []
+        self._connected: list[tuple[EventEmitter, Slot]] = []
 
     def connect(self, signal: EventEmitter, slot: Slot) -> None:
         """Call a slot at every event of a signal."""
         signal.connect(slot)
-        self._made.append((signal, slot))
+        self._connected.append((signal, slot))
 
     def follow_names(self, layers: LayerList, slot: Slot) -> None:
-        """Call a slot when a layer is renamed, where this napari tells (from 0.6.2)."""
+        """Call a slot when a layer is renamed, where napari signals it (from 0.6.2)."""
         if hasattr(layers.events, "renamed"):
             self.connect(layers.events.renamed, slot)
 
     def close(self) -> None:
         """Stop following; a second time does nothing."""
-        for signal, slot in self._made:
+        for signal, slot in self._connected:
             signal.disconnect(slot)
-        self._made.clear()
+        self._connected.clear()

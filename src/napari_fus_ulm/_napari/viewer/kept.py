@@ -1,4 +1,4 @@
-"""A viewer's state, kept while a dock shows something of its own, and given back."""
+"""A viewer's state, kept while a dock shows temporary layers, and restored."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class KeptViewer:
         active : napari.layers.Layer or None
             The selected layer.
         dims : bool
-            The sliders come back too.
+            Restore the sliders too.
         camera : bool
-            The camera comes back; else the viewer is reset, because nothing was seen before.
+            Restore the camera too; else the viewer is reset, because nothing was seen before.
         """
         if self._before is None:
             self._before = _Before.of(self._viewer, id_of(active), dims=dims, camera=camera)
 
     def hide_all_but(self, ours: Iterable[Layer]) -> None:
-        """Hide all other layers, those too that came since; each is remembered as it was."""
+        """Hide all other layers, including later ones; each is remembered as it was."""
         shown = {layer.unique_id for layer in ours}
         for layer in self._viewer.layers:
             if layer.unique_id not in shown:
@@ -58,7 +58,7 @@ class KeptViewer:
                 layer.visible = False
 
     def give_back(self) -> None:
-        """Bring everything back, of the layers whatever is still there."""
+        """Restore everything, and those layers that still exist."""
         if self._before is None:
             return
         before, self._before = self._before, None
@@ -68,7 +68,7 @@ class KeptViewer:
         before.restore(self._viewer)
 
     def give_camera_back(self) -> None:
-        """Bring the camera alone back."""
+        """Restore the camera alone."""
         if self._before is not None:
             self._before.restore_camera(self._viewer)
 
@@ -112,5 +112,5 @@ class _Before:
         camera = camera_of(viewer)
         if self.camera is not None:
             camera.center, camera.zoom, camera.angles = self.camera
-        elif viewer.layers:  # of what came meanwhile, nothing has been seen yet
+        elif viewer.layers:  # layers added meanwhile have not been seen yet
             viewer.reset_view()

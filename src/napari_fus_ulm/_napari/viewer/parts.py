@@ -1,4 +1,4 @@
-"""Parts of the viewer that napari 0.9 has moved, wherever this napari keeps them."""
+"""Parts of the viewer that napari 0.9 has moved, for old and new versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small controls that all docks share; they ignore the scroll wheel until they have the focus."""
+"""Small controls that all docks share; they ignore the scroll wheel until they have focus."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CalmDoubleSpinBox(QDoubleSpinBox):
 
 
 class CalmComboBox(QComboBox):
-    """A combo box that scrolls past, and that long names do not widen."""
+    """A combo box that ignores the wheel, and that long names do not widen."""
 
     def __init__(self, items: tuple[tuple[str, Any], ...] = ()) -> None:
         super().__init__()
@@ -164,10 +164,10 @@ class Section(QCollapsible):
             "text-align: left; border: none; outline: none; background-color: transparent;"
         )
         self.toggleButton().setToolTip(f"Shows or hides “{title}”.")
-        self.toggled.connect(self._say)
-        self._say(False)
+        self.toggled.connect(self._show_title)
+        self._show_title(False)
 
-    def _say(self, expanded: bool) -> None:
+    def _show_title(self, expanded: bool) -> None:
         self.setText(f"{'▾' if expanded else '▸'} {self._title}")
 
 

@@ -1,4 +1,4 @@
-"""*Copy as…*: a run as a script or as a command line that does it again."""
+"""*Copy as…*: a run as a script or as a command line that repeats it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CopyAs(QPushButton):
     Parameters
     ----------
     record : callable
-        Returns it; None where there is none any more.
+        Returns the record; None if it no longer exists.
 
     Signals
     -------
@@ -31,7 +31,7 @@ class CopyAs(QPushButton):
     def __init__(self, record: Callable[[], Record | None]) -> None:
         super().__init__("Copy as…")
         self._record = record
-        self.setToolTip("Copies the run, to do it again elsewhere.")
+        self.setToolTip("Copies the run as a script or a command that repeats it.")
         entries = {"Copy as Python": self.copy_python, "Copy as command": self.copy_command}
         menu_on(self, entries)
 

@@ -23,10 +23,10 @@ SAVE_AS = {
 def ask_open(parent: QWidget, *, folder: bool) -> Path | None:
     """Let the user choose a file or a folder to open."""
     if folder:
-        path = QFileDialog.getExistingDirectory(parent, "A folder of images")
+        path = QFileDialog.getExistingDirectory(parent, "Open a folder of images")
     else:
         kinds = " ".join(f"*{suffix}" for suffix in io.SUFFIXES_READ)
-        path, _ = QFileDialog.getOpenFileName(parent, "An image", "", f"Images ({kinds})")
+        path, _ = QFileDialog.getOpenFileName(parent, "Open an image", "", f"Images ({kinds})")
     return Path(path) if path else None
 
 
@@ -42,23 +42,23 @@ def ask_and_save(parent: QWidget, layer: Image) -> str:
     Returns
     -------
     str
-        What was done, in a sentence; empty when the user thought better of it.
+        What was done, in a sentence; empty when the user cancelled.
 
     Raises
     ------
     ScanError
         If it cannot be written.
     """
-    kept = "".join(c if c.isalnum() or c in "-_×" else " " for c in layer.name)
+    stem = "".join(c if c.isalnum() or c in "-_×" else " " for c in layer.name)
     path, kind = QFileDialog.getSaveFileName(
-        parent, "Save the result", "_".join(kept.split()) + ".ome.tif", ";;".join(SAVE_AS)
+        parent, "Save the result", "_".join(stem.split()) + ".ome.tif", ";;".join(SAVE_AS)
     )
     if not path:
         return ""
     if io.suffix_of(path, io.SUFFIXES_WRITE) is None:
         path += SAVE_AS.get(kind, ".ome.tif")
     written = io.write(path, layer.metadata["xarray"])
-    if (kept := layer.metadata.get("napari_fus_ulm", {}).get("record")) is not None:
-        record = Record.from_mapping(kept).with_outputs([written])
+    if (stored := layer.metadata.get("napari_fus_ulm", {}).get("record")) is not None:
+        record = Record.from_mapping(stored).with_outputs([written])
         write_record(record_beside(written), record)
     return f"Saved as {written.name}."

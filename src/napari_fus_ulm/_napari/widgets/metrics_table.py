@@ -1,4 +1,4 @@
-"""MSE, SSIM, PSNR and LPIPS of input, preview and result, and how they went over the steps."""
+"""MSE, SSIM, PSNR and LPIPS of input, preview and result, and their course over the steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = (
 )
 ROWS = {
     "input": "The fUS image, interpolated to the result's pixels.",
-    "preview": "The estimate after the present step.",
+    "preview": "The estimate after the current step.",
     "result": "The result; the mean over all planes of a stack.",
 }
 
@@ -62,11 +62,11 @@ class MetricsTable(QWidget):
                 self._cells[row, name] = cell
                 self._grid.addWidget(cell, number, column)
         self._steps = QLabel("steps")
-        self._steps.setToolTip("How each measure went from step to step.")
+        self._steps.setToolTip("How each measure changed from step to step.")
         self._grid.addWidget(self._steps, len(ROWS) + 1, 0)
         self.copy = QPushButton("Copy table")
-        self.copy.setToolTip("Copies the table for a spreadsheet (CSV) or a text (Markdown).")
-        menu_on(self.copy, {"as CSV": self._copy_csv, "as Markdown": self._copy_markdown})
+        self.copy.setToolTip("Copies the table for a spreadsheet (CSV) or a document (Markdown).")
+        menu_on(self.copy, {"Copy as CSV": self._copy_csv, "Copy as Markdown": self._copy_markdown})
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(self._grid)
@@ -182,7 +182,7 @@ def steps_of(measured: Sequence[Measured]) -> list[Fidelity]:
 
 def _best(rows: dict[str, Fidelity]) -> dict[str, str]:
     """The row with the best value of each column, where there are rows to compare."""
-    found: dict[str, str] = {}
+    best: dict[str, str] = {}
     for name, _, _, sign, _ in COLUMNS:
         scores = {
             row: sign * getattr(score, name)
@@ -190,8 +190,8 @@ def _best(rows: dict[str, Fidelity]) -> dict[str, str]:
             if not math.isnan(getattr(score, name))
         }
         if len(set(scores.values())) > 1:
-            found[name] = max(scores, key=lambda row: scores[row])
-    return found
+            best[name] = max(scores, key=lambda row: scores[row])
+    return best
 
 
 def _text(value: float, digits: int) -> str:

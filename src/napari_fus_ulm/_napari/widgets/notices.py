@@ -1,4 +1,4 @@
-"""Warnings and errors in their place in the dock, never in a chain of pop-ups."""
+"""Warnings and errors inside the dock, never in a chain of pop-ups."""
 
 from __future__ import annotations
 
@@ -99,12 +99,12 @@ class NoticeArea(QWidget):
         layout.addWidget(label, 1)
         if is_error and self._details(text):
             copy = QPushButton("Copy details")
-            copy.setToolTip("Puts the traceback on the clipboard, to be sent with a report.")
+            copy.setToolTip("Copies the traceback for a bug report.")
             copy.clicked.connect(self.copy_details)
             layout.addWidget(copy, 0, Qt.AlignmentFlag.AlignTop)
         if fix:
-            button = QPushButton("set")
-            button.setToolTip("Opens the place where this can be corrected.")
+            button = QPushButton("Set")
+            button.setToolTip("Opens the form where this can be corrected.")
             button.setProperty("fix", fix)
             button.clicked.connect(self._ask)
             layout.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)

@@ -1,4 +1,4 @@
-"""The button that runs and cancels, and what it says meanwhile."""
+"""The button that runs and cancels, with the progress."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class RunPanel(QWidget):
         busy = state in (RUNNING, CANCELLING)
         texts = {RUNNING: "Cancel", CANCELLING: "Cancelling…"}
         tips = {
-            RUNNING: "Stops after the present batch of patches; the preview stays.",
-            CANCELLING: "The present batch of patches is being finished.",
+            RUNNING: "Stops after the current batch of patches; the preview stays.",
+            CANCELLING: "Finishing the current batch of patches.",
         }
         self.button.setText(texts.get(state, "Enhance"))
         self.button.setToolTip(
-            tips.get(state, "Makes the enhanced layer; your image stays as it is. Ctrl/Cmd+Return.")
+            tips.get(state, "Adds an enhanced layer; your image is not changed. Ctrl/Cmd+Return.")
         )
         self.button.setEnabled(state in (READY, RUNNING))
         self.bar.setVisible(busy)
@@ -70,7 +70,7 @@ class RunPanel(QWidget):
         self.status.setVisible(bool(status) and not busy)
 
     def show_progress(self, progress: Progress, step: str = "") -> None:
-        """Show how far a run is, and the step that this is about; a total of 0 is unknown."""
+        """Show the progress of a run and its step; a total of 0 is unknown."""
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
         # Of several samples the number of the sample says enough.

@@ -1,4 +1,4 @@
-"""Words for what has other names in the code."""
+"""Words for values that have other names in the code."""
 
 from __future__ import annotations
 
