@@ -143,9 +143,9 @@ def test_nothing_is_trained_or_judged_twice(
     assert len(kept) == 3 * 2 + 4 * 2
     before = {path: path.stat().st_mtime_ns for path in kept}
     one = asked / "judged" / "fewer-1.json"
-    told = json.loads(one.read_text())
-    told["of"]["weights"] = "others"
-    one.write_text(json.dumps(told))
+    trial_record = json.loads(one.read_text())
+    trial_record["of"]["weights"] = "others"
+    one.write_text(json.dumps(trial_record))
     ablations.ask([question], scale, cohort, asked)
     after = {path: path.stat().st_mtime_ns for path in kept}
     assert [path for path in kept if after[path] != before[path]] == [one]
@@ -156,11 +156,11 @@ def test_differences_are_paired_by_image_and_seed(ablations: ModuleType) -> None
     measure = ablations.Measure("accurate", "mse", "MSE", 4, -1)
     base = [{"accurate": {"a": {"mse": 0.1 + seed}, "b": {"mse": 0.5}}} for seed in range(2)]
     trial = [{"accurate": {"a": {"mse": 0.2 + seed}, "b": {"mse": 0.6}}} for seed in range(2)]
-    found = ablations.difference(measure, trial, base, {"a": "one", "b": "other"})
-    assert found.mean == pytest.approx(0.1)
-    assert (found.low, found.high) == (pytest.approx(0.1), pytest.approx(0.1))
-    assert found.images == 4
-    assert found.animals == 2
+    difference = ablations.difference(measure, trial, base, {"a": "one", "b": "other"})
+    assert difference.mean == pytest.approx(0.1)
+    assert (difference.low, difference.high) == (pytest.approx(0.1), pytest.approx(0.1))
+    assert difference.images == 4
+    assert difference.animals == 2
 
 
 def test_too_few_pairs_are_named(ablations: ModuleType, cohort: Path, tmp_path: Path) -> None:

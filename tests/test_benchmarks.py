@@ -34,10 +34,10 @@ def test_regression_finds_the_feature_that_matters(repository):
     random = np.random.default_rng(0)
     features = random.normal(size=(4000, 2)) * [1.0, 5.0] + [3.0, -2.0]
     there = random.random(4000) < 1.0 / (1.0 + np.exp(-2.0 * (features[:, 0] - 3.0)))
-    found = support.logistic(features, there)
-    assert found["weight"][0] == pytest.approx(2.0, abs=0.2)
-    assert found["weight"][1] == pytest.approx(0.0, abs=0.1)
-    assert found["intercept"] == pytest.approx(0.0, abs=0.15)
+    fit = support.logistic(features, there)
+    assert fit["weight"][0] == pytest.approx(2.0, abs=0.2)
+    assert fit["weight"][1] == pytest.approx(0.0, abs=0.1)
+    assert fit["intercept"] == pytest.approx(0.0, abs=0.15)
 
 
 def test_targets_lie_on_the_vessels_of_the_tree(repository, section):

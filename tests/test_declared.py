@@ -45,10 +45,10 @@ class Example:
         ({"steps": 0}, "steps is 0; it must lie between 1 and 100."),
         ({"steps": 101}, "steps is 101; it must lie between 1 and 100."),
         ({"steps": 2.5}, "steps is 2.5; it must be a whole number."),
-        ({"steps": "3"}, "steps is '3'; it must be a whole number."),
+        ({"steps": "3"}, "steps is “3”; it must be a whole number."),
         ({"steps": None}, "steps is None; it must be a whole number."),
         ({"side": 20}, "side is 20; it must be a multiple of 8."),
-        ({"way": "magic"}, "way is 'magic'; it must be ddim or ancestral."),
+        ({"way": "magic"}, "way is “magic”; it must be ddim or ancestral."),
         ({"share": float("nan")}, "share is nan; it must lie between 0.0 and 1.0."),
         ({"share": True}, "share is True; it must be a number."),
     ],
@@ -60,12 +60,12 @@ def test_a_wrong_value_is_a_sentence(wrong: dict[str, object], sentence: str) ->
 
 
 def test_what_a_form_and_a_command_read() -> None:
-    found = declared(Example)
-    assert list(found) == ["steps", "side", "way", "share"]
-    assert found["steps"].allowed == "1 to 100"
-    assert found["way"].allowed == "ddim or ancestral"
-    assert found["way"].items == (("DDIM", "ddim"), ("ancestral", "ancestral"))
-    assert (found["side"].optional, found["side"].kind) == (True, int)
+    fields = declared(Example)
+    assert list(fields) == ["steps", "side", "way", "share"]
+    assert fields["steps"].allowed == "1 to 100"
+    assert fields["way"].allowed == "ddim or ancestral"
+    assert fields["way"].items == (("DDIM", "ddim"), ("ancestral", "ancestral"))
+    assert (fields["side"].optional, fields["side"].kind) == (True, int)
     assert Example(steps=np.int64(3), side=None, share=1).steps == 3
 
 
@@ -93,5 +93,7 @@ def test_both_ends_of_a_range_are_allowed_and_no_more(settings: type) -> None:
 
 def test_settings_are_there_without_torch() -> None:
     code = "import sys, napari_fus_ulm.inference.settings; print('torch' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "False"

@@ -114,8 +114,8 @@ def test_the_top_level_manifest_is_a_link_to_the_packages_own(repository: Path) 
 
 def test_npe2_accepts_the_installed_manifest(clean_python: Path) -> None:
     folder = clean_python.parents[2]
-    found = run(clean_python, "-m", "npe2", "validate", "napari-fus-ulm", "--imports", cwd=folder)
-    assert "valid" in found
+    output = run(clean_python, "-m", "npe2", "validate", "napari-fus-ulm", "--imports", cwd=folder)
+    assert "valid" in output
     code = (
         "import napari_fus_ulm, npe2\n"
         "manifest = npe2.PluginManifest.from_distribution('napari-fus-ulm')\n"
@@ -136,9 +136,9 @@ def test_the_installed_package_imports_without_torch(clean_python: Path) -> None
 
 def test_the_installed_command_knows_itself(clean_python: Path) -> None:
     command = clean_python.parent / "napari-fus-ulm"
-    found = json.loads(run(command, "info", "--json", cwd=clean_python.parents[2]))
-    assert found
-    assert "alexnet" in json.dumps(found) or "weights" in json.dumps(found)
+    report = json.loads(run(command, "info", "--json", cwd=clean_python.parents[2]))
+    assert report
+    assert "alexnet" in json.dumps(report) or "weights" in json.dumps(report)
 
 
 def test_the_installed_lpips_finds_its_trunk(clean_python: Path) -> None:

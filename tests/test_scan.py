@@ -85,7 +85,7 @@ def test_what_makes_no_scan_is_said(arguments: dict, words: str):
 
 def test_check_scan_fills_attributes_and_names_what_is_missing():
     bare = xr.DataArray(noise(9, 9), dims=("j", "i"))
-    with pytest.raises(ScanError, match="lacks the coordinate 'y'"):
+    with pytest.raises(ScanError, match="lacks the coordinate “y”"):
         check_scan(bare)
     full = bare.assign_coords(y=("j", np.arange(9) * 0.1), x=("i", np.arange(9) * 0.1))
     scan = check_scan(full)
@@ -121,9 +121,9 @@ def test_check_image_accepts_an_image_and_refuses_a_stack():
 
 def test_planes_yield_every_plane_with_its_place():
     scan = make_scan(noise(2, 3, 8, 9), spacing=(0.4, 0.1, 0.1), origin=(1.0, 0.0, 0.0))
-    found = list(planes(scan))
-    assert len(found) == 6
-    index, plane = found[4]
+    listed = list(planes(scan))
+    assert len(listed) == 6
+    index, plane = listed[4]
     assert index == {"time": 1, "k": 1}
     np.testing.assert_array_equal(plane.values, scan.values[1, 1])
     assert float(plane["z"]) == pytest.approx(1.4)

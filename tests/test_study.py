@@ -218,12 +218,12 @@ def test_numbers_like_the_studys_confirm_it(study: ModuleType) -> None:
 def test_other_numbers_contradict_it(study: ModuleType) -> None:
     # A conditional mean that beats MHVAE, whose error still is below a sample's.
     better = STUDYS | {"diffusion-accurate": (0.010, 0.40, 0.50, 0.5)}
-    found = verdicts(study.findings(judged(study, better), NAMES))
-    assert found == ["contradicted", "contradicted", *["confirmed"] * 4]
+    words = verdicts(study.findings(judged(study, better), NAMES))
+    assert words == ["contradicted", "contradicted", *["confirmed"] * 4]
     # One rival that is better is enough.
     sharp = STUDYS | {"pix2pix-detailed": (0.060, 0.70, 0.20, 0.8)}
-    found = verdicts(study.findings(judged(study, sharp), NAMES))
-    assert found == [*["confirmed"] * 4, "contradicted", "contradicted"]
+    words = verdicts(study.findings(judged(study, sharp), NAMES))
+    assert words == [*["confirmed"] * 4, "contradicted", "contradicted"]
     # A sample that is nothing but noise is sharper, but so is MHVAE than the ULM.
     noise = STUDYS | {"diffusion-detailed": (0.050, 0.60, 0.30, 3.0)}
     noise |= {"mhvae-accurate": (0.020, 0.45, 0.45, 1.5)}
@@ -234,15 +234,15 @@ def test_other_numbers_contradict_it(study: ModuleType) -> None:
 
 def test_what_the_animals_do_not_agree_on_is_undecided(study: ModuleType) -> None:
     close = STUDYS | {"pix2pix-detailed": (0.021, 0.59, 0.31, 0.8)}
-    found = verdicts(study.findings(judged(study, close, noisy=["pix2pix-detailed"]), NAMES))
+    words = verdicts(study.findings(judged(study, close, noisy=["pix2pix-detailed"]), NAMES))
     undecided = "undecided (interval includes zero)"
-    assert found == [undecided, undecided, "confirmed", "confirmed", undecided, undecided]
+    assert words == [undecided, undecided, "confirmed", "confirmed", undecided, undecided]
 
 
 def test_a_generator_that_is_missing_is_not_judged(study: ModuleType) -> None:
     rows = {key: value for key, value in STUDYS.items() if not key.startswith("mhvae")}
-    found = verdicts(study.findings(judged(study, rows), ("diffusion", "pix2pix")))
-    assert found == [*["not judged"] * 4, "confirmed", "confirmed"]
+    words = verdicts(study.findings(judged(study, rows), ("diffusion", "pix2pix")))
+    assert words == [*["not judged"] * 4, "confirmed", "confirmed"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Turn a functional-ultrasound image into a ULM-like one, and see how far to believe it.
+"""Turn a functional-ultrasound image into a ULM-like one, and see how far to trust it.
 
 The public API is what is listed in ``__all__``; it is imported when it is first used, so that
 ``import napari_fus_ulm`` stays quick and does not import torch.

@@ -21,7 +21,7 @@ Number = int | float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What is said of a setting where it is declared.
+    """The declaration of a setting.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Setting:
     step : int
         Of a spin box, where the value need not be a multiple of anything.
     words : mapping of str to str
-        How choices are called in a form, where it is not by their own name.
+        Names of choices in a form, where they differ from the values.
     """
 
     label: str
@@ -105,13 +105,13 @@ class Declared:
             return
         if self.choices:
             if value not in self.choices:
-                raise SettingsError(f"{self.name} is {value!r}; it must be {self.allowed}.")
+                raise SettingsError(f"{self.name} is {_quoted(value)}; it must be {self.allowed}.")
             return
         if self.kind not in (int, float):
             return
         if not _is_number(value, self.kind):
             what = "a whole number" if self.kind is int else "a number"
-            raise SettingsError(f"{self.name} is {value!r}; it must be {what}.")
+            raise SettingsError(f"{self.name} is {_quoted(value)}; it must be {what}.")
         low, high, factor = self.setting.low, self.setting.high, self.setting.multiple_of
         if low is not None and high is not None and not low <= value <= high:
             raise SettingsError(f"{self.name} is {value}; it must lie between {low} and {high}.")
@@ -123,8 +123,8 @@ class Declared:
 def declared(settings: Any) -> Mapping[str, Declared]:
     """The declared fields of a settings class, by name, in their order."""
     hints = get_type_hints(settings, include_extras=True)
-    found = (_declared(one, hints[one.name]) for one in dataclasses.fields(settings))
-    return types.MappingProxyType({one.name: one for one in found if one is not None})
+    fields = (_declared(one, hints[one.name]) for one in dataclasses.fields(settings))
+    return types.MappingProxyType({one.name: one for one in fields if one is not None})
 
 
 def check_declared(settings: Any) -> None:
@@ -140,7 +140,7 @@ def check_declared(settings: Any) -> None:
 
 
 def _declared(one: dataclasses.Field[Any], hint: Any) -> Declared | None:
-    setting = next((said for said in get_args(hint)[1:] if isinstance(said, Setting)), None)
+    setting = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Setting)), None)
     if setting is None:
         return None
     kinds = [get_args(hint)[0]]
@@ -151,6 +151,10 @@ def _declared(one: dataclasses.Field[Any], hint: Any) -> Declared | None:
     return Declared(
         one.name, setting, one.default, choices, str if choices else kind, len(kinds) > 1
     )
+
+
+def _quoted(value: Any) -> str:
+    return f"“{value}”" if isinstance(value, str) else repr(value)
 
 
 def _plain(number: Number) -> str:

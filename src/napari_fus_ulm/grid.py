@@ -1,4 +1,4 @@
-"""Where the pixels of a plane lie: shape, pixel size and corner travel along with its numbers.
+"""Where the pixels of a plane lie: shape, pixel size and corner.
 
 Pixels are areas. A coordinate is that of a pixel's centre; extents and corners are counted from
 outer edge to outer edge, so that grids of different pixels over one field share them.
@@ -66,7 +66,7 @@ class Grid:
         return float(np.sqrt(np.prod(self.spacing_mm)))
 
     def with_shape(self, shape: Shape) -> Grid:
-        """Return the grid of so many pixels over the same field, to the last digit."""
+        """Return the grid of this shape over exactly the same field."""
         height, width = self.extent_mm
         return replace(self, shape=shape, spacing_mm=(height / shape[0], width / shape[1]))
 
@@ -84,12 +84,12 @@ class Grid:
     def same_extent(self, other: Grid) -> bool:
         """Whether another grid covers a field of the same size, wherever it lies.
 
-        Half a pixel is forgiven, and never less than half a fUS pixel: it does not matter whether
-        a fUS image or a result of finer pixels is asked.
+        Half a pixel is tolerated, and at least half a fUS pixel, so that a fUS image and a result
+        of finer pixels give the same answer.
         """
         slack = (0.5 * max(step, ASSUMED_PIXEL_MM) for step in self.spacing_mm)
         sides = zip(self.extent_mm, other.extent_mm, slack, strict=True)
-        return all(abs(one - two) <= forgiven for one, two, forgiven in sides)
+        return all(abs(one - two) <= tolerance for one, two, tolerance in sides)
 
     def centres_mm(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return the positions of the rows' and of the columns' centres."""

@@ -1,4 +1,4 @@
-"""The one currency: an `xarray.DataArray` in ConfUSIus' convention, made and checked here.
+"""The common image type: an `xarray.DataArray` in ConfUSIus' convention, made and checked here.
 
 A *scan* is float32, its dims are an ordered subset of ``(time, pose, k, j, i)`` that ends in
 ``(j, i)`` (k elevation, j depth, i lateral), and it carries pixel-centre coordinates in mm
@@ -27,11 +27,11 @@ MODALITIES = ("fus", "ulm", "unknown")
 VALUES = ("linear", "sqrt", "cbrt", "db", "display", "grey", "unknown")
 AXIS_OF = {"k": "z", "j": "y", "i": "x"}
 ASSUMED_PIXEL_MM = 0.1
-"""In-plane pixel taken where a file gives none: λ at 15 MHz, the usual fUS pixel."""
+"""In-plane pixel size assumed where a file stores none: λ at 15 MHz, the usual fUS pixel."""
 ASSUMED_ULM_PIXEL_MM = 0.01
 """The same for a ULM map."""
 ASSUMED_SLICE_MM = 0.5
-"""Distance of slices taken where a file gives none: a usual fUS slice thickness."""
+"""Distance of slices assumed where a file stores none: a usual fUS slice thickness."""
 SMALLEST_SIDE = 8
 MM_PER = {
     "m": 1e3, "meter": 1e3, "metre": 1e3, "cm": 10.0, "mm": 1.0, "millimeter": 1.0,
@@ -123,13 +123,13 @@ def make_scan(
             coords["pose"] = ("pose", np.arange(size))
         else:
             centres = start[dim] + step[dim] * np.arange(size)
-            # The step is kept beside the centres because one slice alone does not tell it.
+            # The step is kept beside the centres because a single slice does not define it.
             coords[AXIS_OF[dim]] = (dim, centres, {"units": "mm", "spacing": step[dim]})
-    kept = {key: value for key, value in attrs.items() if value is not None}
+    attributes = {key: value for key, value in attrs.items() if value is not None}
     if not slices_known:
-        kept.setdefault("slice_spacing_known", False)
+        attributes.setdefault("slice_spacing_known", False)
     if "time" in names and time is None:
-        kept.setdefault("time_known", False)
+        attributes.setdefault("time_known", False)
     scan = xr.DataArray(
         array.astype(np.float32),
         dims=names,
@@ -140,7 +140,7 @@ def make_scan(
             "source": source,
             "spacing_known": bool(spacing_known),
             "values": values_kind,
-            **kept,
+            **attributes,
         },
     )
     return check_scan(scan)
@@ -184,17 +184,17 @@ def check_scan(da: xr.DataArray) -> xr.DataArray:
         out = out.assign_attrs({**defaults, **out.attrs})
     if out.attrs["modality"] not in MODALITIES:
         raise ScanError(
-            f"The modality {out.attrs['modality']!r} is not one of {', '.join(MODALITIES)}."
+            f"The modality “{out.attrs['modality']}” is not one of {', '.join(MODALITIES)}."
         )
     if out.attrs["values"] not in VALUES:
         raise ScanError(
-            f"The kind of values {out.attrs['values']!r} is not one of {', '.join(VALUES)}."
+            f"The kind of values “{out.attrs['values']}” is not one of {', '.join(VALUES)}."
         )
     return out
 
 
 def check_image(da2d: xr.DataArray) -> None:
-    """Say why one 2-D image cannot be enhanced; silent when it can.
+    """Refuse a 2-D image that cannot be enhanced, and say why.
 
     Raises
     ------
@@ -278,11 +278,11 @@ def _default_dims(ndim: int, timed: bool) -> tuple[str, ...]:
     return ("time", "j", "i") if ndim == 3 and timed else table[ndim]
 
 
-def _check_dims(dims: tuple[str, ...], found: Sequence[Any] | None = None) -> None:
+def _check_dims(dims: tuple[str, ...]) -> None:
     expected = tuple(dim for dim in DIMS if dim in dims)
     if dims != expected or dims[-2:] != ("j", "i"):
         raise ScanError(
-            f"The axes {tuple(map(str, found or dims))} are not those of a scan; an ordered subset "
+            f"The axes {tuple(map(str, dims))} are not those of a scan; an ordered subset "
             f"of {', '.join(DIMS)} that ends in j, i was expected."
         )
 
@@ -304,13 +304,13 @@ def _check_axis(da: xr.DataArray, dim: str) -> None:
     axis = AXIS_OF[dim]
     if axis not in da.coords or da.coords[axis].dims != (dim,):
         raise ScanError(
-            f"The image {_named(da)}lacks the coordinate {axis!r} (pixel centres in mm) on its "
-            f"axis {dim!r}; make_scan gives it one, from_confusius converts a ConfUSIus array."
+            f"The image {_named(da)}lacks the coordinate “{axis}” (pixel centres in mm) on its "
+            f"axis “{dim}”; make_scan gives it one, from_confusius converts a ConfUSIus array."
         )
     values = np.asarray(da.coords[axis], dtype=float)
     step = even_step(values, dim)
     if values.size > 1 and not step > 0:
-        raise ScanError(f"The coordinate {axis!r} of the image {_named(da)}does not increase.")
+        raise ScanError(f"The coordinate “{axis}” of the image {_named(da)}does not increase.")
 
 
 def even_step(values: npt.NDArray[np.float64], dim: str) -> float:
@@ -321,7 +321,7 @@ def even_step(values: npt.NDArray[np.float64], dim: str) -> float:
     mean = float(steps.mean())
     if not np.isfinite(steps).all() or np.abs(steps - mean).max() > 1e-2 * abs(mean):
         raise ScanError(
-            f"The positions along {AXIS_OF[dim]!r} are not evenly spaced; resample the image first."
+            f"The positions along “{AXIS_OF[dim]}” are not evenly spaced; resample the image first."
         )
     return mean
 

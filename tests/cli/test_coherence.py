@@ -28,13 +28,13 @@ def run(*words: object) -> object:
 def test_picture_and_table_are_written(power: Path, tmp_path: Path) -> None:
     result = run(power, "-o", tmp_path, "--steps", 2, "--json")
     assert result.exit_code == 0, result.output  # type: ignore[attr-defined]
-    told = json.loads(result.stdout)  # type: ignore[attr-defined]
+    summary = json.loads(result.stdout)  # type: ignore[attr-defined]
     rows = list(csv.DictReader((tmp_path / "seams.csv").read_text().splitlines()))
-    assert [row["seam"] for row in rows] == [one["seam"] for one in told["seams"]]
+    assert [row["seam"] for row in rows] == [one["seam"] for one in summary["seams"]]
     assert len(rows) == 12
-    found = [one["correlation"] for one in told["seams"] if one["cl_dice"] is not None]
-    assert found == sorted(found)
-    picture = np.asarray(Image.open(told["picture"]).convert("RGB")).astype(int)
+    correlations = [one["correlation"] for one in summary["seams"] if one["cl_dice"] is not None]
+    assert correlations == sorted(correlations)
+    picture = np.asarray(Image.open(summary["picture"]).convert("RGB")).astype(int)
     red, green, blue = np.moveaxis(picture[60:], -1, 0)
     assert ((red > 120) & (green > 120) & (blue < 40)).any()  # agreement
     assert ((red > 120) & (green < 40) & (blue < 40)).any()
@@ -55,7 +55,7 @@ def test_only_the_patches_of_a_region_are_sampled(power: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--region", "1,2,3"), "TOP,LEFT,HEIGHT,WIDTH"),
         (("--region", "0,0,-1,3"), "above 0"),
@@ -64,8 +64,8 @@ def test_only_the_patches_of_a_region_are_sampled(power: Path, tmp_path: Path) -
     ],
 )
 def test_wrong_words_are_usage_errors(
-    power: Path, tmp_path: Path, words: tuple[str, ...], said: str
+    power: Path, tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
     result = run(power, "-o", tmp_path, *words)
     assert result.exit_code == 2  # type: ignore[attr-defined]
-    assert said in result.output  # type: ignore[attr-defined]
+    assert message in result.output  # type: ignore[attr-defined]

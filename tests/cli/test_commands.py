@@ -120,14 +120,14 @@ def test_a_file_becomes_an_ome_tiff_of_the_same_extent(fus_file: Path, tmp_path:
 
 def test_results_can_be_parsed_and_replayed(fus_file: Path, tmp_path: Path) -> None:
     options = ["--mode", "balanced", "--seed", "3", "--pixel-um", "25", *QUICK]
-    found = json.loads(run("enhance", fus_file, "-o", tmp_path / "a", "--json", *options).stdout)
-    assert len(found) == 1
-    provenance = found[0]["provenance"]
+    results = json.loads(run("enhance", fus_file, "-o", tmp_path / "a", "--json", *options).stdout)
+    assert len(results) == 1
+    provenance = results[0]["provenance"]
     assert provenance["settings"]["seed"] == 3
     assert provenance["generated"] is True
     assert len(provenance["weights_sha256"]) == 64
-    image, spread = read_one(found[0]["file"]), read_one(found[0]["spread"])
-    assert Path(found[0]["spread"]).name == "rat.01_pwd_enhanced_spread.ome.tif"
+    image, spread = read_one(results[0]["file"]), read_one(results[0]["spread"])
+    assert Path(results[0]["spread"]).name == "rat.01_pwd_enhanced_spread.ome.tif"
     assert image.shape == spread.shape == (96, 96)
     assert spread.values.max() > 0.0
     run("enhance", fus_file, "-o", tmp_path / "b.npy", *options)
@@ -204,9 +204,9 @@ def test_one_slice_or_one_time_of_a_file(pair: PhantomPair, tmp_path: Path) -> N
     run("enhance", path, "-o", tmp_path / "time.npy", "--leading", "time", "--time", "2", *QUICK)
     single = write(tmp_path / "one.npy", stack.isel(k=1, drop=True))
     run("enhance", single, "-o", tmp_path / "alone.npy", *QUICK)
-    found = [read_one(tmp_path / f"{n}.npy").values.squeeze() for n in ("slice", "time", "alone")]
-    assert np.array_equal(found[0], found[2])
-    assert np.array_equal(found[1], found[2])
+    results = [read_one(tmp_path / f"{n}.npy").values.squeeze() for n in ("slice", "time", "alone")]
+    assert np.array_equal(results[0], results[2])
+    assert np.array_equal(results[1], results[2])
     wrong = run("enhance", path, "-o", tmp_path / "no.npy", "--slice", "9", code=1)
     assert "3 slices" in wrong.stderr
     run("enhance", path, "-o", tmp_path / "no.npy", "--time", "0", code=2)
@@ -348,10 +348,10 @@ def test_a_picture_is_judged_by_its_grey_levels(pair: PhantomPair, tmp_path: Pat
     grey = np.clip(np.log1p(pair.ulm.values) / 5, 0, 1)
     for name in ("result_ulm.png", "ulm.png"):
         Image.fromarray((255 * grey).astype(np.uint8)).save(tmp_path / name)
-    found = json.loads(
+    results = json.loads(
         run("evaluate", tmp_path / "result_ulm.png", tmp_path / "ulm.png", "--json").stdout
     )
-    assert found["images"][0]["mse"] == 0.0
+    assert results["images"][0]["mse"] == 0.0
 
 
 def test_two_folders_are_matched_by_name(pair: PhantomPair, tmp_path: Path) -> None:
@@ -367,11 +367,11 @@ def test_two_folders_are_matched_by_name(pair: PhantomPair, tmp_path: Path) -> N
         scan = make_scan(grey, spacing=0.02, modality="ulm", values_kind="grey")
         write(tmp_path / "made" / f"rat.{number}_enhanced.npy", scan)
     folders = [tmp_path / "made", tmp_path / "ulm"]
-    found = json.loads(run("evaluate", *folders, "--json").stdout)
-    first, second = found["images"]
+    results = json.loads(run("evaluate", *folders, "--json").stdout)
+    first, second = results["images"]
     assert first["mse"] == pytest.approx(0.0, abs=1e-9)
     assert second["mse"] == pytest.approx(fidelity(np.clip(truth + 0.2, 0, 1), truth).mse, rel=1e-4)
-    mean = found["rows"]["images"]["summary"]["mse"]["mean"]
+    mean = results["rows"]["images"]["summary"]["mse"]["mean"]
     assert mean == pytest.approx(second["mse"] / 2, abs=1e-9)
     table = run("evaluate", *folders, "--csv").stdout.splitlines()
     assert len(table) == 3
@@ -399,11 +399,11 @@ def test_held_out_phantoms_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phantoms, "simulate_pair", small)
     result = run("evaluate", "--phantoms", 1, "--methods", "input,accurate", "--json")
     assert "ridge filters and the mean training image are left out" in result.stderr
-    found = json.loads(result.stdout)
+    results = json.loads(result.stdout)
     assert drawn == [TEST_SEED]
     generated = ["diffusion-accurate", "mhvae-accurate"]
-    assert list(found["rows"]) == ["input", *generated, "ulm-shifted", "ulm"]
-    for one in found["images"][:3]:
+    assert list(results["rows"]) == ["input", *generated, "ulm-shifted", "ulm"]
+    for one in results["images"][:3]:
         assert one["image"] == f"phantom-{TEST_SEED}"
         assert 0.0 < one["mse"] < 1.0
         assert 0.0 <= one["tree_recall"] < 1.0
@@ -435,12 +435,17 @@ def test_a_cohort_is_evaluated_and_its_tables_and_picture_are_kept(
         "table.md",
     ]
     assert (out / "table.md").read_text() == result.stdout
-    for told in ("2 images of 2 animals", "mean training image", "the ULM itself", "vessels found"):
-        assert told in result.stdout
+    for words in (
+        "2 images of 2 animals",
+        "mean training image",
+        "the ULM itself",
+        "vessels found",
+    ):
+        assert words in result.stdout
     # Two generators have that mode; the ULM itself and the ULM where fUS has it come unasked.
     assert len((out / "images.csv").read_text().splitlines()) == 1 + 6 * 2
-    found = json.loads((out / "results.json").read_text())
-    assert found["splits"] == [
+    results = json.loads((out / "results.json").read_text())
+    assert results["splits"] == [
         {"train": ["sub-0", "sub-1"], "validation": ["sub-2"], "test": ["sub-3", "sub-4"]}
     ]
     validated = json.loads(
@@ -458,9 +463,9 @@ def test_options_that_do_not_apply_are_refused(cohort: Path, fus_file: Path) -> 
         (["--phantoms", 1, "--splits", 2], "--splits"),
         ([cohort, "--phantoms", 1], "--phantoms"),
     ):
-        said = run("evaluate", *words, code=2).stderr
-        assert named in said
-        assert "does not apply" in said or "takes no COHORT" in said
+        message = run("evaluate", *words, code=2).stderr
+        assert named in message
+        assert "does not apply" in message or "excludes COHORT" in message
 
 
 def test_a_folder_that_cannot_be_written_to_is_said_before_the_work(
@@ -473,8 +478,8 @@ def test_a_folder_that_cannot_be_written_to_is_said_before_the_work(
         yield
 
     monkeypatch.setattr(harness, "evaluate_events", work)
-    said = run("evaluate", cohort, "-o", tmp_path / "file", code=1).stderr
-    assert f"Nothing can be written to {tmp_path / 'file'}" in said
+    message = run("evaluate", cohort, "-o", tmp_path / "file", code=1).stderr
+    assert f"Nothing can be written to {tmp_path / 'file'}" in message
 
 
 def test_one_training_animal_is_enough_for_all_rows_but_the_mean(
@@ -503,8 +508,8 @@ def test_a_cohort_that_cannot_be_evaluated_is_said(cohort: Path, tmp_path: Path)
     shutil.copytree(cohort, tmp_path / "leak")
     table = tmp_path / "leak" / "pairs.csv"
     table.write_text(table.read_text().replace("sub-4,sub-4,test", "sub-4,SUB-0,test"))
-    said = run("evaluate", tmp_path / "leak", "--methods", "input", code=1).stderr
-    assert "The animal sub-0 is on two sides of the split" in said
+    message = run("evaluate", tmp_path / "leak", "--methods", "input", code=1).stderr
+    assert "The animal sub-0 is on two sides of the split" in message
 
 
 def test_the_demo_leaves_a_picture_an_image_and_its_metrics(
@@ -530,14 +535,14 @@ def test_the_demo_leaves_a_picture_an_image_and_its_metrics(
 
 
 def test_info_names_versions_device_and_weights() -> None:
-    found = json.loads(run("info", "--json").stdout)
-    assert found["version"] == napari_fus_ulm.__version__
-    assert found["device"] in ("cpu", "cuda", "mps")
-    assert found["packages"]["torch"] != "missing"
-    assert [weights["generator"] for weights in found["weights"]] == list(names())
-    assert 0 < sum(weights["megabytes"] for weights in found["weights"]) < 30
+    results = json.loads(run("info", "--json").stdout)
+    assert results["version"] == napari_fus_ulm.__version__
+    assert results["device"] in ("cpu", "cuda", "mps")
+    assert results["packages"]["torch"] != "missing"
+    assert [weights["generator"] for weights in results["weights"]] == list(names())
+    assert 0 < sum(weights["megabytes"] for weights in results["weights"]) < 30
     text = run("info").stdout
-    for weights in found["weights"]:
+    for weights in results["weights"]:
         assert len(weights["sha256"]) == 64
         assert weights["sha256"][:16] in text
         assert weights["notes"] in text

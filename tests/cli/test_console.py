@@ -35,21 +35,21 @@ def run(*words: str) -> tuple[int, str]:
 def test_a_fault_is_one_sentence_that_names_the_log(
     failing: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    code, told = run(frc.NAME, "first.npy", "second.npy")
+    code, message = run(frc.NAME, "first.npy", "second.npy")
     log = tmp_path / "logs" / "napari-fus-ulm.log"
     assert code == 1
-    assert told.startswith("Failed: ")
-    assert "KeyError" in told
-    assert str(log) in told
-    assert "Traceback" not in told
+    assert message.startswith("Failed: ")
+    assert "KeyError" in message
+    assert str(log) in message
+    assert "Traceback" not in message
     assert "Traceback" in log.read_text(encoding="utf-8")
 
 
 def test_debug_shows_the_traceback(failing: pytest.MonkeyPatch) -> None:
-    code, told = run("--debug", frc.NAME, "first.npy", "second.npy")
+    code, message = run("--debug", frc.NAME, "first.npy", "second.npy")
     assert code == 1
-    assert "Traceback" in told
-    assert "in fail" in told
+    assert "Traceback" in message
+    assert "in fail" in message
 
 
 def test_an_error_for_the_user_is_not_logged(failing: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -32,16 +32,16 @@ def test_halves_of_a_map_agree_down_to_its_blur(tmp_path: Path) -> None:
     shared = np.fft.fft2(random.normal(size=(256, 256)))
 
     def half() -> np.ndarray:
-        own = np.fft.fft2(random.normal(size=(256, 256)))
-        return 9.0 + np.fft.ifft2(np.where(frequency < 20.0, shared, own)).real
+        noise = np.fft.fft2(random.normal(size=(256, 256)))
+        return 9.0 + np.fft.ifft2(np.where(frequency < 20.0, shared, noise)).real
 
     files = [ulm(tmp_path / f"{name}.npy", half()) for name in "ab"]
     result = run(*files)
     assert result.exit_code == 0, result.output  # type: ignore[attr-defined]
     assert "(FRC, 1/7)" in result.stdout  # type: ignore[attr-defined]
-    told = json.loads(run(*files, "--json").stdout)  # type: ignore[attr-defined]
-    assert told["resolution_um"] == pytest.approx(50.0, rel=0.1)
-    assert len(told["frc"]) == len(told["cycles_per_mm"]) > 100
+    summary = json.loads(run(*files, "--json").stdout)  # type: ignore[attr-defined]
+    assert summary["resolution_um"] == pytest.approx(50.0, rel=0.1)
+    assert len(summary["frc"]) == len(summary["cycles_per_mm"]) > 100
 
 
 def test_a_result_is_held_against_the_ulm_on_its_own_grid(
@@ -51,9 +51,9 @@ def test_a_result_is_held_against_the_ulm_on_its_own_grid(
     result, truth = tmp_path / "result.ome.tif", tmp_path / "ulm.nii.gz"
     write(result, enhance(pair.fus, EnhanceSettings(mode="accurate")).image)
     write(truth, pair.ulm)
-    told = json.loads(run(result, truth, "--json").stdout)  # type: ignore[attr-defined]
-    assert told["reached"] == "crossing"
-    assert 100.0 < told["resolution_um"] < 1000.0
+    summary = json.loads(run(result, truth, "--json").stdout)  # type: ignore[attr-defined]
+    assert summary["reached"] == "crossing"
+    assert 100.0 < summary["resolution_um"] < 1000.0
 
 
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:

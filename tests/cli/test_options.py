@@ -11,15 +11,15 @@ from napari_fus_ulm.training.settings import TrainSettings
 
 def test_an_option_says_what_the_setting_declares() -> None:
     assert option(EnhanceSettings, "steps", "4 by default").help == (
-        "Evaluations of a sample (1 to 100; 4 by default)."
+        "Evaluations per sample (1 to 100; 4 by default)."
     )
     assert "32 to 4096, a multiple of 8" in option(EnhanceSettings, "patch").help
     assert option(TrainSettings, "steps").help.startswith("Optimiser steps (1 to ")
 
 
 def test_help_names_every_choice() -> None:
-    told = CliRunner().invoke(app, ["enhance", "--help"], env={"COLUMNS": "200"}).output
-    words = " ".join(told.split())
+    output = CliRunner().invoke(app, ["enhance", "--help"], env={"COLUMNS": "200"}).output
+    words = " ".join(output.split())
     for one in declared(EnhanceSettings).values():
         assert f"--{one.name.replace('_', '-')}" in words
         assert one.allowed in words

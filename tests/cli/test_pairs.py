@@ -45,7 +45,7 @@ def cohort(tmp_path: Path) -> Path:
 
 def test_a_simulated_cohort_is_in_order(cohort: Path) -> None:
     result = run("pairs", "check", cohort)
-    assert result.stdout == "3 pairs of 3 animals: nothing is wrong\n"
+    assert result.stdout == "3 pairs of 3 animals: no problems found\n"
     assert json.loads(run("pairs", "check", cohort, "--json").stdout) == {
         "pairs": 3,
         "animals": 3,
@@ -60,8 +60,8 @@ def test_faults_are_lines_and_the_exit_code_is_one(cohort: Path) -> None:
     assert len(lines) == 2
     assert lines[0].startswith(f"error    sub-03  {pairs[2].ulm}: ")
     assert lines[1] == "3 pairs of 3 animals: 1 error"
-    found = json.loads(run("pairs", "check", cohort, "--json", code=1).stdout)
-    assert [(one["level"], one["pair"]) for one in found["findings"]] == [("error", "sub-03")]
+    report = json.loads(run("pairs", "check", cohort, "--json", code=1).stdout)
+    assert [(one["level"], one["pair"]) for one in report["findings"]] == [("error", "sub-03")]
 
 
 def test_warnings_do_not_fail(cohort: Path) -> None:
@@ -81,5 +81,5 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_help_says_what_it_does() -> None:
     assert "check" in run("pairs", "--help").stdout
     text = run("pairs", "check", "--help").stdout
-    assert "Say what is wrong" in text
+    assert "say what is wrong" in text
     assert max(map(len, text.splitlines())) <= 100

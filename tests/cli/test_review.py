@@ -29,10 +29,10 @@ def made(tmp_path: Path) -> Path:
     for method in ("sharp", "soft", "ulm"):
         (tmp_path / method).mkdir()
         for n in range(3):
-            own = {"generated": True} if method != "ulm" else {}
+            attributes = {"generated": True} if method != "ulm" else {}
             kind = "linear" if method == "ulm" else "grey"
             values = random.poisson(2, (24, 30)) if method == "ulm" else random.random((24, 30))
-            scan = make_scan(values, spacing=0.02, modality="ulm", values_kind=kind, **own)
+            scan = make_scan(values, spacing=0.02, modality="ulm", values_kind=kind, **attributes)
             write(tmp_path / method / f"sub-{n}_plane.npy", scan)
     return tmp_path
 
@@ -51,9 +51,9 @@ def answer_all(folder: Path, preference: Any = "left") -> None:
 
 
 def test_from_files_to_a_report(made: Path) -> None:
-    said = new(made, "--ulm", made / "ulm", "--seed", 4).stderr
-    assert "11 trials" in said
-    assert "with the real ULM as a control" in said
+    message = new(made, "--ulm", made / "ulm", "--seed", 4).stderr
+    assert "11 trials" in message
+    assert "with the real ULM as a control" in message
     look = made / "look"
     refused = run("review", "report", look, code=1).stderr
     assert "holds no answer" in refused
@@ -63,12 +63,12 @@ def test_from_files_to_a_report(made: Path) -> None:
     assert "3 sections of 3 animals" in text
     assert "left was preferred in 9 of 9 decided trials" in text
     assert "Control: the real ULM (ULM) was preferred over generated pictures in" in text
-    found = json.loads(run("review", "report", look, "--json").stdout)
-    assert found["left"]["count"] == 9
+    report = json.loads(run("review", "report", look, "--json").stdout)
+    assert report["left"]["count"] == 9
     # Who says left says nothing of the pictures: half of six, but for the balance of so few.
-    assert found["control"]["chosen"]["total"] == 6
-    assert 2 <= found["control"]["chosen"]["count"] <= 4
-    assert [one["name"] for one in found["candidates"]] == ["sharp", "soft", "ULM"]
+    assert report["control"]["chosen"]["total"] == 6
+    assert 2 <= report["control"]["chosen"]["count"] <= 4
+    assert [one["name"] for one in report["candidates"]] == ["sharp", "soft", "ULM"]
     rows = list(csv.DictReader(io.StringIO(run("review", "report", look, "--csv").stdout)))
     assert len(rows) == 11
     assert all(row["preferred"] == row["left"] for row in rows)
@@ -97,9 +97,9 @@ def test_nothing_that_is_printed_before_the_report_tells_the_key(made: Path) -> 
     assert "soft" not in result.output
 
 
-@pytest.mark.parametrize("told", ["sharp", "=x", "soft=again", "ULM=x"])
-def test_names_that_cannot_be_told_apart_are_a_usage_error(made: Path, told: str) -> None:
-    assert "NAME=PATH" in new(made, "--generated", told, code=2).stderr
+@pytest.mark.parametrize("argument", ["sharp", "=x", "soft=again", "ULM=x"])
+def test_names_that_cannot_be_told_apart_are_a_usage_error(made: Path, argument: str) -> None:
+    assert "NAME=PATH" in new(made, "--generated", argument, code=2).stderr
     assert not (made / "look").exists()
 
 

@@ -119,10 +119,10 @@ def test_ctrl_c_leaves_a_readable_cohort_and_says_how_to_go_on(tmp_path: Path) -
         time.sleep(0.1)
     # As a terminal does: to the command and to everything that it has started.
     os.killpg(running.pid, signal.SIGINT)
-    _, told = running.communicate(timeout=120)
+    _, message = running.communicate(timeout=120)
     assert running.returncode == 130
-    assert f"What is complete in {out} stays; give the same command again to go on." in told
-    assert "Traceback" not in told
+    assert f"Complete pairs in {out} are kept; run the same command again to continue." in message
+    assert "Traceback" not in message
     listed = read_cohort(out)
     assert 1 <= len(listed) < 10
     assert len(listed) == len(list(out.glob("sub-*/truth/*_vessels.npz")))
@@ -166,13 +166,13 @@ def test_the_calibration_can_be_parsed_and_real_images_measured_again(
 ) -> None:
     monkeypatch.setattr(real, "measure_real", lambda folder: stored_numbers())
     options = ["--calibration", "-n", 4, "--seed", 9, "--real", tmp_path, "--json"]
-    found = json.loads(run(*options).stdout)
-    assert found["simulated"]["animals"] == 4
-    assert found["simulated"]["rows"][0]["inside"] is False
-    assert "recordings" in found["real"]
+    report = json.loads(run(*options).stdout)
+    assert report["simulated"]["animals"] == 4
+    assert report["simulated"]["rows"][0]["inside"] is False
+    assert "recordings" in report["real"]
     assert (measured[0]["n"], measured[0]["seed"]) == (4, 9)
 
 
 def test_missing_real_images_are_named(tmp_path: Path) -> None:
-    told = run("--calibration", "--real", tmp_path, code=1).stderr
-    assert "rat_power_doppler.png" in told
+    message = run("--calibration", "--real", tmp_path, code=1).stderr
+    assert "rat_power_doppler.png" in message

@@ -35,15 +35,15 @@ def test_vessels_are_coloured_and_their_probability_is_kept(
     result, power = files
     ran = run(result, "--fus", power, "-o", tmp_path, "--samples", 2, "--json")
     assert ran.exit_code == 0, ran.output  # type: ignore[attr-defined]
-    told = json.loads(ran.stdout)  # type: ignore[attr-defined]
-    assert set(told["mm"]) == {"supported", "uncertain", "unlikely"}
-    assert sum(told["mm"].values()) > 5.0
+    summary = json.loads(ran.stdout)  # type: ignore[attr-defined]
+    assert set(summary["mm"]) == {"supported", "uncertain", "unlikely"}
+    assert sum(summary["mm"].values()) > 5.0
     probability = read_one(tmp_path / "probability.ome.tif").squeeze(drop=True)
     drawn = read_one(result).squeeze(drop=True)
     assert probability.shape == drawn.shape
     assert 0.0 < probability.values.max() <= 1.0
     assert (probability.values == 0.0).any()  # nothing is drawn there
-    picture = np.asarray(Image.open(told["picture"]).convert("RGB")).astype(int)[60:]
+    picture = np.asarray(Image.open(summary["picture"]).convert("RGB")).astype(int)[60:]
     colourful = (picture.max(axis=-1) - picture.min(axis=-1) > 80).sum()
     assert colourful > 100
     assert "not truth" in ran.stderr  # type: ignore[attr-defined]

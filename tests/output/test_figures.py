@@ -119,7 +119,7 @@ def test_the_width_can_be_chosen_within_reason() -> None:
         draw_panels([[Panel(BLANK, (1.0, 2.0))]], width_mm=20.0)
     with pytest.raises(MeasureError, match="no image"):
         draw_panels([])
-    with pytest.raises(SettingsError, match="'grey' or 'hot'"):
+    with pytest.raises(SettingsError, match="“grey” or “hot”"):
         Panel(BLANK, (1.0, 2.0), colours="blue")  # type: ignore[arg-type]
 
 
@@ -158,5 +158,5 @@ def test_a_figure_is_written_where_asked_and_leaves_matplotlib_as_it_was(tmp_pat
     path = save_figure(tmp_path / "new" / "a.pdf", blank_figure(50.0, 40.0))
     assert path.read_bytes().startswith(b"%PDF")
     assert pyplot.get_fignums() == before
-    with pytest.raises(SettingsError, match=r"“a\.jpg” is no name for a figure"):
+    with pytest.raises(SettingsError, match=r"“a\.jpg” is not a valid name for a figure"):
         save_figure(tmp_path / "a.jpg", blank_figure(50.0, 40.0))

@@ -118,12 +118,12 @@ def run_command(text, folder, monkeypatch):
 
 def contents(folder: Path):
     """Pixels of images and bytes of other files, by name; records say where they were made."""
-    found = {}
+    contents = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "phantom" not in str(path.parent) and "record" not in path.name:
             image = path.name.endswith((".ome.tif", ".nii.gz"))
-            found[path.name] = read_one(path).values.tobytes() if image else path.read_bytes()
-    return found
+            contents[path.name] = read_one(path).values.tobytes() if image else path.read_bytes()
+    return contents
 
 
 def assert_replays(record, tmp_path, monkeypatch, *, also_there=()):
@@ -337,7 +337,7 @@ def test_a_record_survives_json(files, made):
         ({"inputs": {"ulm": {"layer": "a"}}}, "missing: fus"),
         ({"settings": {"stepps": 1}}, "The settings has fields|settings .*stepps"),
         ({"settings": {"steps": 0}}, "steps is 0; it must lie between 1 and 100"),
-        ({"inputs": {"fus": {"layer": "a"}}}, "“a” came from no file; save it"),
+        ({"inputs": {"fus": {"layer": "a"}}}, "“a” has no file; save it"),
         ({"inputs": []}, "must be JSON objects"),
     ],
 )
@@ -353,7 +353,7 @@ def test_a_file_that_is_no_record_is_named(tmp_path):
     path.write_text("[1")
     done = CliRunner().invoke(app, ["run", str(path)])
     assert done.exit_code == 1
-    assert "“notes.json” is no record" in done.stderr
+    assert "“notes.json” is not a record" in done.stderr
     assert "There is no file" in CliRunner().invoke(app, ["run", str(tmp_path / "x")]).stderr
 
 
@@ -409,7 +409,7 @@ def test_a_layer_of_no_file_is_to_be_saved_first():
     record = Record.of("enhance", {"fus": part}, EnhanceSettings())
     assert "--image 3 --leading time --time 1 --slice 5" in as_command(record)
     assert "save it as x_y.ome.tif first" in as_command(record)
-    assert "“x y” came from no file: save it first" in as_python(record)
+    assert "“x y” has no file: save it first" in as_python(record)
 
 
 def test_an_image_that_is_used_twice_is_read_once(files, made):

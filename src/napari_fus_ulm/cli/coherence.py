@@ -1,7 +1,7 @@
-"""Compare neighbouring patches, each sampled on its own: a picture, and a number for every seam.
+"""Compare neighbouring patches, each sampled on its own: a picture, and the numbers of every seam.
 
-Left patches are red and their right neighbours green (upper and lower ones likewise): where they
-agree, yellow. Agreement is self-consistency, not truth.
+Left patches are red and their right neighbours green (upper and lower ones likewise); where they
+agree, the picture is yellow. Agreement is self-consistency, not truth.
 """
 
 from __future__ import annotations
@@ -50,16 +50,17 @@ def command(
     precision: Annotated[str, option(EnhanceSettings, "precision")] = DEFAULT.precision,
     spacing: Spacing = None,
     part: Annotated[
-        int, typer.Option("--image", help="Which image of a file with several.", min=1)
+        int,
+        typer.Option("--image", help="Number of the image in the file.", min=1),
     ] = 1,
     leading: Leading = "slice",
     slice: Slice = 1,
     time: Time = "mean",
     region: Annotated[
-        str, typer.Option(help="Only a part, mm: TOP,LEFT,HEIGHT,WIDTH from the corner.")
+        str, typer.Option(help="Only a region, mm from the corner: TOP,LEFT,HEIGHT,WIDTH.")
     ] = "",
     colours: Annotated[str, typer.Option(help="red-green or magenta-green.")] = "red-green",
-    json: Annotated[bool, typer.Option("--json", help="Results for machines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Compare neighbouring patches, each sampled on its own."""
     with failing_politely(json):
@@ -90,7 +91,7 @@ def command(
             )
             settings = CoherenceSettings(
                 enhance=EnhanceSettings.from_mapping(given),
-                noise=noise,  # type: ignore[arg-type]  # it says itself what it can be
+                noise=noise,  # type: ignore[arg-type]  # checked by the settings
                 region=_region(region),
                 colours=colours,  # type: ignore[arg-type]
             )
@@ -115,7 +116,7 @@ def _region(text: str) -> Box | None:
     try:
         top, left, height, width = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise SettingsError(f"--region is {text!r}; write TOP,LEFT,HEIGHT,WIDTH in mm.") from error
+        raise SettingsError(f"--region is “{text}”; write TOP,LEFT,HEIGHT,WIDTH in mm.") from error
     if height <= 0 or width <= 0:
-        raise SettingsError(f"--region is {text!r}; its height and width must be above 0.")
+        raise SettingsError(f"--region is “{text}”; its height and width must be above 0.")
     return top, left, height, width

@@ -27,7 +27,7 @@ _debugging: ContextVar[bool] = ContextVar("debugging", default=False)
 
 
 def show_tracebacks(shown: bool) -> None:
-    """Whether `failing_politely` shows tracebacks too, as ``--debug`` asks for."""
+    """Make `failing_politely` show tracebacks too (``--debug``), or not."""
     _debugging.set(shown)
 
 
@@ -45,7 +45,7 @@ def failing_politely(as_json: bool = False) -> Iterator[None]:
         sentence = failure_sentence(error)
         if as_json:
             print_json({"error": sentence})
-        # Not wrapped: a path that is broken over two lines can be neither found nor copied.
+        # Not wrapped: a path broken over two lines cannot be searched for or copied.
         stderr.print(f"[bold red]Failed:[/] {_plain(sentence)}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
@@ -64,7 +64,7 @@ def failure_sentence(error: Exception) -> str:
 
 @contextmanager
 def checking_usage() -> Iterator[None]:
-    """Turn a value that an option cannot take into a usage error (exit code 2)."""
+    """Turn an invalid option value into a usage error (exit code 2)."""
     try:
         yield
     except UserError as error:
@@ -79,7 +79,7 @@ def _plain(text: str) -> str:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A progress bar on stderr; plain and quiet where that is no terminal."""
+    """A progress bar on stderr; hidden where stderr is not a terminal."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -96,9 +96,9 @@ def say(sentence: str) -> None:
     stderr.print(_plain(sentence), highlight=False, soft_wrap=True)
 
 
-def print_json(found: Any) -> None:
-    """The result for machines, on stdout."""
-    print(json.dumps(found, indent=2, ensure_ascii=False))
+def print_json(result: Any) -> None:
+    """Print the result as JSON on stdout."""
+    print(json.dumps(result, indent=2, ensure_ascii=False))
 
 
 def follow(events: Iterable[Any], name: str, *, shows_what: bool = False) -> Any:
@@ -110,7 +110,7 @@ def follow(events: Iterable[Any], name: str, *, shows_what: bool = False) -> Any
     name : str
         What is being worked on, for the bar and the notices.
     shows_what : bool
-        Show in the bar what the events say of the present step, in place of the name.
+        Show in the bar what the events say about the current step, instead of the name.
 
     Raises
     ------

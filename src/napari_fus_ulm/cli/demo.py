@@ -16,7 +16,7 @@ def command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")] = Path(
         "demo"
     ),
-    json: Annotated[bool, typer.Option("--json", help="Metrics for machines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Enhance a simulated section; picture and metrics."""
     with failing_politely(json):
@@ -55,15 +55,15 @@ def command(
         write(out / "enhanced.ome.tif", results["detailed"].image)
         write(out / "fus.ome.tif", pair.fus)
         write(out / "ulm.ome.tif", pair.ulm)
-        found = {
+        summary = {
             "sample": f"phantom, seed {DEMO_SEED}",
             "rows": {name: row.as_dict() for name, row in rows.items()},
             "seconds": {name: round(one.seconds, 2) for name, one in results.items()},
             "provenance": results["detailed"].provenance,
         }
-        write_json(out / "metrics.json", found)
+        write_json(out / "metrics.json", summary)
         if json:
-            print_json(found)
+            print_json(summary)
         else:
             print(table(rows))
         say(

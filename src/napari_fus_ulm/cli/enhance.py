@@ -1,4 +1,4 @@
-"""Enhance fUS files (or folders of them); every result says how it was made."""
+"""Enhance fUS files (or folders of them); every result stores how it was made."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NAME = "enhance"
 DEFAULT = EnhanceSettings()
-OWN = "else the generator's own"
+BY_GENERATOR = "default: the generator's"
 
 
 def command(
@@ -39,7 +39,7 @@ def command(
     mode: Annotated[str, option(EnhanceSettings, "mode")] = DEFAULT.mode,
     gain: Annotated[
         float | None,
-        typer.Option(help="Result pixels per native pixel, 3 to 5; or --pixel-um.", min=1),
+        typer.Option(help="Result pixels per native pixel, 3 to 5.", min=1),
     ] = None,
     pixel_um: Annotated[
         float | None, option(EnhanceSettings, "pixel_um", f"{DEFAULT.pixel_um:g} by default")
@@ -49,7 +49,7 @@ def command(
     image: Image = 1,
     leading: Leading = "slice",
     slice: Annotated[
-        int | None, typer.Option(help="One slice, counted from 1; all without it.", min=1)
+        int | None, typer.Option(help="One slice, from 1; all by default.", min=1)
     ] = None,
     time: Time = "mean",
     values: Annotated[str, option(EnhanceSettings, "values")] = DEFAULT.values,
@@ -62,12 +62,12 @@ def command(
         str | None, option(EnhanceSettings, "sampler", f"{DEFAULT.sampler} by default")
     ] = None,
     departure: Annotated[float, option(EnhanceSettings, "departure")] = DEFAULT.departure,
-    patch: Annotated[int | None, option(EnhanceSettings, "patch", OWN)] = None,
-    overlap: Annotated[int | None, option(EnhanceSettings, "overlap", OWN)] = None,
-    window: Annotated[str | None, option(EnhanceSettings, "window", OWN)] = None,
-    fusion: Annotated[str | None, option(EnhanceSettings, "fusion", OWN)] = None,
+    patch: Annotated[int | None, option(EnhanceSettings, "patch", BY_GENERATOR)] = None,
+    overlap: Annotated[int | None, option(EnhanceSettings, "overlap", BY_GENERATOR)] = None,
+    window: Annotated[str | None, option(EnhanceSettings, "window", BY_GENERATOR)] = None,
+    fusion: Annotated[str | None, option(EnhanceSettings, "fusion", BY_GENERATOR)] = None,
     preset: Annotated[
-        str, typer.Option(help="Settings to begin with: default, or poster (the study's recipe).")
+        str, typer.Option(help="Settings to start from: default, or poster (the Study's recipe).")
     ] = "default",
     batch: Annotated[int, option(EnhanceSettings, "batch")] = DEFAULT.batch,
     position: Annotated[str, option(EnhanceSettings, "position")] = DEFAULT.position,
@@ -75,8 +75,10 @@ def command(
     precision: Annotated[str, option(EnhanceSettings, "precision")] = DEFAULT.precision,
     generator: Annotated[str, option(EnhanceSettings, "generator")] = DEFAULT.generator,
     weights: Annotated[Path | None, option(EnhanceSettings, "weights")] = None,
-    suffix: Annotated[str, typer.Option(help=".ome.tif, .nii.gz or .npy.")] = ".ome.tif",
-    json: Annotated[bool, typer.Option("--json", help="Results for machines.")] = False,
+    suffix: Annotated[
+        str, typer.Option(help="File format: .ome.tif, .nii.gz or .npy.")
+    ] = ".ome.tif",
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Enhance fUS files or folders of them."""
     with failing_politely(json):
@@ -104,7 +106,7 @@ def command(
             }
             if preset not in PRESETS:
                 raise SettingsError(
-                    f"--preset is {preset!r}; it must be one of {', '.join(PRESETS)}."
+                    f"--preset is “{preset}”; it must be one of {', '.join(PRESETS)}."
                 )
             set_ = {name: value for name, value in given.items() if value is not None}
             settings = EnhanceSettings.from_mapping({**PRESETS[preset], **set_})
@@ -122,28 +124,28 @@ def command(
             )
             if suffix not in SUFFIXES_WRITE:
                 raise SettingsError(
-                    f"--suffix is {suffix!r}; it must be one of {', '.join(SUFFIXES_WRITE)}."
+                    f"--suffix is “{suffix}”; it must be one of {', '.join(SUFFIXES_WRITE)}."
                 )
         files = _files(inputs)
         targets = _targets(out, files, suffix)
-        made: list[dict[str, Any]] = []
+        reports: list[dict[str, Any]] = []
         failed = 0
         for path, target in zip(files, targets, strict=True):
             # One bad file of a night's batch must not cost the others.
             try:
                 source = replace(part, layer=path.name, path=str(path.absolute()))
-                made.append(_enhanced(source, settings, gain, target))
+                reports.append(_enhanced(source, settings, gain, target))
             except Exception as error:
                 if len(files) == 1:
                     raise
                 failed += 1
                 sentence = failure_sentence(error)
-                made.append({"input": str(path), "error": sentence})
+                reports.append({"input": str(path), "error": sentence})
                 say(f"Failed: {path.name}: {sentence}")
         if json:
-            print_json(made)
+            print_json(reports)
         else:
-            print("\n".join(one["file"] for one in made if "file" in one))
+            print("\n".join(one["file"] for one in reports if "file" in one))
         if failed:
             say(f"{failed} of {len(files)} files failed.")
             raise typer.Exit(1)
@@ -152,22 +154,22 @@ def command(
 def _files(inputs: list[Path]) -> list[Path]:
     from napari_fus_ulm.io import images_in
 
-    found: list[Path] = []
+    files: list[Path] = []
     for path in inputs:
         if path.is_dir():
             inside = images_in(path)
             if not inside:
-                raise ScanError(f"The folder {path} holds no file of a kind that is read.")
-            found += inside
+                raise ScanError(f"The folder {path} contains no image file that can be read.")
+            files += inside
         else:
-            found.append(path)
-    return found
+            files.append(path)
+    return files
 
 
 def _enhanced(
     source: Source, settings: EnhanceSettings, gain: float | None, target: Path
 ) -> dict[str, Any]:
-    """Enhance one file, write what it gives and say what was written."""
+    """Enhance one file, write the results and say what was written."""
     from napari_fus_ulm.tasks.enhance import enhance_run, record_of
     from napari_fus_ulm.tasks.replay import save, take
 
@@ -177,10 +179,10 @@ def _enhanced(
     result: Enhancement = finished.enhancement
     paths = [one.path for one in save(record_of(result, source), finished, target)]
     say(f"{name} -> {target} ({result.seconds:.1f} s)")
-    made = {"file": str(target), "seconds": round(result.seconds, 2)}
+    report = {"file": str(target), "seconds": round(result.seconds, 2)}
     if result.spread is not None:
-        made["spread"] = str(paths[1])
-    return made | {"title": result.title, "provenance": result.provenance}
+        report["spread"] = str(paths[1])
+    return report | {"title": result.title, "provenance": result.provenance}
 
 
 def _with_gain(settings: EnhanceSettings, scan: xr.DataArray, gain: float) -> EnhanceSettings:
@@ -196,7 +198,7 @@ def _with_gain(settings: EnhanceSettings, scan: xr.DataArray, gain: float) -> En
 
 
 def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
-    """Where each result goes; no two to the same place."""
+    """Where each result is written; never two to the same place."""
     from napari_fus_ulm.io.formats import stem_of
 
     if len(files) == 1 and out.name.lower().endswith(SUFFIXES_WRITE):
@@ -207,7 +209,8 @@ def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
         other = taken.setdefault(target, path)
         if other is not path:
             raise SettingsError(
-                f"The results of {other} and {path} would both be {target}; enhance them apart."
+                f"The results of {other} and {path} would both be {target}; "
+                "enhance them separately."
             )
     out.mkdir(parents=True, exist_ok=True)
     return targets

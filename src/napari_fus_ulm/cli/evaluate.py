@@ -32,7 +32,7 @@ ONLY = {
     "align": ("RESULT ULM",),
     "spacing": ("RESULT ULM",),
 }
-"""Options that not every form of the command knows, and those that do."""
+"""Options that only some forms of the command have, and these forms."""
 
 
 def command(
@@ -44,7 +44,7 @@ def command(
         Path | None, typer.Argument(metavar="ULM", help="With RESULT: its ULM.")
     ] = None,
     phantoms: Annotated[
-        int, typer.Option(help="So many held-out phantoms instead of files.", min=0)
+        int, typer.Option(help="Number of held-out phantoms to evaluate.", min=0)
     ] = 0,
     out: Annotated[
         Path | None,
@@ -52,20 +52,21 @@ def command(
     ] = None,
     side: Annotated[str, option(EvaluateSettings, "side")] = DEFAULTS["side"].default,
     splits: Annotated[
-        int, typer.Option(help="Draw so many splits by animal, not the cohort's.", min=0)
+        int,
+        typer.Option(help="Number of splits to draw by animal, instead of the cohort's.", min=0),
     ] = 0,
     methods: Annotated[
-        str, typer.Option(help="Only these, such as input,rl,accurate,diffusion.")
+        str, typer.Option(help="Only these methods, such as input,rl,accurate,diffusion.")
     ] = "",
     weights: Annotated[
-        list[Path] | None, typer.Option(help="Weights in place of the bundled; repeatable.")
+        list[Path] | None, typer.Option(help="Weights instead of the bundled ones; repeatable.")
     ] = None,
     pixel_um: Annotated[float, option(EvaluateSettings, "pixel_um")] = DEFAULTS["pixel_um"].default,
     align: Annotated[bool, typer.Option("--align", help="Shift RESULT onto ULM first.")] = False,
     spacing: Annotated[
-        float | None, typer.Option(help="With RESULT: mm a pixel where a file tells none.")
+        float | None, typer.Option(help="With RESULT: pixel size (mm) for files that store none.")
     ] = None,
-    image: Annotated[int, typer.Option(help="Image of the picture, from 1.", min=1)] = 1,
+    image: Annotated[int, typer.Option(help="Number of the image to draw, from 1.", min=1)] = 1,
     csv: Annotated[bool, typer.Option("--csv", help="CSV instead of Markdown.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON instead of Markdown.")] = False,
 ) -> None:
@@ -109,7 +110,7 @@ def _form(images: Path | None, references: Path | None, phantoms: int) -> str:
     if phantoms:
         if images is not None:
             raise typer.BadParameter(
-                "--phantoms N takes no COHORT and no RESULT; give one of them."
+                "--phantoms N excludes COHORT and RESULT; give only one of them."
             )
         return "--phantoms"
     if images is not None and references is not None:
@@ -120,7 +121,7 @@ def _form(images: Path | None, references: Path | None, phantoms: int) -> str:
 
 
 def _refuse_others(context: typer.Context, form: str) -> None:
-    """Refuse options that would be passed over in silence."""
+    """Refuse options that would be silently ignored."""
     for name, forms in ONLY.items():
         source = context.get_parameter_source(name)
         if form not in forms and source is not None and source.name == "COMMANDLINE":

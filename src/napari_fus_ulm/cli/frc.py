@@ -1,7 +1,7 @@
-"""Fourier ring correlation: down to which detail two images of one section agree.
+"""Fourier ring correlation: the finest detail at which two images of one section agree.
 
-Of two ULM maps, each of half the data, it is the usual resolution of ULM. Of a result and a ULM it
-is the finest detail that the result has where it is; how sharply it draws plays no part.
+For two ULM maps, each from half of the data, this is the usual resolution of ULM. For a result and
+a ULM it is the finest detail that the result puts in the right place, however sharply it draws.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ def command(
         str, typer.Option(help="How OTHER is laid on a result: none, shift or affine.")
     ] = "none",
     fus: Annotated[
-        Path | None, typer.Option(help="The result's fUS file, held against OTHER as well.")
+        Path | None, typer.Option(help="The result's fUS file, compared with OTHER as well.")
     ] = None,
     values: Annotated[
-        str | None, typer.Option(help="Of --fus: linear, sqrt, cbrt, db or display.")
+        str | None, typer.Option(help="Values of --fus: linear, sqrt, cbrt, db or display.")
     ] = None,
     spacing: Annotated[
         str | None,
-        typer.Option(help="Pixel size in mm, of --fus, or of files that store none."),
+        typer.Option(help="Pixel size in mm of --fus, or of files that store none."),
     ] = None,
     image: Image = 1,
     leading: Leading = "slice",
     slice: Annotated[
-        int | None, typer.Option(help="Of --fus: one slice, counted from 1.", min=1)
+        int | None, typer.Option(help="Slice of --fus, counted from 1.", min=1)
     ] = None,
     time: Time = "mean",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder: frc.csv, resolution.ome.tif.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="The curve too, for machines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print result and curve as JSON.")] = False,
 ) -> None:
-    """Find down to which detail two images agree (Fourier ring correlation)."""
+    """Find the finest detail at which two images agree (Fourier ring correlation)."""
     with failing_politely(json):
         from napari_fus_ulm.tasks.record import Record
         from napari_fus_ulm.tasks.replay import save
@@ -62,7 +62,7 @@ def command(
 
         with checking_usage():
             settings = ResolutionSettings(
-                threshold=threshold,  # type: ignore[arg-type]  # it says itself what it can be
+                threshold=threshold,  # type: ignore[arg-type]  # checked by the settings
                 aligned=align,  # type: ignore[arg-type]
                 local=out is not None,
             )
@@ -88,19 +88,22 @@ def _plane(source: Source) -> xr.DataArray:
 
     scan, name = take(source).squeeze(drop=True), Path(source.path).name
     if scan.ndim != 2:
-        raise ScanError(f"{name} has several planes; give one.")
+        raise ScanError(f"{name} has several planes; give a file with one plane.")
     if not scan.attrs.get("spacing_known", True):
         raise ScanError(f"{name} stores no pixel size; give --spacing, in mm.")
     return scan.rename(name)
 
 
 def _print(ready: FrcReady, json: bool) -> None:
-    found = ready.result
+    correlation = ready.result
     if json:
-        curve = {"cycles_per_mm": found.frequency.tolist(), "frc": found.smoothed.tolist()}
-        told = {"resolution_um": found.resolution_um, "reached": found.reached}
-        print_json({**told, "threshold": found.threshold_name, **curve})
+        curve = {
+            "cycles_per_mm": correlation.frequency.tolist(),
+            "frc": correlation.smoothed.tolist(),
+        }
+        summary = {"resolution_um": correlation.resolution_um, "reached": correlation.reached}
+        print_json({**summary, "threshold": correlation.threshold_name, **curve})
     else:
-        print(found.sentence)
+        print(correlation.sentence)
         if ready.fus is not None:
             print(f"Power Doppler: {ready.fus.words}.")

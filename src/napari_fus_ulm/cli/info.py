@@ -13,18 +13,18 @@ PACKAGES = ("napari", "numpy", "torch", "torchvision", "lpips", "xarray", "sciki
 
 
 def command(
-    json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show versions, device and weights."""
     with failing_politely(json):
-        found = collect()
+        report = collect()
         if json:
-            print_json(found)
+            print_json(report)
             return
-        print(f"napari-fus-ulm {found['version']} · Python {found['python']}")
-        print(f"device {found['device']} · {found['precision']} · {found['threads']} threads")
-        print(" · ".join(f"{name} {version}" for name, version in found["packages"].items()))
-        for one in found["weights"]:
+        print(f"napari-fus-ulm {report['version']} · Python {report['python']}")
+        print(f"device {report['device']} · {report['precision']} · {report['threads']} threads")
+        print(" · ".join(f"{name} {version}" for name, version in report["packages"].items()))
+        for one in report["weights"]:
             print(f"\n{one['file']}  sha256 {one['sha256'][:16]}…  {one['megabytes']:.1f} MB")
             print(f"  {one['notes']}")
 

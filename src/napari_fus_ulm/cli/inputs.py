@@ -1,4 +1,4 @@
-"""Which part of a file is meant: options that several commands have in common."""
+"""Options that several commands share: which part of a file is used."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 Spacing = Annotated[
     str | None, typer.Option(help="Pixel size of the input in mm: 0.1 or 0.1,0.11 (y,x).")
 ]
-Image = Annotated[int, typer.Option(help="Which image of a file with several.", min=1)]
-Leading = Annotated[str, typer.Option(help="Images of a stack: slice or time.")]
-Time = Annotated[str, typer.Option(help="Times: mean, all, or one from 1.")]
+Image = Annotated[int, typer.Option(help="Number of the image in the file.", min=1)]
+Leading = Annotated[str, typer.Option(help="Axis of a stack: slice or time.")]
+Time = Annotated[str, typer.Option(help="Frames: mean, all, or one from 1.")]
 Slice = Annotated[int, typer.Option(help="Slice, counted from 1.", min=1)]
 
 
@@ -41,7 +41,7 @@ def source_of(
         If an option cannot be read; the sentence names it.
     """
     if leading not in ("slice", "time"):
-        raise SettingsError(f"--leading is {leading!r}; it must be slice or time.")
+        raise SettingsError(f"--leading is “{leading}”; it must be slice or time.")
     return Source(
         layer=path.name,
         path=str(path.absolute()),
@@ -64,7 +64,7 @@ def result_source(path: Path, slice: int = 1) -> Source:
 
 
 def take_named(source: Source) -> xr.DataArray:
-    """Read an image and call it by its file, for sentences about it."""
+    """Read an image and name it after its file, for messages."""
     from napari_fus_ulm.tasks.replay import take
 
     return take(source).rename(Path(source.path).name)
@@ -77,7 +77,7 @@ def spacing_of(text: str | None) -> tuple[float, ...] | None:
     try:
         step = tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise SettingsError(f"--spacing is {text!r}; write 0.1 or 0.1,0.11 (mm).") from error
+        raise SettingsError(f"--spacing is “{text}”; write 0.1 or 0.1,0.11 (mm).") from error
     return step * 2 if len(step) == 1 else step
 
 
@@ -85,7 +85,7 @@ def _times(text: str) -> int | str:
     if text in ("mean", "all"):
         return text
     if not text.isdecimal() or int(text) < 1:
-        raise SettingsError(f"--time is {text!r}; it must be mean, all, or a number from 1.")
+        raise SettingsError(f"--time is “{text}”; it must be mean, all, or a number from 1.")
     return int(text) - 1
 
 

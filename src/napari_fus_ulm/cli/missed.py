@@ -1,6 +1,6 @@
-"""Lay a ULM on a result: which of its vessels are there, missed and invented, by calibre.
+"""Compare a result with its ULM: vessels hit, missed and invented, by calibre.
 
-Invented means not in this ULM, which may have missed it.
+Invented means not in this ULM, which may itself have missed the vessel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NAME = "missed"
 
 
 def command(
-    result: Annotated[Path, typer.Argument(metavar="RESULT", help="What *enhance* wrote.")],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="A result of enhance.")],
     ulm: Annotated[Path, typer.Argument(metavar="ULM", help="The ground truth.")],
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Folder: missed.png, table.md and the maps.")
@@ -28,7 +28,7 @@ def command(
     spacing: Spacing = None,
     image: Image = 1,
     slice: Slice = 1,
-    json: Annotated[bool, typer.Option("--json", help="Results for machines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Find the vessels of a ULM that a result misses, and those that it invents."""
     with failing_politely(json):
@@ -37,7 +37,7 @@ def command(
         from napari_fus_ulm.tasks.truth import CLASSES, TruthSettings
 
         with checking_usage():
-            settings = TruthSettings(aligned=align)  # type: ignore[arg-type]  # says its choices
+            settings = TruthSettings(aligned=align)  # type: ignore[arg-type]  # checked by the settings
             truth = source_of(ulm, "ulm", spacing=spacing, image=image, slice=slice)
         record = Record.of(
             "missed", {"result": result_source(result, slice), "ulm": truth}, settings

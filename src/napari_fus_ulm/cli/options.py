@@ -1,4 +1,4 @@
-"""Options that say what a settings class declares: help, choices and range stand there once."""
+"""Command-line options whose help, choices and range are declared in a settings class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def option(settings: Any, name: str, note: str = "") -> Any:
     name : str
         The field.
     note : str
-        What this command adds, such as what happens without the option.
+        What this command adds to the help, such as its default.
     """
     one = declared(settings)[name]
     words = "; ".join(part for part in (one.allowed, note) if part)

@@ -30,9 +30,9 @@ def check(
     ],
     json: Annotated[bool, typer.Option("--json", help="Findings for machines.")] = False,
 ) -> None:
-    """Say what is wrong with a folder of pairs.
+    """Check a folder of pairs and say what is wrong with it.
 
-    One line for each finding: level, pair, what is wrong and what to do. Exit code 1 with errors.
+    One line for each finding: level, pair, what is wrong and what to do. Exit code 1 on errors.
     """
     with failing_politely(json):
         from napari_fus_ulm.cohort.check import Checked, Finding, PairChecked, check_cohort
@@ -77,9 +77,11 @@ def _lines(findings: list[Finding]) -> list[str]:
 
 def _summary(end: Checked, counts: Counter[str]) -> str:
     """For instance "35 pairs of 35 animals: 2 errors, 1 warning"."""
-    found = [_many(counts[level], level) for level in ("error", "warning", "note") if counts[level]]
+    findings = [
+        _many(counts[level], level) for level in ("error", "warning", "note") if counts[level]
+    ]
     about = f"{_many(end.pairs, 'pair')} of {_many(end.animals, 'animal')}"
-    return f"{about}: {', '.join(found) or 'nothing is wrong'}"
+    return f"{about}: {', '.join(findings) or 'no problems found'}"
 
 
 def _many(number: int, what: str) -> str:

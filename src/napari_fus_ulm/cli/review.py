@@ -17,19 +17,19 @@ NAME = "review"
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Of the session.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the session.")]
 
 
 @app.callback()
 def review() -> None:
-    """Let an expert judge pictures without names, and tell what was found."""
+    """Set up and report a blinded comparison of images."""
 
 
 @app.command("new")
 def new(
     folder: Folder,
     generated: Annotated[
-        list[str], typer.Option(metavar="NAME=PATH", help="Generated picture(s); repeatable.")
+        list[str], typer.Option(metavar="NAME=PATH", help="Generated image(s); repeatable.")
     ],
     ulm: Annotated[Path | None, typer.Option(help="The real ULM, shown as a control.")] = None,
     fus: Annotated[Path | None, typer.Option(help="The power Doppler, shown too.")] = None,
@@ -37,17 +37,17 @@ def new(
         float, typer.Option(help="Share of trials shown twice, sides swapped.", min=0, max=1)
     ] = 0.2,
     seed: Annotated[
-        int | None, typer.Option(help="Of order and sides; drawn if left out.", min=0)
+        int | None, typer.Option(help="Seed of order and sides; random by default.", min=0)
     ] = None,
     spacing: Annotated[
-        float | None, typer.Option(help="mm a pixel where a file tells none.")
+        float | None, typer.Option(help="Pixel size (mm) for files that store none.")
     ] = None,
 ) -> None:
-    """Lay out a session: all pairs of pictures of every section, side by side, without names.
+    """Set up a session: all pairs of images of every section, side by side, without names.
 
     A PATH is a file, or a folder of files with equal names (NAME or NAME_enhanced). Sections
     belong to the animal that their name begins with (sub-XX), else each is its own. The folder
-    holds everything a reader needs; key.json, in it, is for the report.
+    holds everything a reader needs; its key.json is for the report only.
 
     Example: napari-fus-ulm review new look/ --generated diffusion=out/d --generated pix2pix=out/p
     --ulm cohort/ulm
@@ -61,50 +61,56 @@ def new(
         events = files_run(folder, sources, repeats=repeats, seed=seed, spacing=spacing)
         session = last_of(events).session
         control = "with the real ULM as a control" if ulm else "without a control"
-        say(f"{session.progress.total} trials in {folder}/, {control}. Nobody opens key.json.")
+        say(
+            f"{session.progress.total} trials in {folder}/, {control}. "
+            "Do not open key.json before all trials are answered."
+        )
 
 
 @app.command("report")
 def report(
     folder: Folder,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Unblind although trials are unanswered.")
+        bool, typer.Option("--partial", help="Unblind even if trials are unanswered.")
     ] = False,
-    reader: Annotated[str | None, typer.Option(help="Whose answers, if several read.")] = None,
+    reader: Annotated[
+        str | None, typer.Option(help="Name of the reader, if there are several.")
+    ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Answers with names, as CSV.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON instead of Markdown.")] = False,
 ) -> None:
-    """Unblind a session and say what was found.
+    """Unblind a session and report the answers.
 
-    That it was unblinded is noted in the folder, and in every answer that is given later.
+    The unblinding is noted in the folder, and in every answer given later.
     """
     with failing_politely(json):
         from napari_fus_ulm.review.report import as_json, csv_table, markdown
         from napari_fus_ulm.review.statistics import statistics
         from napari_fus_ulm.tasks.review import unblinded
 
-        found = unblinded(folder, reader=reader, partial=partial)
+        answers = unblinded(folder, reader=reader, partial=partial)
         if json:
-            print_json(as_json(statistics(found)))
+            print_json(as_json(statistics(answers)))
         elif csv:
-            print(csv_table(found), end="")
+            print(csv_table(answers), end="")
         else:
-            print(markdown(statistics(found)), end="")
+            print(markdown(statistics(answers)), end="")
 
 
 def _sources(
     generated: list[str], ulm: Path | None, fus: Path | None
 ) -> dict[str, tuple[Kind, Path]]:
-    found: dict[str, tuple[Kind, Path]] = {}
-    for told in generated:
-        name, equals, path = told.partition("=")
-        if not (name.strip() and equals and path) or name in (*found, "ULM", "fUS"):
+    sources: dict[str, tuple[Kind, Path]] = {}
+    for argument in generated:
+        name, equals, path = argument.partition("=")
+        if not (name.strip() and equals and path) or name in (*sources, "ULM", "fUS"):
             raise SettingsError(
-                f"--generated {told}: NAME=PATH was expected, every NAME once, not ULM or fUS."
+                f"--generated is “{argument}”; write NAME=PATH, "
+                "with every NAME once, and not ULM or fUS."
             )
-        found[name] = ("generated", Path(path))
+        sources[name] = ("generated", Path(path))
     if ulm is not None:
-        found["ULM"] = ("ulm", ulm)
+        sources["ULM"] = ("ulm", ulm)
     if fus is not None:
-        found["fUS"] = ("fus", fus)
-    return found
+        sources["fUS"] = ("fus", fus)
+    return sources

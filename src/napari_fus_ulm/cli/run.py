@@ -1,4 +1,4 @@
-"""Do again what a record says: NAME_record.json or record.json beside a result.
+"""Repeat a run from its record: NAME_record.json or record.json beside a result.
 
 ``-`` reads the record from standard input.
 """
@@ -22,22 +22,22 @@ def command(
     out: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--out", help="Folder, or file where one is written; NAME_again by default."
+            "-o", "--out", help="Folder, or file if the task writes one; by default NAME_again."
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="The files, for machines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the files as JSON.")] = False,
 ) -> None:
-    """Do again what a record says."""
+    """Repeat a run from its record."""
     with failing_politely(json):
         from napari_fus_ulm.tasks.record import parse_record, read_record
         from napari_fus_ulm.tasks.replay import replay
 
-        kept = parse_record(sys.stdin.read()) if str(record) == "-" else read_record(record)
+        recorded = parse_record(sys.stdin.read()) if str(record) == "-" else read_record(record)
         target = out or Path(f"{'record' if str(record) == '-' else record.stem}_again")
         paths: list[str] = []
-        follow(_noting(replay(kept, target), paths), kept.task)
+        follow(_noting(replay(recorded, target), paths), recorded.task)
         if json:
-            print_json({"task": kept.task, "files": paths})
+            print_json({"task": recorded.task, "files": paths})
         else:
             print("\n".join(paths))
 

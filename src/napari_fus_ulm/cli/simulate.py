@@ -1,7 +1,7 @@
-"""Simulate animals as a cohort of fUS/ULM pairs, or hold the simulation against real recordings.
+"""Simulate animals as a cohort of fUS/ULM pairs, or compare the simulation with real recordings.
 
-The folder has the layout that train --pairs and evaluate read. The same command goes on where an
-interrupted one stopped. Files depend on the seed, not on the number of workers.
+The folder has the layout that train --pairs and evaluate read. The same command continues where
+an interrupted one stopped. Files depend on the seed, not on the number of workers.
 """
 
 from __future__ import annotations
@@ -28,36 +28,41 @@ CALIBRATION_ANIMALS = 50
 def command(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the cohort.")] = None,
     n: Annotated[
-        int | None, typer.Option("-n", help="Animals: 1, with --calibration 50.", min=1)
+        int | None,
+        typer.Option("-n", help="Number of animals: 1 by default, 50 with --calibration.", min=1),
     ] = None,
-    planes: Annotated[int, typer.Option(help="Sections an animal, 0.5 mm apart.", min=1)] = 1,
+    planes: Annotated[int, typer.Option(help="Sections per animal, 0.5 mm apart.", min=1)] = 1,
     seed: Annotated[
-        int | None, typer.Option(help="First animal: 0, with --calibration 900000000.", min=0)
+        int | None,
+        typer.Option(help="Seed of the first animal: 0, or 900000000 with --calibration.", min=0),
     ] = None,
-    suffix: Annotated[str, typer.Option(help=".nii.gz, .ome.tif or .npy.")] = ".nii.gz",
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    suffix: Annotated[
+        str, typer.Option(help="File format: .nii.gz, .ome.tif or .npy.")
+    ] = ".nii.gz",
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 2,
     study: Annotated[
         bool, typer.Option("--study", help="The study's cohort: 35 animals, split 29/1/5.")
     ] = False,
     calibration: Annotated[
-        bool, typer.Option("--calibration", help="Statistics beside those of real recordings.")
+        bool,
+        typer.Option("--calibration", help="Print statistics beside those of real recordings."),
     ] = False,
     real: Annotated[
         Path | None,
         typer.Option(help="Folder of real recordings to measure again, with --calibration."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Result for machines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Simulate fUS/ULM pairs, or compare them with real ones."""
     if calibration:
         if out is not None or study or planes > 1:
             raise typer.BadParameter(
-                "--calibration writes nothing and looks at one section an animal; leave out -o, "
+                "--calibration writes nothing and uses one section per animal; leave out -o, "
                 "--study and --planes."
             )
         _calibrate(n or CALIBRATION_ANIMALS, seed, workers, real, json)
     elif out is None:
-        raise typer.BadParameter("Say where the pairs go (-o FOLDER), or give --calibration.")
+        raise typer.BadParameter("Give a folder for the pairs (-o FOLDER), or --calibration.")
     elif real is not None:
         raise typer.BadParameter("--real belongs to --calibration.")
     elif study and (n is not None or seed is not None):
@@ -85,7 +90,7 @@ def _populate(
             with closing(simulate_run(settings, out, workers=workers)) as events:
                 done = follow(events, "Simulating").done
         except KeyboardInterrupt:
-            say(f"What is complete in {out} stays; give the same command again to go on.")
+            say(f"Complete pairs in {out} are kept; run the same command again to continue.")
             raise
         list(note(Record.of("simulate", {}, settings), out))
         table = out / "pairs.csv"
@@ -103,16 +108,16 @@ def _calibrate(n: int, seed: int | None, workers: int, folder: Path | None, json
         from napari_fus_ulm.phantom.calibration.run import CALIBRATION_SEED, Calibrated, calibrate
         from napari_fus_ulm.phantom.calibration.table import as_markdown
 
-        held = measure_real(folder) if folder else stored_numbers()
+        real_statistics = measure_real(folder) if folder else stored_numbers()
         first = CALIBRATION_SEED if seed is None else seed
         with progress() as bar:
             task = bar.add_task("Simulating", total=n)
-            for event in calibrate(n, workers=workers, seed=first, real=held):
+            for event in calibrate(n, workers=workers, seed=first, real=real_statistics):
                 if isinstance(event, Calibrated):
-                    found = event
+                    simulated = event
                 else:
                     bar.update(task, completed=event.done)
         if json:
-            print_json({"real": asdict(held), "simulated": asdict(found)})
+            print_json({"real": asdict(real_statistics), "simulated": asdict(simulated)})
         else:
-            print(as_markdown(found, held), end="")
+            print(as_markdown(simulated, real_statistics), end="")

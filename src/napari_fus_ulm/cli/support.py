@@ -1,7 +1,7 @@
 """Rate how well each vessel that a result draws is supported, without a ground truth.
 
-Every drawn vessel is coloured by how often one drawn on such evidence was there, on simulated
-sections: green supported, yellow uncertain, red unlikely. That is evidence, not truth.
+Every drawn vessel is coloured by how often vessels with such evidence were real in simulated
+sections: green supported, yellow uncertain, red unlikely. This is evidence, not truth.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ DEFAULT, DEFAULT_SUPPORT = EnhanceSettings(), SupportSettings()
 
 
 def command(
-    result: Annotated[Path, typer.Argument(metavar="RESULT", help="What *enhance* wrote.")],
-    fus: Annotated[Path, typer.Option(help="The fUS file that it was made from.")],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="A result of enhance.")],
+    fus: Annotated[Path, typer.Option(help="The fUS file that the result was made from.")],
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Folder: support.png, probability.ome.tif.")
     ],
@@ -50,7 +50,7 @@ def command(
     leading: Leading = "slice",
     slice: Slice = 1,
     time: Time = "mean",
-    json: Annotated[bool, typer.Option("--json", help="Results for machines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Rate how well each drawn vessel is supported."""
     with failing_politely(json):
@@ -62,7 +62,7 @@ def command(
             enhance = EnhanceSettings(
                 pixel_um=pixel_um,
                 native_um=native_um,
-                values=values,  # type: ignore[arg-type]  # it says itself what it can be
+                values=values,  # type: ignore[arg-type]  # checked by the settings
                 position=position,  # type: ignore[arg-type]
                 device=device,
                 precision=precision,  # type: ignore[arg-type]
@@ -80,14 +80,14 @@ def command(
         picture, probability = (one.path for one in list(save(record, ready, out))[:2])
         if json:
             names = [one.name for one in support_classes()]
-            told = {
+            summary = {
                 "picture": str(picture),
                 "probability": str(probability),
                 "mm": dict(zip(names, ready.support.length_mm, strict=True)),
                 "agreement": ready.agreement,
                 "strange_share": ready.support.strange_share,
             }
-            print_json(told)
+            print_json(summary)
         else:
             print(f"{picture}\n{probability}")
         say(f"{ready.sentence} Evidence is not truth.")

@@ -48,7 +48,7 @@ def command(
     seed: Annotated[int, option(TrainSettings, "seed")] = DEFAULT.seed,
     patience: Annotated[int, option(TrainSettings, "patience")] = DEFAULT.patience,
     init: Annotated[Path | None, option(TrainSettings, "init")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint.")] = False,
     device: Annotated[str, option(TrainSettings, "device")] = DEFAULT.device,
     precision: Annotated[str, option(TrainSettings, "precision")] = DEFAULT.precision,
     workers: Annotated[int, option(TrainSettings, "workers")] = DEFAULT.workers,
@@ -101,34 +101,34 @@ def command(
                     bar.update(preparing, completed=event.done, total=event.total)
                 elif isinstance(event, StepDone):
                     last = event
-                    about = f"loss {event.losses['loss']:.3f}"
-                    bar.update(training, completed=event.step, total=event.steps, description=about)
+                    label = f"loss {event.losses['loss']:.3f}"
+                    bar.update(training, completed=event.step, total=event.steps, description=label)
                 elif isinstance(event, Validated):
                     judged = event
                 elif isinstance(event, Saved) and last is not None:
-                    say(_told(event, last, judged))
+                    say(_checkpoint_line(event, last, judged))
         list(note(Record.of("train", {}, settings), out))
         print(out / WEIGHTS)
 
 
 def _arguments(words: list[str]) -> dict[str, Any]:
-    """NAME=VALUE, values as in JSON; what is none is a word."""
-    found = {}
+    """Parse NAME=VALUE; a value that is not JSON is a string."""
+    arguments = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not (name and equals):
-            raise SettingsError(f"--argument is {word!r}; write NAME=VALUE.")
+            raise SettingsError(f"--argument is “{word}”; write NAME=VALUE.")
         try:
-            found[name] = json.loads(value)
+            arguments[name] = json.loads(value)
         except json.JSONDecodeError:
-            found[name] = value
-    return found
+            arguments[name] = value
+    return arguments
 
 
-def _told(saved: Saved, last: StepDone, judged: Validated | None) -> str:
+def _checkpoint_line(saved: Saved, last: StepDone, judged: Validated | None) -> str:
     """One line for a checkpoint."""
-    told = f"step {saved.step}: loss {last.losses['loss']:.4f}"
+    line = f"step {saved.step}: loss {last.losses['loss']:.4f}"
     if judged is not None:
-        told += f", validation {judged.losses['loss']:.4f}" + (" (best)" if judged.best else "")
+        line += f", validation {judged.losses['loss']:.4f}" + (" (best)" if judged.best else "")
     speed = f"{last.patches_per_second:.1f} patches/s ({100 * last.waiting:.1f} % waiting for them)"
-    return f"{told}, {speed}, saved in {saved.folder}"
+    return f"{line}, {speed}, saved in {saved.folder}"

@@ -9,5 +9,7 @@ from napari_fus_ulm.declared import Setting
 Witnesses = Annotated[
     int, Setting(label="Samples", help="Independent samples drawn as evidence.", low=2, high=64)
 ]
-Steps = Annotated[int, Setting(label="Steps", help="Evaluations of a sample.", low=1, high=100)]
+Steps = Annotated[
+    int, Setting(label="Steps", help="Network evaluations per sample.", low=1, high=100)
+]
 Seed = Annotated[int, Setting(label="Seed", help="Seed of the samples.", low=0, high=2**31 - 1)]

@@ -95,7 +95,7 @@ class EnhanceSettings:
         Setting(
             label="Weights",
             brief="Weights (.safetensors)",
-            help="A .safetensors file that you trained; the bundled weights if left out.",
+            help="A .safetensors file that you trained; by default the bundled weights.",
         ),
     ] = None
     mode: Annotated[
@@ -133,7 +133,7 @@ class EnhanceSettings:
         Setting(
             label="Values",
             brief="Values of the input",
-            help="What the numbers of the fUS image are; a wrong answer shifts contrast and "
+            help="What the numbers of the fUS image are; a wrong choice shifts contrast and "
             "background.",
         ),
     ] = "auto"
@@ -141,8 +141,8 @@ class EnhanceSettings:
         int,
         Setting(
             label="Steps",
-            brief="Evaluations of a sample",
-            help="Evaluations of one sample; more steps are sharper and slower.",
+            brief="Evaluations per sample",
+            help="Network evaluations per sample; more are sharper and slower.",
             low=1,
             high=100,
         ),
@@ -151,7 +151,7 @@ class EnhanceSettings:
         int,
         Setting(
             label="Samples",
-            brief="Samples of balanced",
+            brief="Samples averaged in balanced",
             help="Samples averaged in Balanced; more are smoother.",
             low=2,
             high=64,
@@ -162,7 +162,7 @@ class EnhanceSettings:
         Setting(
             label="Seed",
             brief="Seed of the noise",
-            help="Seed of the noise; another number gives another sample.",
+            help="Seed of the noise; another seed gives another sample.",
             low=0,
             high=2**31 - 1,
         ),
@@ -194,7 +194,7 @@ class EnhanceSettings:
         Setting(
             label="Patch",
             brief="Side of a patch, pixels",
-            help="Side of a patch in result pixels; larger needs more memory.",
+            help="Side of a patch in result pixels; larger patches need more memory.",
             low=32,
             high=4096,
             multiple_of=8,
@@ -216,7 +216,7 @@ class EnhanceSettings:
         Setting(
             label="Window",
             brief="Blending",
-            help="How overlaps are blended: box keeps inner parts, Hann fades.",
+            help="How overlapping patches are blended: box keeps inner parts, Hann fades.",
             words={"hann": "Hann"},
         ),
     ] = None
@@ -233,9 +233,9 @@ class EnhanceSettings:
         int,
         Setting(
             label="Batch size",
-            brief="128-pixel patches evaluated together",
-            help="Patches evaluated together, counted as 128-pixel ones: a patch of 768 counts for "
-            "36, and one patch is always evaluated. More needs more memory and makes Cancel "
+            brief="Batch of 128-pixel patches",
+            help="Patches evaluated together, in units of 128-pixel patches: a patch of 768 counts "
+            "as 36, and at least one patch is evaluated. More need more memory and make Cancel "
             "slower.",
             low=1,
             high=1024,
@@ -246,8 +246,8 @@ class EnhanceSettings:
         Setting(
             label="Position",
             brief="Position in the brain",
-            help="Auto tells the generator where in the brain a patch lies when the field of view "
-            "is like those of its training.",
+            help="Auto tells the generator where in the brain a patch lies if the field of view "
+            "resembles those it was trained on.",
         ),
     ] = "auto"
     device: Annotated[

@@ -58,7 +58,7 @@ class Panel:
     extent_mm : tuple of float
         Height and width of the field of view.
     title : str
-        Above the image; long ones are folded.
+        Above the image; long ones are wrapped.
     colours : {"grey", "hot"}
         Of grey levels: black to white, or over red and yellow, as vascular maps are shown.
     box_mm : tuple of float, optional
@@ -76,7 +76,7 @@ class Panel:
 
     def __post_init__(self) -> None:
         if self.colours not in get_args(Colours):
-            raise SettingsError(f"The colours are {self.colours!r}; they must be 'grey' or 'hot'.")
+            raise SettingsError(f"The colours are “{self.colours}”; they must be “grey” or “hot”.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class _Row:
 
     @classmethod
     def of(cls, panels: Sequence[Panel], wide: float) -> _Row:
-        titles = [_folded(panel.title, wide) for panel in panels]
+        titles = [_wrapped(panel.title, wide) for panel in panels]
         lines = max(title.count("\n") + 1 if title else 0 for title in titles)
         small = max(panel.below.count("\n") + 1 if panel.below else 0 for panel in panels)
         return cls(
@@ -210,7 +210,7 @@ def save_figure(path: Path | str, figure: Figure, *, dpi: float = 300.0) -> Path
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise SettingsError(
-            f"“{path.name}” is no name for a figure; it must end in {', '.join(FORMATS)}."
+            f"“{path.name}” is not a valid name for a figure; it must end in {', '.join(FORMATS)}."
         )
     with mpl.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}):
         return write_file(path, lambda aside: figure.savefig(aside, dpi=dpi))
@@ -330,5 +330,5 @@ def _colormap(colours: Colours) -> Colormap:
     return colormaps["gray"]
 
 
-def _folded(title: str, wide_mm: float) -> str:
+def _wrapped(title: str, wide_mm: float) -> str:
     return "\n".join(textwrap.wrap(title, max(8, int(wide_mm / _LETTER_MM))))

@@ -1,4 +1,4 @@
-"""What can be chosen: the generators, their cards, and the sample pair. Imports no torch."""
+"""The generators, their cards, and the sample pair. Imports no torch."""
 
 from __future__ import annotations
 

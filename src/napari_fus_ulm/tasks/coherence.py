@@ -60,12 +60,12 @@ class CoherenceSettings:
         Setting(
             label="Noise",
             brief="Noise",
-            help="Of neighbouring patches; shared noise shows what borders do.",
+            help="Noise of neighbouring patches; shared noise shows the effect of borders alone.",
         ),
     ] = "independent"
     region: Box | None = None
     colours: Annotated[
-        Colours, Setting(label="Colours", help="Of the picture that is written.")
+        Colours, Setting(label="Colours", help="Colours of the picture that is written.")
     ] = "red-green"
 
     def __post_init__(self) -> None:

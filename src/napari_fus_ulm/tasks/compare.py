@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from napari_fus_ulm.generators.checkpoint import Card
 
 PARTS = 1000
-"""Units of progress of one run."""
-MAPPED = "fUS was measured after the intensity map that was fitted on training pairs."
+"""Units of progress in one run."""
+MAPPED = "fUS was measured after the intensity map fitted on training pairs."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """What a figure or a table is made of; all of it can go to a thread.
+    """What a figure or a table is made from; safe to hand to a thread.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Compared:
     truth : xarray.DataArray or None
         The ground truth, shown or not.
     settings : EnhanceSettings
-        Whose intensity map power Doppler is measured through.
+        Their intensity map is applied to power Doppler before it is measured.
     sources : mapping of str to Source
         Where the images come from, by their names; empty where no record is wanted.
     """
@@ -88,15 +88,15 @@ def all_settings(like: EnhanceSettings) -> list[EnhanceSettings]:
             "precision",
         )
     }
-    found = []
+    choices = []
     shipped = {path.stem for path in bundled()}
     for name in names():
         if name in shipped:
             base = EnhanceSettings(generator=name, **shared)
             if entry(name).iterative:
-                found.append(dataclasses.replace(base, mode="accurate"))
-            found.append(base)
-    return found
+                choices.append(dataclasses.replace(base, mode="accurate"))
+            choices.append(base)
+    return choices
 
 
 def run_all(take: Take, runs: Sequence[EnhanceSettings]) -> Iterator[Event]:
@@ -152,7 +152,7 @@ class MetricsSettings:
     truth : str or None
         Name of the ground truth among the images.
     enhance : EnhanceSettings
-        Whose intensity map power Doppler is measured through.
+        Their intensity map is applied to power Doppler before it is measured.
     """
 
     truth: str | None = None
@@ -173,7 +173,7 @@ class FigureSettings:
         Width of the whole figure, 40 mm or more.
     colours : {"grey", "hot"}
     enhance : EnhanceSettings
-        Whose intensity map power Doppler is measured through.
+        Their intensity map is applied to power Doppler before it is measured.
     """
 
     truth: str | None = None
@@ -235,7 +235,7 @@ def metrics_events(compared: Compared) -> Iterator[Progress | MetricsReady]:
     from napari_fus_ulm.evaluation.figure import metrics_table
 
     if compared.truth is None:
-        raise MeasureError("There is no ground truth to measure by; choose one above.")
+        raise MeasureError("There is no ground truth to compare with; choose one above.")
     scores = yield from _scores(compared)
     yield MetricsReady(metrics_table(compared.images, scores, str(compared.truth.name)))
 
@@ -277,7 +277,7 @@ def metrics_run(compared: Compared, path: Path) -> Iterator[Progress | Saved]:
 def _written(
     task: str, compared: Compared, settings: FigureSettings | MetricsSettings, paths: list[Path]
 ) -> Iterator[Saved]:
-    """Write the record beside a file, where it is known where the images come from."""
+    """Write the record beside a file, if the sources of the images are known."""
     if compared.sources:
         record = Record.of(task, compared.sources, settings).with_outputs(paths)
         write_record(record_beside(paths[0]), record)
@@ -306,8 +306,8 @@ def _compared(
         raise MeasureError(f"The ground truth “{truth}” is not among the images.")
     planes = {name: plane_of(take()).rename(name) for name, take in images.items()}
     check_one_field(list(planes.values()))
-    kept = tuple(image for name, image in planes.items() if shown or name != truth)
-    return Compared(kept, None if truth is None else planes[truth], enhance)
+    chosen = tuple(image for name, image in planes.items() if shown or name != truth)
+    return Compared(chosen, None if truth is None else planes[truth], enhance)
 
 
 def _figure(
@@ -330,16 +330,16 @@ def _scores(compared: Compared) -> Generator[Progress, None, dict[str, Scores]]:
         return {}
     from napari_fus_ulm.evaluation.figure import measure
 
-    found: dict[str, Scores] = {}
+    scores: dict[str, Scores] = {}
     images = [image for image in compared.images if image.name != truth.name]
     for number, image in enumerate(images):
         yield Progress(number, len(images), f"Measuring {number + 1} of {len(images)}")
-        found[str(image.name)] = measure(_measured(image, compared.settings), truth)
-    return found
+        scores[str(image.name)] = measure(_measured(image, compared.settings), truth)
+    return scores
 
 
 def _measured(image: xr.DataArray, settings: EnhanceSettings) -> xr.DataArray:
-    """What is measured of an image: power Doppler passes the intensity map, as in Enhance."""
+    """Return what is measured of an image: power Doppler after the intensity map, as in Enhance."""
     if image.attrs.get("modality") != "fus":
         return image
     from napari_fus_ulm.inference.enhance import input_on_grid
@@ -348,7 +348,7 @@ def _measured(image: xr.DataArray, settings: EnhanceSettings) -> xr.DataArray:
 
 
 def _note(compared: Compared) -> str:
-    """Say what has been done to power Doppler before it was measured, where something has."""
+    """Say how power Doppler was prepared before it was measured, if it was."""
     fus = any(image.attrs.get("modality") == "fus" for image in compared.images)
     if compared.truth is None or not fus:
         return ""

@@ -1,4 +1,4 @@
-"""A record as a script and as a command line that do it again."""
+"""A record as a script and as a command line that repeat the run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from napari_fus_ulm.tasks.task import FolderTask, changed
 
 SUPPORT_OPTIONS = ("pixel_um", "native_um", "values", "position", "device", "precision")
 """Settings of *Enhance* that the command ``support`` has options for."""
-OWN = ("generator", "weights", "mode", "steps", "seed", "samples")
-"""Those that *Support* settles by itself, whatever they are."""
+FIXED_BY_SUPPORT = ("generator", "weights", "mode", "steps", "seed", "samples")
+"""Those that *Support* sets itself, whatever their values."""
 ALWAYS = ("mode", "pixel_um", "seed")
 """Settings of *Enhance* that are written out even where they are the defaults."""
 
 
 def as_python(record: Record) -> str:
-    """Return a script that does again what a record says, and saves what it gives."""
+    """Return a script that repeats the run of a record and saves its results."""
     script = _Script()
     if record.task == "enhance":
         source = record.inputs["fus"]
@@ -50,20 +50,20 @@ def as_python(record: Record) -> str:
     else:
         listed = ", ".join(f"{name!r}: {variable}" for name, variable in names.items())
         images = [f"images={{{listed}}}"]
-    script.lines.append(f"found = {constant}({', '.join([settings, *images])})")
-    script.lines.append(f"{constant}.save(found, Path({_target(record)!r}))")
+    script.lines.append(f"outcome = {constant}({', '.join([settings, *images])})")
+    script.lines.append(f"{constant}.save(outcome, Path({_target(record)!r}))")
     return script.text()
 
 
 def as_command(record: Record) -> str:
-    """Return a command line that does again what a record says; of several lines, if need be.
+    """Return a command line that repeats the run of a record; several lines where needed.
 
-    What no command has options for is given to ``run`` as it is.
+    A record that no command has options for is passed to ``run`` as it is.
     """
     if record.task not in _COMMANDS or not _has_options_for(record):
-        kept = json.dumps(record.as_dict(), ensure_ascii=False, indent=1)
+        text = json.dumps(record.as_dict(), ensure_ascii=False, indent=1)
         target = shlex.quote(_target(record))
-        return f"napari-fus-ulm run - -o {target} <<'RECORD'\n{kept}\nRECORD\n"
+        return f"napari-fus-ulm run - -o {target} <<'RECORD'\n{text}\nRECORD\n"
     words = _Words()
     settings = settings_of(task_of(record.task).settings, record.settings)
     words.add(_COMMANDS[record.task](words, record, settings))
@@ -71,9 +71,12 @@ def as_command(record: Record) -> str:
 
 
 def _has_options_for(record: Record) -> bool:
-    """Whether the options of a command can say which part of which file is meant, and how."""
+    """Whether a command has options for every part of a file and every setting in the record."""
     settings = settings_of(task_of(record.task).settings, record.settings)
-    if record.task == "support" and not {*changed(settings.enhance)} <= {*SUPPORT_OPTIONS, *OWN}:
+    if record.task == "support" and not {*changed(settings.enhance)} <= {
+        *SUPPORT_OPTIONS,
+        *FIXED_BY_SUPPORT,
+    }:
         return False
     parts = {name: _part(source) for name, source in record.inputs.items()}
     given = {name for name, words in parts.items() if words}
@@ -163,11 +166,11 @@ class _Script:
         self.imported("napari_fus_ulm.io", reader)
         path = source.path or f"{source.stem()}.ome.tif"
         if not source.path:
-            self.lines.append(f"# The layer “{source.layer}” came from no file: save it first.")
-        told = "" if source.modality is None else f", modality={source.modality!r}"
+            self.lines.append(f"# The layer “{source.layer}” has no file: save it first.")
+        modality = "" if source.modality is None else f", modality={source.modality!r}"
         step = "" if source.spacing is None else f", spacing={_rounded(source.spacing)}"
         which = f"[{source.image}]" if source.image else ""
-        self.lines.append(f"{name} = {reader}({path!r}{told}{step}){which}")
+        self.lines.append(f"{name} = {reader}({path!r}{modality}{step}){which}")
 
     def _part(self, source: Source, name: str) -> None:
         if source.leading == "time":
@@ -200,10 +203,10 @@ class _Script:
         words = []
         for name, value in changed(settings).items():
             if dataclasses.is_dataclass(value):
-                said = self.settings(value, type(value).__module__)
+                expression = self.settings(value, type(value).__module__)
             else:
-                said = repr(value)
-            words.append(f"{name}={said}")
+                expression = repr(value)
+            words.append(f"{name}={expression}")
         return f"{kind}({', '.join(words)})"
 
 
@@ -219,7 +222,7 @@ def _rounded(spacing: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class _Words:
-    """Lines of a command line; what a later one needs is made by an earlier one, once."""
+    """Lines of a command line; an earlier line makes, once, what a later one needs."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -252,9 +255,7 @@ class _Words:
             return _phantom_file(source, folder)
         if not source.path:
             path = f"{source.stem()}.ome.tif"
-            self.lines.append(
-                f"# The layer “{source.layer}” came from no file: save it as {path} first."
-            )
+            self.lines.append(f"# The layer “{source.layer}” has no file: save it as {path} first.")
             return path
         return source.path
 
@@ -287,8 +288,8 @@ def _part(source: Source) -> list[str]:
 def _options(settings: dict[str, Any]) -> list[str]:
     words: list[str] = []
     for name, value in settings.items():
-        said = f"{value:.10g}" if isinstance(value, float) else str(value)
-        words += [f"--{name.replace('_', '-')}", said]
+        text = f"{value:.10g}" if isinstance(value, float) else str(value)
+        words += [f"--{name.replace('_', '-')}", text]
     return words
 
 

@@ -57,7 +57,7 @@ def enhance_run(
     take_fus : callable
         Reads the input; a film takes a while.
     take_ulm : callable or None
-        Reads the ground truth; `mismatch` has found nothing against it.
+        Reads the ground truth; `mismatch` has no objection to it.
     settings : EnhanceSettings
     """
     yield from loading()
@@ -76,7 +76,7 @@ def measured(
 ) -> Iterator[Event | Measured]:
     """Put `Measured` behind every preview and behind the result.
 
-    Measuring never costs the result: whatever goes wrong in it becomes a notice.
+    A failed measurement never costs the result; it becomes a notice.
     """
     judge = _Judge(fus, take_ulm, settings)
     refused = False
@@ -114,21 +114,21 @@ class _Judge:
         from napari_fus_ulm.metrics.fidelity import fidelity, mean_and_sd
 
         count, before = len(self._planes), self._before
-        found: list[Measured] = []
+        measures: list[Measured] = []
         if isinstance(event, Preview):
             truth = self._truth(event.plane, event.image)
             if event.plane == len(before):
                 before.append(fidelity(self._input_grey(event.plane), truth))
-                found.append(Measured("input", before[-1], event.plane, count))
+                measures.append(Measured("input", before[-1], event.plane, count))
             score = fidelity(_clipped(event.image), truth)
-            return [*found, Measured("preview", score, event.plane, count)]
+            return [*measures, Measured("preview", score, event.plane, count)]
         scores = [
             fidelity(_clipped(plane), self._truth(number, plane))
             for number, (_, plane) in enumerate(planes(event.enhancement.image))
         ]
         if before:
-            found.append(Measured("input", mean_and_sd(before)[0], 0, count))
-        return [*found, Measured("result", mean_and_sd(scores)[0], 0, count)]
+            measures.append(Measured("input", mean_and_sd(before)[0], 0, count))
+        return [*measures, Measured("result", mean_and_sd(scores)[0], 0, count)]
 
     def _truth(self, number: int, like: xr.DataArray) -> npt.NDArray[np.float32]:
         from napari_fus_ulm.grey.reference import reference_on_grid
@@ -197,8 +197,8 @@ def mismatch(fus: xr.DataArray, ulm: xr.DataArray) -> str:
 def displacement(fus: xr.DataArray, ulm: xr.DataArray) -> str:
     """Say that two images that are compared do not lie on each other; empty when they do.
 
-    Half a fUS pixel is forgiven: images whose first pixel centres were put on one point lie
-    nearly as far beside each other. Nothing is said where a pixel size is assumed.
+    Half a fUS pixel is tolerated: images whose first pixel centres coincide may lie nearly that far
+    apart. Nothing is said where a pixel size is assumed.
     """
     if not all(scan.attrs.get("spacing_known", True) for scan in (fus, ulm)):
         return ""
@@ -247,17 +247,17 @@ def save_enhanced(finished: Finished, target: Path) -> list[Path]:
 
 
 def settings_as_taken(enhancement: Enhancement) -> EnhanceSettings:
-    """Return the settings with values and precision as the run took them, to make it again."""
-    settings, made = enhancement.settings, enhancement.provenance
-    if made["values"] in get_args(Values):  # "grey" only a file can say
-        settings = replace(settings, values=made["values"])
+    """Return the settings with values and precision as the run used them, to repeat it."""
+    settings, provenance = enhancement.settings, enhancement.provenance
+    if provenance["values"] in get_args(Values):  # only a file can say "grey"
+        settings = replace(settings, values=provenance["values"])
     if settings.precision == "auto":
-        settings = replace(settings, precision=made["precision"])
+        settings = replace(settings, precision=provenance["precision"])
     return settings
 
 
 def record_of(enhancement: Enhancement, fus: Source) -> Record:
-    """Write down a run, to make it again: its input, and its settings as they were taken.
+    """Return the record that repeats a run: its input, and its settings as they were used.
 
     Parameters
     ----------

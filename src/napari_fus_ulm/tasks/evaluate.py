@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateSettings:
-    """What is judged: a cohort, held-out phantoms, or images.
+    """What is evaluated: a cohort, held-out phantoms, or images.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class EvaluateSettings:
     side : {"test", "validation"}
         Of the cohort's split.
     splits : int
-        Draw so many splits by animal in place of the cohort's.
+        Number of splits to draw by animal, instead of the cohort's.
     methods : tuple of str
-        Only these, by their words; all of them without any.
+        Only these, by their keys; all if empty.
     weights : tuple of str
-        Files, in place of the bundled weights.
+        Files, instead of the bundled weights.
     pixel_um : float
         Grid on which everything is compared, µm.
     align : bool
@@ -83,7 +83,7 @@ class EvaluateSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluateReady:
-    """The evaluation is there, and what was made of the image that is drawn."""
+    """The evaluation, and every method's result for the image that is drawn."""
 
     evaluation: Evaluation
     drawn: tuple[ImageScored, ...]
@@ -113,7 +113,7 @@ def evaluate_run(
 def followed(
     events: Iterator[Event], picture: int
 ) -> Iterator[Progress | Notice | ImageScored | EvaluateReady]:
-    """Pass the events of an evaluation on; keep what was made of one image, to draw it."""
+    """Pass the events of an evaluation on; keep the results of one image, to draw them."""
     from napari_fus_ulm.evaluation.harness import Finished, ImageScored
 
     judged: list[str] = []
@@ -169,7 +169,7 @@ def _events(settings: EvaluateSettings) -> Iterator[Event]:
     if settings.cohort is not None:
         folder = Path(settings.cohort)
         measured = EvaluationSettings(
-            side=settings.side,  # it says itself what it can be
+            side=settings.side,  # checked by the settings
             pixel_um=settings.pixel_um,
             cohort=cohort_name(folder),
         )
@@ -192,7 +192,7 @@ def _phantom_events(
 
 
 def make_writable(folder: Path) -> None:
-    """Make the folder for the results, and find out before the work that it can be written to.
+    """Make the folder for the results, and check before the work that it can be written to.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""What is told when work fails: a sentence, and for a fault its traceback in a log file.
+"""What the user sees when work fails: a sentence, and for a fault its traceback in a log file.
 
-A `UserError` is a sentence already. Memory that ran out and files that cannot be read or written
-have one too. Everything else is a fault of the program: it is logged, and the sentence names the
+A `UserError` is a sentence already. Lack of memory and files that cannot be read or written have
+one too. Everything else is a fault of the program: it is logged, and the sentence names the
 log file.
 """
 
@@ -67,12 +67,12 @@ def failure_of(error: BaseException, log: Path | None = None) -> Failure:
 
 
 def log_file() -> Path:
-    """Where faults are logged: a folder of the user's own, or that of the environment."""
+    """Where faults are logged: the user's log folder, or that named by the environment."""
     return log_folder() / "napari-fus-ulm.log"
 
 
 def log_folder() -> Path:
-    """The folder of the log file, after the custom of each system."""
+    """The folder of the log file, by the convention of each system."""
     if chosen := os.environ.get(FOLDER_VARIABLE):
         return Path(chosen)
     home = Path.home()

@@ -1,7 +1,7 @@
-"""What was done, written down so that it can be done again: task, inputs, settings, outputs.
+"""A record of a run, so that it can be repeated: task, inputs, settings, outputs.
 
-A record is JSON. `napari_fus_ulm.tasks.replay` does again what it says; `tasks.copying` words it as
-a script and as a command line.
+A record is JSON. `napari_fus_ulm.tasks.replay` repeats its run; `tasks.copying` writes it as a
+script and as a command line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from napari_fus_ulm.errors import RecordError
 from napari_fus_ulm.selection import Selection
 
 FORMAT = 1
-"""Of the JSON object; another one is refused."""
+"""Format of the JSON object; any other is refused."""
 WHERE = {
     "enhance": "enhance.ENHANCE",
     "coherence": "coherence.COHERENCE",
@@ -41,7 +41,7 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where an image came from, and what was taken of it.
+    """Where an image came from, and which part of it was used.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ class Source:
         known = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
         if self.made_by is not None:
             known["made_by"] = self.made_by.as_dict()
-        kept = {name: value for name, value in known.items() if value not in (None, "")}
-        return {**kept, "layer": self.layer, "modality": self.modality}
+        filled = {name: value for name, value in known.items() if value not in (None, "")}
+        return {**filled, "layer": self.layer, "modality": self.modality}
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> Self:
@@ -114,7 +114,7 @@ class Source:
         return cls(**known)
 
     def stem(self) -> str:
-        """Return a name for files that are made of it: letters, digits, “-” and “_”."""
+        """Return a name for files that are made from it: letters, digits, “-” and “_”."""
         name = Path(self.path).name.split(".")[0] if self.path else self.layer
         return "".join(c if c.isalnum() or c in "-_" else "_" for c in name) or "image"
 
@@ -157,7 +157,7 @@ class Record:
 
     @classmethod
     def of(cls, task: str, inputs: Mapping[str, Source], settings: Any) -> Self:
-        """Write down a task that is being done with this version.
+        """Return the record of a task that is done with this version.
 
         Parameters
         ----------
@@ -168,8 +168,8 @@ class Record:
         """
         from napari_fus_ulm import __version__
 
-        kept = json.loads(json.dumps(dataclasses.asdict(settings)))
-        return cls(task=task, inputs=dict(inputs), settings=kept, version=__version__)
+        plain = json.loads(json.dumps(dataclasses.asdict(settings)))
+        return cls(task=task, inputs=dict(inputs), settings=plain, version=__version__)
 
     def with_outputs(self, paths: typing.Iterable[Path]) -> Record:
         """Return the record with the names of the files that were written."""
@@ -197,9 +197,9 @@ class Record:
         """
         if given.get("format") != FORMAT:
             raise RecordError(
-                f"The record has the format {given.get('format')!r} and this version reads "
-                f"{FORMAT}; do it again with the version that wrote it "
-                f"({given.get('version') or 'which it does not say'})."
+                f"The record has the format {given.get('format')} and this version reads "
+                f"{FORMAT}; repeat it with the version that wrote it "
+                f"({given.get('version') or 'which it does not name'})."
             )
         names = {one.name for one in dataclasses.fields(cls)}
         _refuse_unknown(given, {*names, "format"}, "The record")
@@ -247,9 +247,9 @@ def parse_record(text: str, name: str = "the record") -> Record:
     try:
         given = json.loads(text)
     except ValueError as error:
-        raise RecordError(f"“{name}” is no record: it cannot be read as JSON.") from error
+        raise RecordError(f"“{name}” is not a record: it cannot be read as JSON.") from error
     if not isinstance(given, Mapping):
-        raise RecordError(f"“{name}” is no record: it holds no JSON object.")
+        raise RecordError(f"“{name}” is not a record: it does not contain a JSON object.")
     try:
         return Record.from_mapping(given)
     except (TypeError, ValueError) as error:
@@ -294,10 +294,10 @@ def settings_of(kind: type[Settings], given: Mapping[str, Any]) -> Settings:
 
 
 def _settings_within(kind: Any) -> type[Any] | None:
-    """The dataclass of a field, be it that it may also be None."""
+    """The dataclass of a field, also of one that may be None."""
     kinds = typing.get_args(kind) or (kind,)
-    found = (one for one in kinds if isinstance(one, type) and dataclasses.is_dataclass(one))
-    return next(found, None)
+    dataclasses_ = (one for one in kinds if isinstance(one, type) and dataclasses.is_dataclass(one))
+    return next(dataclasses_, None)
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: set[str], what: str) -> None:

@@ -1,4 +1,4 @@
-"""Doing again what a record says."""
+"""Repeating the run of a record."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from napari_fus_ulm.tasks.record import (
 from napari_fus_ulm.tasks.task import FolderTask, Task
 
 RECORD = "record.json"
-"""Its name in a folder that is the task's own."""
+"""Name of the record in a folder that a task writes."""
 
 
 def task_of(name: str) -> Task | FolderTask:
     """Return the task of a record."""
     module, _, constant = WHERE[name].partition(".")
-    found: Task | FolderTask = getattr(import_module(f"napari_fus_ulm.tasks.{module}"), constant)
-    return found
+    task: Task | FolderTask = getattr(import_module(f"napari_fus_ulm.tasks.{module}"), constant)
+    return task
 
 
 def take(source: Source) -> xr.DataArray:
@@ -41,7 +41,7 @@ def take(source: Source) -> xr.DataArray:
     Raises
     ------
     RecordError
-        If it came from nowhere that can be read again; the sentence names it.
+        If it has no source that can be read again; the sentence names it.
     ScanError
         If the file is missing or damaged, or has no such part.
     """
@@ -62,7 +62,7 @@ def _whole(source: Source) -> xr.DataArray:
         return pair.ulm if source.modality == "ulm" else pair.fus
     if not source.path:
         raise RecordError(
-            f"“{source.layer}” came from no file; save it, and write its path into the record."
+            f"“{source.layer}” has no file; save it, and write its path into the record."
         )
     from napari_fus_ulm.io import read, read_one
 
@@ -88,7 +88,7 @@ def _made(record: Record, name: str) -> xr.DataArray:
 
 
 def run_of(record: Record) -> Iterator[Any]:
-    """Return the events of what a record says; the last one is the result. Writes nothing.
+    """Return the events of a record's run; the last one is the result. Writes nothing.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def run_of(record: Record) -> Iterator[Any]:
 
 
 def replay(record: Record, out: Path) -> Iterator[Any]:
-    """Do again what a record says, write its files, and the record beside them.
+    """Repeat the run of a record, write its files, and the record beside them.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def save(record: Record, result: Any, target: Path) -> Iterator[Saved]:
         A folder, or the file where the task writes one.
     """
     task = task_of(record.task)
-    assert isinstance(task, Task)  # the others have written their files by then
+    assert isinstance(task, Task)  # folder tasks have written their files already
     paths = task.save(result, target)
     beside = record_beside(target) if task.file else target / RECORD
     for path in [*paths, write_record(beside, record.with_outputs(paths))]:
@@ -169,7 +169,7 @@ def note(record: Record, folder: Path) -> Iterator[Saved]:
 
 
 def target_of(record: Record, out: Path) -> Path:
-    """Return what is written to when the user has said ``out``: a folder, or a file in it."""
+    """Return where a task writes, given ``out``: a folder, or a file in it."""
     from napari_fus_ulm.io import SUFFIXES_WRITE
 
     task = task_of(record.task)

@@ -1,4 +1,4 @@
-"""Down to which detail a result agrees with a ULM (FRC), and the widths of one vessel in all."""
+"""The finest detail at which a result agrees with a ULM (FRC), and the widths of one vessel."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ResolutionSettings:
 
     aligned: Aligned = "none"
     threshold: Annotated[
-        Threshold, Setting(label="Threshold", help="Above it two images agree.")
+        Threshold, Setting(label="Threshold", help="Correlation above which two images agree.")
     ] = "1/7"
     local: bool = True
 
@@ -67,7 +67,7 @@ class FrcReady:
     fus : RingCorrelation or None
         Of the power Doppler with it, where that was given.
     local : xarray.DataArray or None
-        Local resolution on the result's grid, µm; NaN where there is none. None if not asked for.
+        Local resolution on the result's grid, µm; NaN where there is none. None if not requested.
     moved : xarray.DataArray or None
         The ULM on the result's grid, where it was moved.
     note : str
@@ -84,7 +84,7 @@ class FrcReady:
 def frc_run(
     take_result: Take, take_truth: Take, take_fus: Take | None, settings: ResolutionSettings
 ) -> Iterator[Progress | FrcReady]:
-    """Find down to which detail a result, and the power Doppler, agree with the ground truth.
+    """Find the finest detail at which a result, and the power Doppler, agree with the ground truth.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def frc_run(
         Read one plane each; axes of length 1 are left out. Counts of two maps of half the data
         are compared as they are; beside grey levels, counts are binned to their grid.
     take_fus : callable or None
-        Reads the power Doppler, which is then held against the ground truth as well.
+        Reads the power Doppler, which is then compared with the ground truth as well.
     settings : ResolutionSettings
 
     Yields
@@ -105,14 +105,14 @@ def frc_run(
     if result.attrs.get("values") != "grey":
         if take_fus is not None:
             raise MeasureError(
-                f"“{result.name}” is no generated image, so there is no power Doppler that it was "
-                "made from; compare two ULM maps without it."
+                f"“{result.name}” is not a generated image, so it was not made from power Doppler; "
+                "compare two ULM maps without it."
             )
         yield _of_halves(result, truth, settings)
         return
     from napari_fus_ulm.diagnostics.resolution import resolution
 
-    found = resolution(
+    comparison = resolution(
         result,
         truth,
         None if take_fus is None else plane_of(take_fus()),
@@ -120,7 +120,13 @@ def frc_run(
         threshold=settings.threshold,
         local=settings.local,
     )
-    yield FrcReady(found.result, found.fus, found.local, found.moved, " ".join(found.notes))
+    yield FrcReady(
+        comparison.result,
+        comparison.fus,
+        comparison.local,
+        comparison.moved,
+        " ".join(comparison.notes),
+    )
 
 
 def _of_halves(one: xr.DataArray, other: xr.DataArray, settings: ResolutionSettings) -> FrcReady:
@@ -130,7 +136,7 @@ def _of_halves(one: xr.DataArray, other: xr.DataArray, settings: ResolutionSetti
 
     if settings.aligned != "none":
         raise MeasureError(
-            "Two maps of half the data lie on each other; leave their alignment out."
+            "Two maps of half the data are aligned already; leave the alignment out."
         )
     grid = Grid.of(one)
     check_same_extent(grid, Grid.of(other), f"image “{one.name}”", f"image “{other.name}”")
@@ -144,8 +150,8 @@ def _of_halves(one: xr.DataArray, other: xr.DataArray, settings: ResolutionSetti
     if settings.local:
         sharpness = frc_map(one.values, other.values, pixel, threshold=threshold)
         local = one.copy(data=np.asarray(sharpness, np.float32))
-    found = ring_correlation(one.values, other.values, pixel, threshold)
-    return FrcReady(found, None, local, None, "")
+    correlation = ring_correlation(one.values, other.values, pixel, threshold)
+    return FrcReady(correlation, None, local, None, "")
 
 
 def line_planes(
@@ -169,12 +175,12 @@ def line_planes(
 
 
 def has_width(width: Width | NoWidth | None) -> TypeGuard[Width]:
-    """Whether a profile shows one vessel whose width can be told."""
+    """Whether a profile shows one vessel whose width can be measured."""
     return hasattr(width, "fwhm_um")
 
 
 def grid_words(result: xr.DataArray, fus: xr.DataArray) -> str:
-    """Say how fine the result's grid is, and that this is no resolution."""
+    """Say how fine the result's grid is, and that this is not a resolution."""
     from napari_fus_ulm.metrics.profiles import grid_words
 
     return grid_words(result, fus)
@@ -184,11 +190,11 @@ def save_frc(ready: FrcReady, folder: Path) -> list[Path]:
     """Write ``frc.csv``, the curves over frequency, and ``resolution.ome.tif``, local, in µm."""
     from napari_fus_ulm.io import write
 
-    found, fus = ready.result, ready.fus
+    correlation, fus = ready.result, ready.fus
     columns = {
-        "cycles_per_mm": found.frequency,
-        "threshold": found.threshold,
-        "result": found.smoothed,
+        "cycles_per_mm": correlation.frequency,
+        "threshold": correlation.threshold,
+        "result": correlation.smoothed,
         **({} if fus is None else {"power_doppler": fus.smoothed}),
     }
     rows = np.transpose(list(columns.values())).tolist()

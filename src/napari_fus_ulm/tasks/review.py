@@ -107,12 +107,12 @@ def _candidates(
         one.kind: 1000.0 * max(spacing_of(scan)) for one, scan in zip(pictures, scans, strict=True)
     }
     finest_um = pixels.get("generated") or pixels.get("ulm") or pixels["fus"]
-    found = []
+    candidates = []
     for one, scan in zip(pictures, scans, strict=True):
         picture = measured_image(scan, finest_um)
         grey = np.clip(picture.grey, 0.0, 1.0)
-        found.append(Candidate(one.name, grey, one.kind, picture.grid.spacing_mm))
-    return tuple(found)
+        candidates.append(Candidate(one.name, grey, one.kind, picture.grid.spacing_mm))
+    return tuple(candidates)
 
 
 def files_run(
@@ -136,7 +136,7 @@ def files_run(
     seed : int, optional
         Of order and sides; drawn without it.
     spacing : float, optional
-        mm a pixel, for files that store none.
+        Pixel size (mm) for files that store none.
 
     Yields
     ------
@@ -160,7 +160,7 @@ def files_run(
 
 
 def unblinded(folder: Path, *, reader: str | None = None, partial: bool = False) -> Unblinded:
-    """Unblind a session; that it was is noted in its folder.
+    """Unblind a session; this is noted in its folder.
 
     Raises
     ------
@@ -175,14 +175,14 @@ def unblinded(folder: Path, *, reader: str | None = None, partial: bool = False)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A session, and the trial that it goes on with (None when its reader has answered all)."""
+    """A session, and its next trial (None when the reader has answered all)."""
 
     session: Session
     trial: Trial | None
 
 
 def open_session(folder: Path, reader: str) -> Iterator[Opened]:
-    """Open a session where its reader has stopped; an iterator, for a thread.
+    """Open a session where its reader stopped; an iterator, for a thread.
 
     Yields
     ------
@@ -201,7 +201,7 @@ def open_session(folder: Path, reader: str) -> Iterator[Opened]:
     if not session.reader and names and "" not in names:
         raise ReviewError(
             f"{folder.name} has answers by {', '.join(sorted(names))}. Enter this name as the "
-            "reader to go on, or another one to begin as somebody else."
+            "reader to go on, or another name to begin as somebody else."
         )
     yield Opened(session, session.next_trial())
 
@@ -222,7 +222,7 @@ def was_unblinded(session: Session) -> bool:
 
 
 def report_command(session: Session) -> str:
-    """Word the command that tells what was what; it names the reader where there are several."""
+    """Return the command that unblinds a session; it names the reader where there are several."""
     words = ["napari-fus-ulm", "review", "report", str(session.folder)]
     if len(readers(session.folder)) > 1:
         words += ["--reader", session.reader]

@@ -14,7 +14,7 @@ from napari_fus_ulm.tasks.task import FolderTask
 def simulate_run(
     settings: PopulationSettings, folder: Path, *, workers: int = 2
 ) -> Generator[Progress, None, None]:
-    """Simulate animals; the same call goes on where an earlier one was stopped.
+    """Simulate animals; the same call continues where an earlier one stopped.
 
     Parameters
     ----------

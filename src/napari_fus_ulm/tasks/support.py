@@ -83,7 +83,7 @@ class SupportReady:
 
     @property
     def sentence(self) -> str:
-        """What was found, in words."""
+        """The support of the drawn vessels, in words."""
         from napari_fus_ulm.diagnostics.consistency import beside_ground_truth
 
         return f"{self.support.sentence} {beside_ground_truth(self.agreement)}"
@@ -105,7 +105,7 @@ def support_classes() -> tuple[SupportClass, ...]:
 
     high, low = (f"{100 * share:.0f}" for share in (SUPPORTED, UNLIKELY))
     meanings = (
-        f"at least {high} % of such were there",
+        f"at least {high} % of such vessels were real",
         f"{low}–{high} %",
         f"fewer than {low} %, as by chance",
     )

@@ -29,7 +29,7 @@ class Task:
     settings : type
         A frozen dataclass.
     inputs : tuple of str
-        The images that it takes; none where they have names of their own.
+        The images that it takes; none where their names are free.
     run : callable
         ``run(images, settings)`` with a callable for each image: an iterator of events that ends
         in the result.
@@ -63,7 +63,7 @@ class Task:
         settings : dataclass, optional
             The defaults without it.
         images : mapping of str to xarray.DataArray, optional
-            Images with names of their own.
+            Images with free names.
         **inputs : xarray.DataArray
             The images of ``inputs``.
 
@@ -94,7 +94,7 @@ class Task:
             raise SettingsError(
                 f"The task “{self.name}” takes {known}; "
                 + (f"missing: {', '.join(missing)}." if missing else "")
-                + (f"not known: {', '.join(unknown)}." if unknown else "")
+                + (f"unknown: {', '.join(unknown)}." if unknown else "")
             )
 
 
@@ -112,7 +112,7 @@ class FolderTask:
     run : callable
         ``run(settings, folder)``: an iterator of events.
     files : tuple of str
-        What is found in the folder afterwards.
+        Files in the folder afterwards.
     """
 
     name: str
@@ -126,7 +126,7 @@ class FolderTask:
         return self.written(folder)
 
     def written(self, folder: Path) -> list[Path]:
-        """The files that are there."""
+        """The files that exist."""
         return [folder / name for name in self.files if (folder / name).is_file()]
 
 
@@ -144,5 +144,5 @@ def changed(settings: Any) -> dict[str, Any]:
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
-    made = field.default_factory
-    return field.default if made is dataclasses.MISSING else made()
+    factory = field.default_factory
+    return field.default if factory is dataclasses.MISSING else factory()

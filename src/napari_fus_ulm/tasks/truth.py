@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_fus_ulm.diagnostics.truth import TruthComparison
 
 HIT, MISSING, INVENTED = "#00c08b", "#56b4e9", "#ff8c1a"
-"""Bluish green, sky blue, orange (after Okabe and Ito): told apart by colour-blind eyes too."""
+"""Bluish green, sky blue, orange (after Okabe and Ito): distinct for colour-blind readers."""
 CLASSES = (
     ("hit", HIT, "in both"),
     ("missed", MISSING, "only in the ULM"),
@@ -129,10 +129,10 @@ def save_truth(ready: TruthReady, folder: Path) -> list[Path]:
     from napari_fus_ulm.io.atomic import write_text
     from napari_fus_ulm.output.figures import Panel, draw_panels, painted, save_figure
 
-    found = ready.comparison
-    reference = np.nan_to_num(found.reference.values)
+    comparison = ready.comparison
+    reference = np.nan_to_num(comparison.reference.values)
     colours = {label: colour for label, (_, colour, _) in enumerate(CLASSES, start=1)}
-    coloured = painted(reference, found.vessels.values, colours)
+    coloured = painted(reference, comparison.vessels.values, colours)
     extent = Grid.of(ready.result).extent_mm
     panels = [
         Panel(ready.result.values, extent, "result (generated)", "hot"),
@@ -142,7 +142,7 @@ def save_truth(ready: TruthReady, folder: Path) -> list[Path]:
     picture, table = folder / "missed.png", folder / "table.md"
     save_figure(picture, draw_panels([panels]))
     write_text(table, ready.markdown)
-    maps = {"vessels": found.vessels, "error": found.error, "ssim": found.ssim}
+    maps = {"vessels": comparison.vessels, "error": comparison.error, "ssim": comparison.ssim}
     written = [
         write(folder / f"{name}.ome.tif", image.copy(data=np.nan_to_num(image.values)))
         for name, image in maps.items()

@@ -80,7 +80,7 @@ class TrainSettings:
         str,
         Setting(
             label="Preset",
-            help="Of the generator: faithful (pix2pix), published (mhvae), poster.",
+            help="Preset of the generator: faithful (pix2pix), published (mhvae), poster.",
         ),
     ] = ""
     model: Mapping[str, Any] = field(default_factory=dict)
@@ -88,21 +88,21 @@ class TrainSettings:
         str | None,
         Setting(
             label="Pairs",
-            help="Folder of pairs (its train side, if split); without it, phantoms.",
+            help="Folder of pairs (its train side); default: phantoms.",
         ),
     ] = None
     ulm: Annotated[
         str | None,
         Setting(
             label="ULM maps",
-            help="Folder of real ULM maps to record beside the phantoms; no fUS needed.",
+            help="Folder of real ULM maps; no fUS needed.",
         ),
     ] = None
     ulm_share: Annotated[
         float,
         Setting(
             label="Share of the maps",
-            help="Share of recordings that show such a map.",
+            help="Share of recordings of such a map.",
             low=0.0,
             high=1.0,
         ),
@@ -111,7 +111,7 @@ class TrainSettings:
         int,
         Setting(
             label="Scenes of the maps",
-            help="Number of random variants of the maps (turned, bent, thinned).",
+            help="Random placements of the maps.",
             low=1,
             high=10**6,
         ),
@@ -124,16 +124,16 @@ class TrainSettings:
         int, Setting(label="Seed", help="Seed of everything random.", low=0, high=MOST_SEEDS)
     ] = 0
     steps: Annotated[int, Setting(label="Steps", help="Optimiser steps.", low=1, high=10**9)] = 6500
-    batch: Annotated[int, Setting(label="Batch size", help="Patches a step.", low=1, high=4096)] = (
-        16
-    )
+    batch: Annotated[
+        int, Setting(label="Batch size", help="Patches per step.", low=1, high=4096)
+    ] = 16
     patch: Annotated[
         int,
         Setting(label="Patch", help="Patch side, pixels.", low=32, high=4096, multiple_of=8),
     ] = 128
     pixel_um: Annotated[
         float,
-        Setting(label="Pixel", help="Pixel of the generator, µm.", low=1.0, high=200.0),
+        Setting(label="Pixel", help="Pixel size of the generator, µm.", low=1.0, high=200.0),
     ] = 20.0
     learning_rate: Annotated[
         float | None,
@@ -148,7 +148,7 @@ class TrainSettings:
         float,
         Setting(
             label="Position withheld",
-            help="Share of patches whose position is withheld; 1 withholds it always.",
+            help="Share of patches whose position is withheld.",
             low=0.0,
             high=1.0,
         ),
@@ -162,7 +162,7 @@ class TrainSettings:
         int,
         Setting(
             label="Patience",
-            help="Stop after this many checkpoints without progress; 0 never stops.",
+            help="Checkpoints without progress before a stop; 0: never.",
             low=0,
             high=10**6,
         ),
@@ -177,7 +177,7 @@ class TrainSettings:
         ),
     ] = "auto"
     precision: Annotated[
-        Precision, Setting(label="Precision", help="Of the network's arithmetic.")
+        Precision, Setting(label="Precision", help="Precision of the network's arithmetic.")
     ] = "bfloat16"
     workers: Annotated[
         int,
