@@ -1,4 +1,4 @@
-"""A few simulated animals, made once, with the processor time each took."""
+"""A few animals, simulated once, with the processor time each took."""
 
 import time
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class Animal:
 
 @pytest.fixture(scope="session")
 def animals() -> list[Animal]:
-    made = []
+    animals = []
     for seed in (3, 4, 5):
         begun = time.process_time()
         pair = simulate_pair(seed)
-        made.append(Animal(pair, time.process_time() - begun))
-    return made
+        animals.append(Animal(pair, time.process_time() - begun))
+    return animals
 
 
 @pytest.fixture(scope="session")

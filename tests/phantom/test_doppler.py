@@ -103,8 +103,8 @@ def test_the_background_has_the_share_that_was_asked_for(share: float) -> None:
     )
     bed = capillary_bed(rng, anatomy, TISSUE, x, y)
     level = _bed_level(vessels, bed, share)
-    got = np.sqrt(level * bed).mean() / np.sqrt(vessels + level * bed).mean()
-    assert got == pytest.approx(share, abs=0.01)
+    drawn = np.sqrt(level * bed).mean() / np.sqrt(vessels + level * bed).mean()
+    assert drawn == pytest.approx(share, abs=0.01)
 
 
 def test_there_are_fewer_capillaries_outside_the_brain_and_in_white_matter() -> None:

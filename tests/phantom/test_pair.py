@@ -104,12 +104,12 @@ def test_the_images_are_scans_that_say_what_they_are() -> None:
 
 def test_power_doppler_is_not_blurred_ulm(animals: list) -> None:
     """0.55 to 0.75 in a rat and a mouse; phantoms must stay in that neighbourhood."""
-    found = []
+    correlations = []
     for animal in animals:
         pair = animal.pair
         sigma = [fwhm / 2.355 / 10.0 for fwhm in pair.params.psf_um]
         blurred = area_mean(gaussian_filter(pair.ulm.values, sigma), pair.fus.shape)
-        found.append(spearmanr(blurred.ravel(), pair.fus.values.ravel()).statistic)
-    assert min(found) > 0.5
-    assert max(found) < 0.9
-    assert 0.55 < np.mean(found) < 0.85
+        correlations.append(spearmanr(blurred.ravel(), pair.fus.values.ravel()).statistic)
+    assert min(correlations) > 0.5
+    assert max(correlations) < 0.9
+    assert 0.55 < np.mean(correlations) < 0.85

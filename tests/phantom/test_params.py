@@ -48,8 +48,9 @@ def test_a_draw_keeps_what_it_says_it_keeps() -> None:
 
 
 def test_parameters_can_be_used_as_they_are() -> None:
-    asked = PhantomParams(width_mm=2.5, depth_mm=2.0)
-    pair = simulate_pair(1, asked, vary=False)
-    assert pair.params == asked
+    params = PhantomParams(width_mm=2.5, depth_mm=2.0)
+    pair = simulate_pair(1, params, vary=False)
+    assert pair.params == params
     assert pair.ulm.shape == (200, 250)
-    assert simulate_pair(1, dataclasses.replace(asked, background=0.9), vary=False).params != asked
+    other = dataclasses.replace(params, background=0.9)
+    assert simulate_pair(1, other, vary=False).params != params

@@ -30,21 +30,21 @@ SMALL = PhantomParams(width_mm=2.0, depth_mm=1.6)
 TWO = PopulationSettings(animals=2, planes=2, seed=7, suffix=".npy", params=SMALL, vary=False)
 
 
-def made(folder: Path, settings: PopulationSettings = TWO, workers: int = 1) -> list[PlanesReady]:
+def ready(folder: Path, settings: PopulationSettings = TWO, workers: int = 1) -> list[PlanesReady]:
     return list(simulate_population(folder, settings, workers=workers))
 
 
 def files_of(folder: Path) -> dict[str, int]:
     """When every file of the animals was written."""
-    found = (path for path in folder.glob("sub-*/*/*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in found}
+    paths = (path for path in folder.glob("sub-*/*/*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in paths}
 
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two animals of two planes by two processes; not to be changed."""
     folder = tmp_path_factory.mktemp("cohort") / "rats"
-    events = made(folder, workers=2)
+    events = ready(folder, workers=2)
     assert events[0] == PlanesReady(0, 4)
     assert events[-1] == PlanesReady(4, 4)
     return folder
@@ -76,7 +76,7 @@ def test_a_cohort_holds_what_its_seeds_give(cohort: Path) -> None:
 
 
 def test_one_process_and_two_give_the_same_arrays(cohort: Path, tmp_path: Path) -> None:
-    made(tmp_path / "one", workers=1)
+    ready(tmp_path / "one", workers=1)
     for one, two in zip(read_cohort(tmp_path / "one"), read_cohort(cohort), strict=True):
         for kind in ("fus", "ulm"):
             left, right = (np.load(getattr(pair, kind)) for pair in (one, two))
@@ -89,7 +89,7 @@ def test_one_process_and_two_give_the_same_arrays(cohort: Path, tmp_path: Path) 
 
 def test_what_is_complete_is_not_made_again(copied: Path) -> None:
     before = files_of(copied)
-    assert made(copied) == [PlanesReady(4, 4)]
+    assert ready(copied) == [PlanesReady(4, 4)]
     assert files_of(copied) == before
 
 
@@ -97,7 +97,7 @@ def test_a_run_goes_on_with_the_planes_that_are_missing(copied: Path, cohort: Pa
     before = files_of(copied)
     (copied / "sub-02/truth/sub-02_acq-plane2_vessels.npz").unlink()
     (copied / "sub-02/ulm/.part-0123456789ab-sub-02_acq-plane2_ulm.npy").write_bytes(b"half")
-    assert made(copied) == [PlanesReady(3, 4), PlanesReady(4, 4)]
+    assert ready(copied) == [PlanesReady(3, 4), PlanesReady(4, 4)]
     after = files_of(copied)
     assert before.keys() == after.keys()
     written = {name for name, when in after.items() if when != before[name]}
@@ -117,7 +117,7 @@ def test_an_interrupted_run_leaves_a_table_of_what_is_complete(tmp_path: Path) -
     assert [f"{pair.name}_vessels.npz" for pair in listed] == there
     assert 1 <= len(listed) < 3
     assert "sub-01\t1" in (tmp_path / "participants.tsv").read_text()
-    assert made(tmp_path, three)[-1] == PlanesReady(3, 3)
+    assert ready(tmp_path, three)[-1] == PlanesReady(3, 3)
     assert [pair.animal for pair in read_cohort(tmp_path)] == ["sub-01", "sub-02", "sub-03"]
 
 
@@ -145,10 +145,10 @@ def test_the_table_is_not_written_after_every_animal(
     monkeypatch.setattr(population, "in_processes", write_animals)
     monkeypatch.setattr(population, "write_pairs_table", counted)
     many = PopulationSettings(animals=45, seed=7, suffix=".npy", params=SMALL, vary=False)
-    events = made(tmp_path / "quick", many)
+    events = ready(tmp_path / "quick", many)
     assert events == [PlanesReady(n, 45) for n in range(46)]
     assert lengths == [0, 20, 40, 45]
-    # An interruption is told at the end of the animals in progress.
+    # An interruption is reported at the end of the animals in progress.
     lengths.clear()
     with closing(simulate_population(tmp_path / "stopped", many)) as running:
         assert [next(running).done for _ in range(8)] == list(range(8))
@@ -157,35 +157,35 @@ def test_the_table_is_not_written_after_every_animal(
     # Where an animal takes long, it is listed at once.
     lengths.clear()
     monkeypatch.setattr(population, "TABLE_SECONDS", 0.0)
-    made(tmp_path / "slow", many)
+    ready(tmp_path / "slow", many)
     assert lengths == [*range(46), 45]
 
 
 def test_planes_that_a_killed_run_did_not_list_are_kept(copied: Path) -> None:
     before = files_of(copied)
     write_pairs_table(copied, read_cohort(copied)[:1])
-    assert made(copied) == [PlanesReady(4, 4)]
+    assert ready(copied) == [PlanesReady(4, 4)]
     assert len(read_cohort(copied)) == 4
     assert files_of(copied) == before
 
 
 def test_a_smaller_run_leaves_the_other_animals_alone(copied: Path) -> None:
     one = PopulationSettings(animals=1, planes=2, seed=7, suffix=".npy", params=SMALL, vary=False)
-    assert made(copied, one) == [PlanesReady(2, 2)]
+    assert ready(copied, one) == [PlanesReady(2, 2)]
     assert len(read_cohort(copied)) == 4
-    told = json.loads((copied / "dataset_description.json").read_text())
-    assert told["GeneratedBy"][0]["Settings"]["animals"] == 2
+    description = json.loads((copied / "dataset_description.json").read_text())
+    assert description["GeneratedBy"][0]["Settings"]["animals"] == 2
 
 
 def test_other_settings_and_other_folders_are_refused(copied: Path, tmp_path: Path) -> None:
     other = PopulationSettings(animals=2, planes=2, seed=8, suffix=".npy", params=SMALL, vary=False)
     with pytest.raises(CohortError, match=r"other settings \(seed: 7\)"):
-        made(copied, other)
+        ready(copied, other)
     foreign = tmp_path / "photos"
     foreign.mkdir()
     (foreign / "rat.png").write_bytes(b"")
     with pytest.raises(CohortError, match="photos is not empty"):
-        made(foreign)
+        ready(foreign)
     assert [path.name for path in foreign.iterdir()] == ["rat.png"]
 
 
@@ -220,7 +220,7 @@ def test_the_sides_of_the_study_stand_in_the_table(tmp_path: Path) -> None:
             path = tmp_path / f"sub-{number:02d}" / place / f"sub-{number:02d}_{name}"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    assert made(tmp_path, study) == [PlanesReady(31, 31)]
+    assert ready(tmp_path, study) == [PlanesReady(31, 31)]
     split = split_of(read_cohort(tmp_path))
     assert [len(side) for _, side in split.sides()] == [29, 1, 1]
     assert split.validation[0].animal == "sub-30"

@@ -39,8 +39,8 @@ def test_another_seed_is_another_section(small_scene: Scene) -> None:
 
 def test_scenes_survive_the_disk(small_scene: Scene, tmp_path: Path) -> None:
     path = write_scene(tmp_path / "scenes" / "one.npz", small_scene)
-    kept = read_scene(path)
-    assert kept.counts == pytest.approx(small_scene.counts, rel=1e-3)
-    assert kept.vessels == pytest.approx(small_scene.vessels, rel=1e-3, abs=1e-6)
-    assert kept.placed is True
+    stored = read_scene(path)
+    assert stored.counts == pytest.approx(small_scene.counts, rel=1e-3)
+    assert stored.vessels == pytest.approx(small_scene.vessels, rel=1e-3, abs=1e-6)
+    assert stored.placed is True
     assert [p.name for p in path.parent.iterdir()] == ["one.npz"]

@@ -40,10 +40,10 @@ def test_vessels_and_capillaries_are_dense_in_the_same_places() -> None:
         points = grow_vessels(np.random.default_rng(seed), params, tissue)
         small = points.points[points.radii < 10.0]
         edges = [GRID * np.arange(n + 1) for n in shape]
-        found = np.histogram2d(small[:, 1], small[:, 0], edges)[0]
+        count = np.histogram2d(small[:, 1], small[:, 0], edges)[0]
         whole = cells(inside.astype(float)) == 256
         for field, into in ((tissue, same), (foreign, other)):
             bed = capillary_bed(np.random.default_rng(seed), anatomy, field, x, y)
-            into.append(spearmanr(cells(bed)[whole], cells(found)[whole]).statistic)
+            into.append(spearmanr(cells(bed)[whole], cells(count)[whole]).statistic)
     assert min(same) > 0.1
     assert np.mean(same) > np.mean(other) + 0.15

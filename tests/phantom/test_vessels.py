@@ -33,15 +33,15 @@ def test_radii_follow_murrays_law_at_every_branching() -> None:
     starts = children.points[:, 0]
     owner = np.rint(starts[:, 1] / 1000.0).astype(int)
     at = np.rint(starts[:, 0] / STEP).astype(int)
-    own = children.radii[:, 0]
+    child_radii = children.radii[:, 0]
     checked = 0
-    assert len(set(zip(owner, at, strict=True))) == len(own)  # one child a point
+    assert len(set(zip(owner, at, strict=True))) == len(child_radii)  # one child a point
     assert at.min() >= 1
     for place in zip(owner, at, strict=True):
         here = (owner == place[0]) & (at == place[1])
         before, after = thinned.radii[place[0], place[1] - 1], thinned.radii[place]
         assert after < before
-        assert before**3 == pytest.approx(after**3 + own[here][0] ** 3, rel=1e-9)
+        assert before**3 == pytest.approx(after**3 + child_radii[here][0] ** 3, rel=1e-9)
         checked += 1
     assert checked > 300
 
@@ -65,12 +65,12 @@ def test_vessels_grow_in_equal_steps_and_about_where_they_are_sent() -> None:
     rng = np.random.default_rng(3)
     n = 50
     heading = np.tile([0.0, 1.0, 0.0], (n, 1))
-    made = grow(rng, np.zeros((n, 3)), heading, np.full(n, 600.0), np.full(n, 7.0), wander=0.03)
-    steps = np.linalg.norm(np.diff(made.points, axis=1), axis=-1)
+    grown = grow(rng, np.zeros((n, 3)), heading, np.full(n, 600.0), np.full(n, 7.0), wander=0.03)
+    steps = np.linalg.norm(np.diff(grown.points, axis=1), axis=-1)
     assert np.allclose(steps, STEP)
-    assert np.allclose(made.radii, 7.0)
-    assert (made.counts == 60).all()
-    ends = made.points[:, -1]
+    assert np.allclose(grown.radii, 7.0)
+    assert (grown.counts == 60).all()
+    ends = grown.points[:, -1]
     assert ends[:, 1].mean() > 500.0
     assert ends[:, 0].std() > 20.0  # smooth random walks, not ruled lines
 

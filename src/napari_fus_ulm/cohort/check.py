@@ -197,7 +197,7 @@ def _read(path: Path, modality: str) -> xr.DataArray | ScanError:
     except ScanError as error:
         return error
     if len(scans) > 1:
-        return ScanError(f"It holds {len(scans)} images; save the one that is meant on its own.")
+        return ScanError(f"It holds {len(scans)} images; save the one to use in a file of its own.")
     return scans[0].squeeze(drop=True)
 
 

@@ -41,8 +41,8 @@ def native_um(fus: xr.DataArray) -> float:
     those that are finer than any probe's: the image was enlarged without a trace. The
     coarser of both axes counts, and of a stack the first image that is not blank.
     """
-    said = fus.attrs.get(ATTRIBUTE)
-    estimate = float(said) if said is not None else _estimate(fus)
+    stored = fus.attrs.get(ATTRIBUTE)
+    estimate = float(stored) if stored is not None else _estimate(fus)
     return estimate if FINEST_UM <= estimate < SURELY_NATIVE_UM else NATIVE_UM
 
 

@@ -1,4 +1,4 @@
-"""Where things lie in one animal's coronal section: surface, midline, callosal band.
+"""Landmarks of one animal's coronal section: surface, midline, callosal band.
 
 Coordinates are (x, y, z) = (lateral, depth, elevation) in µm; y grows downwards.
 """
@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """Where things are in one animal's section (µm)."""
+    """Landmarks of one animal's section (µm)."""
 
     midline: float
     top: float
@@ -59,7 +59,7 @@ class Anatomy:
     def place(self, side: float, u: float, d: float) -> Array:
         """A landmark ``u`` mm beside the midline and ``d`` mm below the top of an adult rat."""
         x = self.midline + side * u * 1000.0 * self.scale
-        # Deep structures follow the curved surface in part only.
+        # Deep structures follow the curved surface only in part.
         drop = 0.35 * (float(self.surface(np.array(x))) - self.top)
         return np.array([x, self.top + drop + d * 1000.0 * self.scale])
 

@@ -14,7 +14,7 @@ ULM_PIXEL = 10.0
 MEAN_TRACK = 450.0
 """Mean length over which a bubble is followed before a link is missed, µm."""
 SHORTEST_TRACK = 80.0
-"""Tracks shorter than this are thrown away, as tracking software does, µm."""
+"""Tracks shorter than this are discarded, as tracking software does, µm."""
 MOST_TRACKS = 60
 """Tracks drawn per vessel and :data:`MEAN_TRACK` of its length; beyond that each one drawn counts
 for several, since hundreds of lines through one lumen fill it evenly anyway."""
@@ -30,8 +30,8 @@ def bubble_counts(
 
     Tracks enter a vessel in proportion to its flow (r² v), at a radius drawn from the flux of a
     Poiseuille profile, leave it at branchings in proportion to what r³ has lost there, are followed
-    for an exponentially distributed length, and are seen where the elevation profile and the skull
-    let them be seen. A track counts once in every pixel it passes.
+    for an exponentially distributed length, and are seen as far as the elevation profile and the
+    skull allow. A track counts once in every pixel it passes.
 
     Parameters
     ----------
@@ -67,10 +67,10 @@ def _stretches(
     length: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Vessel, first and last position (µm) of every track."""
-    # Bubbles are already being followed where a vessel starts, and others are found on the way.
-    entering, found = rng.poisson(flow), rng.poisson(flow * length / MEAN_TRACK)
+    # Bubbles are already being followed where a vessel starts, and others are detected on the way.
+    entering, detected = rng.poisson(flow), rng.poisson(flow * length / MEAN_TRACK)
     every = np.arange(len(flow))
-    vessel = np.concatenate([np.repeat(every, entering), np.repeat(every, found)])
+    vessel = np.concatenate([np.repeat(every, entering), np.repeat(every, detected)])
     begin = rng.random(len(vessel)) * length[vessel]
     begin[: entering.sum()] = 0.0
     end = np.minimum(begin + rng.exponential(MEAN_TRACK, len(vessel)), length[vessel])

@@ -1,6 +1,6 @@
 """Power Doppler of the same vessels, rendered independently of the bubble counts.
 
-What makes it another image than blurred ULM: blood volume instead of bubble flux, a log-normal
+It differs from blurred ULM by: blood volume instead of bubble flux, a log-normal
 haematocrit per vessel, a clutter filter that removes slow and lateral flow, the capillary bed,
 another elevation profile, speckle, noise, haze, shadows and misregistration.
 """
@@ -117,8 +117,8 @@ def _bed_level(vessels: Array, bed: Array, share: float) -> float:
     low, high = 0.0, 1e3 * float(vessels.mean() / bed.mean())
     for _ in range(40):
         level = 0.5 * (low + high)
-        got = np.sqrt(level * bed).mean() / np.sqrt(vessels + level * bed).mean()
-        low, high = (level, high) if got < share else (low, level)
+        drawn = np.sqrt(level * bed).mean() / np.sqrt(vessels + level * bed).mean()
+        low, high = (level, high) if drawn < share else (low, level)
     return 0.5 * (low + high)
 
 
@@ -135,7 +135,7 @@ def _blur_with_depth(image: Array, p: PhantomParams, y: Array) -> Array:
 
 
 def fus_grid(p: PhantomParams) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Shape of the image and size of its pixels in µm: about those asked for, filling the field."""
+    """Shape of the image and size of its pixels in µm: about those requested, filling the field."""
     extent = [10.0 * round(100.0 * side) for side in (p.depth_mm, p.width_mm)]
     rows, columns = (round(e / pixel) for e, pixel in zip(extent, p.fus_pixel_um, strict=True))
     return (rows, columns), (extent[0] / rows, extent[1] / columns)

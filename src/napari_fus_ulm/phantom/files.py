@@ -42,8 +42,8 @@ def write_phantom(
     ScanError
         If a file cannot be written.
     """
-    made = write_pair(
+    files = write_pair(
         folder, pair.fus, pair.ulm, animal=animal, plane=plane, split=split, suffix=suffix
     )
-    vessels = folder / animal / "truth" / f"{made.name}_vessels.npz"
-    return dataclasses.replace(made, vessels=write_vessels(vessels, pair.vessels))
+    vessels = folder / animal / "truth" / f"{files.name}_vessels.npz"
+    return dataclasses.replace(files, vessels=write_vessels(vessels, pair.vessels))

@@ -34,7 +34,7 @@ class PhantomPair:
     ulm : xarray.DataArray
         Bubble counts on a 10 µm grid over the same field of view.
     vessels : Vessels
-        The truth both were made from; z is 0 in the ULM's plane.
+        The ground truth that both were made from; z is 0 in the ULM's plane.
     seed : int
         The animal.
     plane : int
@@ -87,8 +87,8 @@ def simulate_animal(
     grown = grow_animal(seed, heights, params, vary=vary)
     for plane, height in enumerate(heights):
         # Each plane draws its own numbers, so that it does not depend on how many there are.
-        own = np.random.default_rng([seed, plane])
-        yield _section(own, grown, float(height), seed, plane)
+        rng = np.random.default_rng([seed, plane])
+        yield _section(rng, grown, float(height), seed, plane)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def _section(
     animal, vessels = grown.params, grown.slab.seen_from(height)
     counts = bubble_counts(rng, vessels, animal, grown.skull)
     power = power_doppler(rng, vessels, animal, grown.tissue, grown.skull)
-    # The extent is what counts: pixel sizes follow from it exactly.
+    # The extent comes first: pixel sizes follow from it exactly.
     extent = (counts.shape[0] * ULM_PIXEL / 1000.0, counts.shape[1] * ULM_PIXEL / 1000.0)
     record = {
         "simulated": True,

@@ -1,4 +1,4 @@
-"""What one simulated animal and its two recordings look like, in physical units."""
+"""Parameters of one simulated animal and its two recordings, in physical units."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class PhantomParams:
     """Parameters of one simulated coronal section.
 
     Lengths are in µm unless the name says otherwise. The defaults are a typical rat;
-    :meth:`draw` makes a population of it, so that not every section is one template.
+    :meth:`draw` varies them, so that not every section is the same template.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class PhantomParams:
     localisation_um : float
         Standard deviation of a bubble's position.
     motion_um : float
-        Standard deviation of a whole track's position: what is left of the brain's motion.
+        Standard deviation of a whole track's position: residual motion of the brain.
     ulm_slice_um, fus_slice_um : float
         Full width at half maximum of the elevation profiles.
     fus_pixel_um : tuple of float
@@ -57,12 +57,12 @@ class PhantomParams:
     background : float
         Capillary bed's share of the mean of the displayed (square-root) power Doppler.
     haematocrit_sd : float
-        Log standard deviation of a vessel's blood volume about its lumen: what makes power
-        Doppler something else than blurred ULM.
+        Log standard deviation of a vessel's blood volume about its lumen: one reason why
+        power Doppler is not blurred ULM.
     clutter_speed_mm_s : float
         Axial speed at which the clutter filter lets half of the power pass.
     attenuation_db_mm : float
-        Round-trip loss that gain compensation leaves; negative where it does too much.
+        Round-trip loss that gain compensation leaves; negative where it overcompensates.
     effective_frames : float
         Independent frames averaged: speckle has a coefficient of variation of 1/√n.
     noise_db : float

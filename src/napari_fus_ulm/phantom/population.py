@@ -29,10 +29,10 @@ STUDY_SEED = 920_000_000
 """First animal of the study's cohort; no training run and no other report uses these seeds."""
 STUDY_SIDES = (("train", 29), ("validation", 1), ("test", 5))
 """The study's split by animal, in the order of the animals. They are drawn independently of each
-other, so their order is as good as a lot."""
+other, so their order is random."""
 STUDY_ANIMALS = sum(number for _, number in STUDY_SIDES)
 TABLE_ANIMALS, TABLE_SECONDS = 20, 10.0
-"""``pairs.csv`` is brought up to date after so many animals, or so much time."""
+"""``pairs.csv`` is updated after this many animals, or this much time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class PopulationSettings:
                 )
         if self.suffix not in SUFFIXES_WRITE:
             raise SettingsError(
-                f"suffix is {self.suffix!r}; choose one of {', '.join(SUFFIXES_WRITE)}."
+                f"suffix is “{self.suffix}”; choose one of {', '.join(SUFFIXES_WRITE)}."
             )
 
     def side(self, number: int) -> str:
@@ -93,12 +93,12 @@ class PopulationSettings:
         return ""
 
     def fixed(self) -> dict[str, Any]:
-        """What must be the same in a run that goes on; JSON-able."""
-        told = asdict(self)
-        del told["animals"]
+        """What must be the same in a run that continues; JSON-able."""
+        settings = asdict(self)
+        del settings["animals"]
         # As it reads when it comes back from a file.
-        found: dict[str, Any] = json.loads(json.dumps(told))
-        return found
+        plain: dict[str, Any] = json.loads(json.dumps(settings))
+        return plain
 
 
 def study_settings(*, planes: int = 1, suffix: str = ".nii.gz") -> PopulationSettings:
@@ -119,18 +119,18 @@ class PlanesReady:
 def simulate_population(
     folder: Path, settings: PopulationSettings, *, workers: int = 2
 ) -> Generator[PlanesReady, None, None]:
-    """Simulate a population into a cohort's folder, going on where an earlier run stopped.
+    """Simulate a population into a cohort's folder, continuing where an earlier run stopped.
 
     Planes that are complete are not written again, whether the table lists them or not.
-    ``pairs.csv`` is brought up to date now and then, see :data:`TABLE_ANIMALS`, and lists exactly
+    ``pairs.csv`` is updated now and then, see :data:`TABLE_ANIMALS`, and lists exactly
     the complete planes at the end, also when the iteration is stopped; that waits for the planes in
     progress.
 
     Parameters
     ----------
     folder : Path
-        Empty, new, or of an earlier run with the same settings (``animals`` may differ; a smaller
-        number than are there leaves the others alone, and listed).
+        Empty, new, or of an earlier run with the same settings (``animals`` may differ; if it is
+        smaller, the other animals stay, and stay listed).
     settings : PopulationSettings
     workers : int
         Processes, one thread each.
@@ -222,21 +222,21 @@ def _planes_there(folder: Path, settings: PopulationSettings, number: int) -> se
 
 
 def _check_folder(folder: Path, settings: PopulationSettings) -> int:
-    """Return how many animals the folder was begun with, 0 if new; refuse another's folder."""
+    """Return how many animals the folder was started with, 0 if new; refuse a foreign folder."""
     if not folder.exists() or not any(_visible(folder)):
         return 0
-    told = _told_settings(folder)
-    if told is None:
+    stored = _stored_settings(folder)
+    if stored is None:
         raise CohortError(
             f"{folder} is not empty and holds no simulated cohort; choose a new folder."
         )
-    before = int(told.pop("animals", 0))
-    if told != settings.fixed():
-        differing = sorted(k for k, v in settings.fixed().items() if told.get(k) != v)
+    before = int(stored.pop("animals", 0))
+    if stored != settings.fixed():
+        differing = sorted(k for k, v in settings.fixed().items() if stored.get(k) != v)
         raise CohortError(
             f"{folder} holds a cohort that was simulated with other settings "
-            f"({', '.join(f'{key}: {_short(told.get(key))}' for key in differing)}); give the same "
-            "ones to go on with it, or choose a new folder."
+            f"({', '.join(f'{key}: {_short(stored.get(key))}' for key in differing)}); use the "
+            "same settings to continue it, or choose a new folder."
         )
     return before
 
@@ -249,11 +249,11 @@ def _short(value: Any) -> str:
     return "other" if isinstance(value, Mapping) else str(value)
 
 
-def _told_settings(folder: Path) -> dict[str, Any] | None:
+def _stored_settings(folder: Path) -> dict[str, Any] | None:
     try:
         text = (folder / DESCRIPTION).read_text(encoding="utf-8")
-        (made, *_) = json.loads(text)["GeneratedBy"]
-        settings = made["Settings"]
+        (maker, *_) = json.loads(text)["GeneratedBy"]
+        settings = maker["Settings"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return dict(settings) if isinstance(settings, dict) and "planes" in settings else None
@@ -282,7 +282,7 @@ def _describe(folder: Path, settings: PopulationSettings, animals: int) -> None:
 
 
 def _write_animal(folder: Path, settings: PopulationSettings, number: int) -> int:
-    """Simulate one animal and write its planes that are missing; stop between planes if told."""
+    """Simulate one animal and write its missing planes; stop between planes if interrupted."""
     there = _planes_there(folder, settings, number)
     animal = animal_name(number)
     for written in (folder / animal).glob("*/"):

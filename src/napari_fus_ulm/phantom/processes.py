@@ -1,4 +1,4 @@
-"""Independent tasks on several processes, one thread each, that an interruption ends soon."""
+"""Independent tasks on several processes, one thread each, which an interruption ends soon."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def in_processes(
     """Call a function with every task's arguments; yield the results as they are ready.
 
     The processes are spawned and use one thread each, also when there is only one of them, so that
-    results do not depend on their number. To stop the iteration waits for the tasks in progress;
-    a function may ask `interrupted` to end sooner.
+    results do not depend on their number. Stopping the iteration waits for the tasks in
+    progress; a function may check `interrupted` to end sooner.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def in_processes(
                     yield future.result()
         except BrokenProcessPool as error:
             raise ProcessEndedError(
-                "A working process was ended from outside, perhaps for lack of memory; give the "
+                "A working process was ended from outside, perhaps for lack of memory; run the "
                 "same command again with fewer --workers."
             ) from error
         finally:
@@ -81,13 +81,13 @@ def in_processes(
 
 
 def interrupted() -> bool:
-    """Whether the run that this working process belongs to is to end."""
+    """Whether the run of this working process has been interrupted."""
     return any(stop.is_set() for stop in _stop)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Have the processes that are started meanwhile work with one thread each."""
+    """Give one thread to each process that is started meanwhile."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
@@ -102,8 +102,8 @@ def _one_thread() -> Iterator[None]:
 
 @contextmanager
 def _interruptions_later() -> Iterator[None]:
-    """Hold Ctrl-C back while processes are started, which inherit that: they are to know no more
-    of it than `_begin` lets them."""
+    """Hold Ctrl-C back while processes are started: they inherit that, and then `_begin` decides
+    about Ctrl-C."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -115,7 +115,7 @@ def _interruptions_later() -> Iterator[None]:
 
 
 def _begin(stop: Event) -> None:
-    """Prepare a working process: Ctrl-C is the parent's business, and the parent's end is ours."""
+    """Prepare a working process: it ignores Ctrl-C, and ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _stop[:] = [stop]
     threading.Thread(target=_end_with_parent, daemon=True).start()

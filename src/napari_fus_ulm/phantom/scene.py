@@ -28,7 +28,7 @@ Array = npt.NDArray[np.float32]
 SCENE_PIXEL = 20.0
 """Grid of blood volume and bed, µm: finer than the point spread function of a 40 MHz probe."""
 MOST = 6e4
-"""Counts and densities above this (float16 ends there) are cut."""
+"""Counts and densities above this are clipped (float16 ends there)."""
 TOP_PIXELS = (10.0, 20.0, 40.0)
 """Pixel sizes at which the brightest count of a scene is known, µm."""
 
@@ -109,16 +109,16 @@ def make_scene(
 ) -> Scene:
     """Normalise the parts of a scene; counts are cropped to an even shape."""
     height, width = vessels.shape
-    kept = np.clip(counts[: 2 * height, : 2 * width], 0.0, MOST).astype(np.float32)
+    even_counts = np.clip(counts[: 2 * height, : 2 * width], 0.0, MOST).astype(np.float32)
     return Scene(
-        counts=kept,
+        counts=even_counts,
         vessels=_mean_one(vessels),
         bed=_mean_one(bed),
         brain=brain.astype(np.float32),
         loss_rows=loss_rows.astype(np.float32),
         loss_columns=loss_columns.astype(np.float32),
         haze=haze.astype(np.float32),
-        tops=np.array([_top(kept, pixel) for pixel in TOP_PIXELS], np.float32),
+        tops=np.array([_top(even_counts, pixel) for pixel in TOP_PIXELS], np.float32),
         placed=placed,
     )
 

@@ -33,7 +33,7 @@ from napari_fus_ulm.phantom.vessels import (
 Array = npt.NDArray[np.float64]
 ONE_PLANE = np.zeros(1)
 BEND_UM = 130.0
-"""Smooth displacement of the whole section, so that no landmark sits where it always does."""
+"""Smooth displacement of the whole section, so that no landmark has a fixed place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +82,14 @@ def grow_vessels(
     """
     a = anatomy_of(params)
     thick = dataclasses.replace(params, slab_um=params.slab_um + float(np.ptp(heights)))
-    made = [*_cortex(rng, a, thick), *_arbors(rng, a, thick, tissue)]
-    made += _fine(rng, a, thick, tissue)
+    generations = [*_cortex(rng, a, thick), *_arbors(rng, a, thick, tissue)]
+    generations += _fine(rng, a, thick, tissue)
     layout = _layout(rng, params)
     for height in heights:
-        made += _named(rng, a, params, layout, float(height))
-    made = [_cut(a, one) for one in made]
-    made.append(_crossing(rng, a, thick))
-    vessels = all_vessels(rng, made)
+        generations += _named(rng, a, params, layout, float(height))
+    generations = [_cut(a, one) for one in generations]
+    generations.append(_crossing(rng, a, thick))
+    vessels = all_vessels(rng, generations)
     xy = vessels.points[:, :2]
     bend = smooth_displacement(rng, xy, max(a.width, a.depth), BEND_UM * a.scale, 2500.0)
     vessels.points[:, :2] += bend
@@ -98,14 +98,14 @@ def grow_vessels(
 
 def tree(rng: np.random.Generator, trunk: Generation, *forks: Forks) -> list[Generation]:
     """A trunk and its generations of branches."""
-    made, current = [], trunk
+    generations, current = [], trunk
     for fork in forks:
         thinned, children = branch(
             rng, current, fork.per_mm, angle=fork.angle, length=fork.length, share=fork.share
         )
-        made.append(thinned)
+        generations.append(thinned)
         current = children
-    return [*made, current]
+    return [*generations, current]
 
 
 def _directions(xy: Array, rng: np.random.Generator, elevation: float = 0.15) -> Array:
@@ -178,7 +178,7 @@ def _cortex(rng: np.random.Generator, a: Anatomy, p: PhantomParams) -> list[Gene
 def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
     """The named vessels of one side of this animal."""
     hippocampus = float(np.clip((p.front_to_back - 0.15) / 0.5, 0.0, 1.0))
-    made: list[Trunk] = []
+    trunks: list[Trunk] = []
     curve: tuple[tuple[float, float], ...]
 
     def near(value: float, sd: float = 0.12) -> float:
@@ -194,10 +194,10 @@ def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
             (reach, d + 0.9 * hippocampus + 0.3),
         )
         tufts = Forks(10.0 * (0.4 + hippocampus), (0.6, 1.4), (150.0, 650.0))
-        made.append(Trunk(curve, rng.uniform(24, 50), (tufts, Forks(3.0)), 0.4))
+        trunks.append(Trunk(curve, rng.uniform(24, 50), (tufts, Forks(3.0)), 0.4))
         row = tuple((1.05 * u + 0.2, y - near(0.55, 0.08)) for u, y in curve[1:])
         bristles = Forks(9.0 * (0.3 + hippocampus), (0.9, 1.5), (120.0, 450.0))
-        made.append(Trunk(row, rng.uniform(9, 15), (bristles, Forks(3.0)), 0.4))
+        trunks.append(Trunk(row, rng.uniform(9, 15), (bristles, Forks(3.0)), 0.4))
     # Thalamic arches: from the fissure down and outwards, forking.
     for _ in range(rng.integers(2, 6)):
         u, d = rng.uniform(0.35, 2.2), rng.uniform(2.7, 3.4)
@@ -209,7 +209,7 @@ def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
             (near(u + 0.1 * fall, 0.4), d + fall),
         )
         forks = (Forks(2.2, (0.3, 0.75)), Forks(2.5, (0.3, 0.8)), Forks(4.0, (0.4, 1.1)))
-        made.append(Trunk(curve, rng.uniform(18, 55), forks))
+        trunks.append(Trunk(curve, rng.uniform(18, 55), forks))
     # The lateral arc around thalamus and striatum, fed at the base.
     if rng.random() < 0.85:
         end = rng.uniform(1.5, 2.4)
@@ -220,7 +220,7 @@ def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
             (near(3.3), near(3.4)),
         )
         forks = (Forks(2.5, (0.3, 0.9), (200.0, 1100.0)), Forks(3.0), Forks(4.0, (0.4, 1.1)))
-        made.append(Trunk(curve, rng.uniform(28, 65), forks, 0.15))
+        trunks.append(Trunk(curve, rng.uniform(28, 65), forks, 0.15))
     # Striatal vessels rise far from the base in the front, fans stay low everywhere.
     for _ in range(rng.poisson(0.5 + 3.0 * (1.0 - hippocampus))):
         foot, rise = (rng.uniform(1.2, 3.4), rng.uniform(5.8, 7.2)), rng.uniform(1.8, 3.8)
@@ -230,7 +230,7 @@ def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
             (foot[0] + near(0.3, 0.12) * rise, foot[1] - rise),
         )
         forks = (Forks(2.0, (0.25, 0.7)), Forks(2.5), Forks(4.0, (0.4, 1.1)))
-        made.append(Trunk(curve, rng.uniform(12, 30), forks, 0.15))
+        trunks.append(Trunk(curve, rng.uniform(12, 30), forks, 0.15))
     for _ in range(rng.integers(3, 8)):
         foot, rise = (rng.uniform(0.2, 3.8), rng.uniform(5.4, 7.6)), rng.uniform(0.6, 1.8)
         lean = near(0.15, 0.35)
@@ -240,15 +240,15 @@ def _layout(rng: np.random.Generator, p: PhantomParams) -> list[Trunk]:
             (foot[0] + lean * rise, foot[1] - rise),
         )
         forks = (Forks(3.0, (0.3, 0.8)), Forks(3.0), Forks(4.0, (0.4, 1.1)))
-        made.append(Trunk(curve, rng.uniform(11, 34), forks, 0.15))
-    return made
+        trunks.append(Trunk(curve, rng.uniform(11, 34), forks, 0.15))
+    return trunks
 
 
 def _named(
     rng: np.random.Generator, a: Anatomy, p: PhantomParams, layout: list[Trunk], height: float
 ) -> list[Generation]:
     """Both sides of the layout in one plane, and the midline vessel."""
-    made: list[Generation] = []
+    generations: list[Generation] = []
     top = np.array([a.midline + rng.normal(0, 40), a.top + 150])
     low = a.place(1.0, rng.normal(0.0, 0.03), rng.uniform(1.6, 3.2))
     midline = _along_curve(
@@ -258,7 +258,7 @@ def _named(
         height + float(rng.normal(0.0, 120.0)),
         0.4,
     )
-    made += tree(rng, midline, Forks(3.5, (0.5, 1.2), (200.0, 1000.0)), Forks(2.0))
+    generations += tree(rng, midline, Forks(3.5, (0.5, 1.2), (200.0, 1000.0)), Forks(2.0))
     for side in (-1.0, 1.0):
         strength = float(np.exp(rng.normal(0, 0.15)))
         for trunk in layout:
@@ -275,8 +275,8 @@ def _named(
             radius = min(trunk.radius * strength * float(np.exp(rng.normal(0, 0.15))), 90.0)
             elevation = height + float(rng.normal(0.0, 180.0))
             line = _along_curve(rng, knots, radius, elevation, trunk.end_share)
-            made += tree(rng, line, *trunk.forks)
-    return made
+            generations += tree(rng, line, *trunk.forks)
+    return generations
 
 
 def _along_curve(
@@ -375,13 +375,13 @@ def _crossing(rng: np.random.Generator, a: Anatomy, p: PhantomParams) -> Generat
     return grow(rng, starts, towards, lengths, np.array(radii), pull=0.05, kinks=0.05)
 
 
-def _cut(a: Anatomy, made: Generation) -> Generation:
+def _cut(a: Anatomy, generation: Generation) -> Generation:
     """End vessels where they leave the brain, and small ones where the callosum begins."""
-    if not len(made.counts):
-        return made
-    x, y = made.points[..., 0], made.points[..., 1]
+    if not len(generation.counts):
+        return generation
+    x, y = generation.points[..., 0], generation.points[..., 1]
     out = (a.below(x, y) < -60.0) | (
-        a.in_callosum(x, y) & (made.radii < 11.0) & (made.radii[:, :1] < 14.0)
+        a.in_callosum(x, y) & (generation.radii < 11.0) & (generation.radii[:, :1] < 14.0)
     )
-    ended = np.where(out.any(axis=1), out.argmax(axis=1), made.points.shape[1])
-    return Generation(made.points, made.radii, np.minimum(made.counts, ended))
+    ended = np.where(out.any(axis=1), out.argmax(axis=1), generation.points.shape[1])
+    return Generation(generation.points, generation.radii, np.minimum(generation.counts, ended))

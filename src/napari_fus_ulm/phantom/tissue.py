@@ -1,8 +1,8 @@
 """How dense the small vessels are from place to place.
 
 One smooth random field governs both the small trees and the capillary bed: where tissue is richly
-supplied, power Doppler is brighter and ULM finds more vessels. It is what lets fUS say anything
-about vessels it cannot resolve.
+supplied, power Doppler is brighter and ULM finds more vessels. It is why fUS says anything about
+vessels that it cannot resolve.
 """
 
 from __future__ import annotations

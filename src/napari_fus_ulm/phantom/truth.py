@@ -1,4 +1,4 @@
-"""The simulated vessel tree as a file: what «invented» and «missed» are judged against."""
+"""The simulated vessel tree as a file: “invented” and “missed” vessels are measured against it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_vessels(path: Path) -> Vessels:
     Raises
     ------
     ValueError
-        If the file is none; the sentence names it.
+        If the file is not one; the sentence names it.
     """
     tree = read_tree(path)
     points, radii, speed = (tree[name].astype(np.float64) for name in ("points", "radii", "speed"))

@@ -1,4 +1,4 @@
-"""Vessels as arrays: grown a whole generation at a time, branching by Murray's law.
+"""Vessels as arrays, grown one generation at a time, branching by Murray's law.
 
 A *generation* is a set of vessels that advance together: smooth random walks with a preferred
 direction. Radii follow Murray's law (r₀³ = Σ r³) at every branching, and fall along a vessel where
@@ -264,26 +264,26 @@ def nothing() -> Generation:
 
 def all_vessels(rng: np.random.Generator, generations: list[Generation]) -> Vessels:
     """Generations as one set of vessels, each with the speed of its blood."""
-    kept = [
+    simulated = [
         Generation(one.points[long], one.radii[long], one.counts[long])
         for one in generations
         for long in [one.counts >= 4]
         if long.any()
     ]
-    speed = [_speed(rng, one)[one.valid] for one in kept]
-    counts = np.concatenate([one.counts for one in kept])
+    speed = [_speed(rng, one)[one.valid] for one in simulated]
+    counts = np.concatenate([one.counts for one in simulated])
     return Vessels(
-        np.concatenate([one.points[one.valid] for one in kept]),
-        np.concatenate([one.radii[one.valid] for one in kept]),
+        np.concatenate([one.points[one.valid] for one in simulated]),
+        np.concatenate([one.radii[one.valid] for one in simulated]),
         np.concatenate(speed),
         np.concatenate([[0], np.cumsum(counts)]),
     )
 
 
-def _speed(rng: np.random.Generator, made: Generation) -> Array:
+def _speed(rng: np.random.Generator, generation: Generation) -> Array:
     """2 to 16 mm/s, slower in small vessels, as measured in mouse ULM."""
-    own = np.exp(rng.normal(0, 0.3, len(made.counts)))[:, None]
-    return np.clip((1.4 + 0.63 * np.sqrt(made.radii)) * own, 1.0, 30.0)
+    variation = np.exp(rng.normal(0, 0.3, len(generation.counts)))[:, None]
+    return np.clip((1.4 + 0.63 * np.sqrt(generation.radii)) * variation, 1.0, 30.0)
 
 
 def smooth_displacement(

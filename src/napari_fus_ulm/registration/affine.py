@@ -97,7 +97,7 @@ def register_shift(image: xr.DataArray, reference: xr.DataArray, aligned: Aligne
     ----------
     image, reference : xarray.DataArray
         As in `register_affine`.
-    found : Aligned
+    aligned : Aligned
         Result of `align` for the two.
     """
     _check_planes(image, reference)

@@ -77,7 +77,7 @@ def test_texture_tells_the_share_of_patches_inside_the_real_ones() -> None:
 
 @pytest.mark.slow
 def test_simulated_animals_are_measured_alike_whatever_the_number_of_processes() -> None:
-    found = []
+    tables = []
     for workers in (1, 2):
         *animals, last = calibrate(2, workers=workers, params=SMALL, vary=False)
         assert isinstance(last, Calibrated)
@@ -87,9 +87,9 @@ def test_simulated_animals_are_measured_alike_whatever_the_number_of_processes()
         ]
         assert last.animals == 2
         assert last.seconds_per_section > 0
-        found.append(last.rows)
-    assert found[0] == found[1]
-    assert all(np.isfinite([row.median, row.p5, row.p95]).all() for row in found[0])
+        tables.append(last.rows)
+    assert tables[0] == tables[1]
+    assert all(np.isfinite([row.median, row.p5, row.p95]).all() for row in tables[0])
 
 
 # ---------------------------------------------------------------- the real side
@@ -104,20 +104,20 @@ def test_the_stored_numbers_are_those_of_the_real_recordings(
     again = json.loads(as_json(measure_real(folder)))
     stored = json.loads(as_json(stored_numbers()))
     assert again["recordings"].keys() == stored["recordings"].keys()
-    for name, told in stored["recordings"].items():
-        assert again["recordings"][name] == pytest.approx(told, rel=1e-2)
+    for name, numbers in stored["recordings"].items():
+        assert again["recordings"][name] == pytest.approx(numbers, rel=1e-2)
     for kind in ("fus_bands", "ulm_bands"):
         assert np.allclose(again[kind], stored[kind], atol=0.01)
 
 
 def test_the_mouse_maps_give_the_documented_numbers() -> None:
     for name in MAPS:
-        told = stored_numbers().recordings[f"{name}, ULM"]
-        assert told["count_share_as_recorded"] == pytest.approx(15, abs=0.5)
-        assert told["count_share"] == pytest.approx(21, abs=0.6)
-        assert 2 <= told["density"] <= 5
+        numbers = stored_numbers().recordings[f"{name}, ULM"]
+        assert numbers["count_share_as_recorded"] == pytest.approx(15, abs=0.5)
+        assert numbers["count_share"] == pytest.approx(21, abs=0.6)
+        assert 2 <= numbers["density"] <= 5
         for key, documented in (("width_10", 21), ("width_50", 58), ("width_90", 145)):
-            assert told[key] == pytest.approx(documented, rel=0.13)
+            assert numbers[key] == pytest.approx(documented, rel=0.13)
 
 
 def test_the_power_doppler_pictures_have_the_documented_background() -> None:

@@ -171,18 +171,18 @@ def test_bubbles_are_where_the_flow_is_the_slice_is_and_the_picture_is() -> None
 
 def test_white_noise_has_a_flat_spectrum_whatever_its_contrast() -> None:
     noise = np.random.default_rng(0).normal(size=(200, st.PATCH, st.PATCH))
-    found = st.band_powers(0.01 * noise + 0.5)
-    assert found.shape == (200, len(st.BANDS) - 1)
-    assert np.log10((10.0**found).mean(axis=0)) == pytest.approx(0.0, abs=0.05)
-    assert found == pytest.approx(st.band_powers(noise))
+    powers = st.band_powers(0.01 * noise + 0.5)
+    assert powers.shape == (200, len(st.BANDS) - 1)
+    assert np.log10((10.0**powers).mean(axis=0)) == pytest.approx(0.0, abs=0.05)
+    assert powers == pytest.approx(st.band_powers(noise))
 
 
 @pytest.mark.parametrize(("cycles_per_mm", "octave"), [(0.55, 0), (2.2, 2), (17.0, 5)])
 def test_a_wave_has_its_power_in_its_octave(cycles_per_mm: float, octave: int) -> None:
     x = (np.arange(st.PATCH) + 0.5) * st.TEXTURE_UM / 1000.0
     wave = np.broadcast_to(np.sin(2 * np.pi * cycles_per_mm * x), (1, st.PATCH, st.PATCH))
-    found = st.band_powers(np.asarray(wave))[0]
-    assert found.argmax() == octave
+    powers = st.band_powers(np.asarray(wave))[0]
+    assert powers.argmax() == octave
 
 
 def test_quantiles_of_even_grey_levels_are_themselves() -> None:

@@ -1,4 +1,4 @@
-"""All statistics of one simulated section (see `statistics` for what each of them is)."""
+"""All statistics of one simulated section (each is defined in `statistics`)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def map_numbers(counts: npt.NDArray[np.floating], pixel_um: float) -> dict[str, 
 
 
 def brain_of(pair: PhantomPair) -> st.Mask:
-    """FUS pixels under the brain's surface, which a phantom knows."""
+    """The fUS pixels under the brain's surface, which is known for a phantom."""
     y, x = (1000.0 * pair.fus[axis].values for axis in ("y", "x"))
     return np.asarray(anatomy_of(pair.params).below(x[None, :], y[:, None]) > 0)
 

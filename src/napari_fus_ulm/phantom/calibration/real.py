@@ -49,7 +49,7 @@ class RealNumbers:
         5 %, 50 % and 95 % over the patches, for every texture statistic: octaves, then grey
         quantiles.
     fus_patches, ulm_patches : int
-        Patches behind them.
+        Number of patches behind these.
     """
 
     recordings: dict[str, dict[str, float]]
@@ -82,7 +82,7 @@ def measure_real(folder: Path) -> RealNumbers:
 
 
 def power_picture(path: Path) -> xr.DataArray:
-    """Read a power Doppler picture, as wide as the animals' field of view is known to be."""
+    """Read a power Doppler picture, at the width of the animals' field of view."""
     from napari_fus_ulm.io import read_one
 
     scan = read_one(path, modality="fus", spacing=(1.0, 1.0)).squeeze(drop=True)
@@ -137,10 +137,10 @@ def _bands(patches: npt.NDArray[np.float64]) -> Bands:
 def stored_numbers() -> RealNumbers:
     """The numbers that come with the package."""
     text = files("napari_fus_ulm.phantom.calibration").joinpath(STORED).read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
+    numbers: dict[str, Any] = json.loads(text)
     for key in ("fus_bands", "ulm_bands"):
-        found[key] = tuple(tuple(one) for one in found[key])
-    return RealNumbers(**found)
+        numbers[key] = tuple(tuple(one) for one in numbers[key])
+    return RealNumbers(**numbers)
 
 
 def as_json(real: RealNumbers) -> str:

@@ -22,7 +22,7 @@ from napari_fus_ulm.phantom.processes import in_processes
 __all__ = ["CALIBRATION_SEED", "AnimalMeasured", "Calibrated", "Row", "calibrate"]
 
 CALIBRATION_SEED = 906_000_000
-"""First animal that is looked at: of the seeds kept for choices (validation)."""
+"""First animal that is measured: of the seeds kept for choices (validation)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def calibrate(
     vary: bool = True,
     real: RealNumbers | None = None,
 ) -> Iterator[AnimalMeasured | Calibrated]:
-    """Measure ``n`` simulated animals and hold them against real recordings.
+    """Measure ``n`` simulated animals and compare them with real recordings.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ def calibrate(
     AnimalMeasured
         One an animal, as they are ready; then one `Calibrated`.
     """
-    held = real or stored_numbers()
-    found: list[Measured] = []
+    reference = real or stored_numbers()
+    sections: list[Measured] = []
     tasks = [(seed + number, params, vary) for number in range(n)]
     for measured in in_processes(measure_animal, tasks, workers=workers):
-        found.append(measured)
-        yield AnimalMeasured(len(found), n, measured)
-    found.sort(key=lambda one: one.seed)
-    seconds = float(np.mean([one.seconds for one in found]))
-    yield Calibrated(table_rows(found, held), n, seconds)
+        sections.append(measured)
+        yield AnimalMeasured(len(sections), n, measured)
+    sections.sort(key=lambda one: one.seed)
+    seconds = float(np.mean([one.seconds for one in sections]))
+    yield Calibrated(table_rows(sections, reference), n, seconds)

@@ -35,7 +35,7 @@ cube-root counts and occupancy; pixels of 5, 10 and 20 µm; several thresholds) 
 binned 2 × 2 to 9.8 µm, comes nearest to the documented widths of 21, 58 and 145 µm: it gives 20,
 55 to 59 and 128 to 132 µm, and 4.2 to 4.6 mm/mm². From 30 % down every edge grows by a pixel. Maps
 are binned by whole pixels only: resampled counts spread over more pixels than hold a bubble. A
-slanting chain of single pixels falls through, a straight one does not."""
+slanting chain of single pixels is lost, a straight one is not."""
 PROFILE = np.sqrt((np.arange(5) + 0.5) / 5) * 2.0
 """Speeds of bubbles in a Poiseuille profile, in mean speeds: the middles of five equal shares.
 
@@ -66,12 +66,12 @@ def background_share(shown: Image, pixel_mm: Pair) -> float:
 
     Transform: none; ``shown`` is a displayed image (:func:`display` for linear data, the grey
     levels as published for a picture). Background: grey opening with a flat square window of
-    1.5 mm: what is left when everything narrower than that is taken away. Mask: none, the whole
+    1.5 mm: what is left when everything narrower is removed. Mask: none, the whole
     image. No threshold.
 
     On phantoms whose drawn share of the capillary bed is 0.3, 0.45, 0.6, 0.75 and 0.9 it gives
     0.47, 0.52, 0.58, 0.66 and 0.74: speckle and noise pull it down, haze and vessels too close to
-    be told apart push it up, so it is to be compared with itself only.
+    be resolved push it up, so it can only be compared with itself.
     """
     shown = np.asarray(shown, dtype=np.float64)
     window = tuple(max(1, round(BACKGROUND_MM / side)) | 1 for side in pixel_mm)
@@ -175,8 +175,8 @@ def patches(grey: Image, covered: Mask) -> Array:
     """
     rows, columns = (range(0, side - PATCH + 1, PATCH_STEP) for side in grey.shape)
     cut = [(slice(r, r + PATCH), slice(c, c + PATCH)) for r in rows for c in columns]
-    kept = [np.asarray(grey[where], np.float64) for where in cut if covered[where].mean() >= 0.5]
-    return np.stack(kept) if kept else np.zeros((0, PATCH, PATCH))
+    parts = [np.asarray(grey[where], np.float64) for where in cut if covered[where].mean() >= 0.5]
+    return np.stack(parts) if parts else np.zeros((0, PATCH, PATCH))
 
 
 def tissue_of_fus(grey: Image) -> Mask:
@@ -202,8 +202,8 @@ def band_powers(stack: Array) -> Array:
     radius = np.hypot(cycles[:, None], cycles)
     rings = [(radius >= low) & (radius < high) for low, high in itertools.pairwise(BANDS)]
     whole = power[:, (radius >= BANDS[0]) & (radius < BANDS[-1])].mean(axis=1)
-    found = [power[:, ring].mean(axis=1) / np.maximum(whole, 1e-30) for ring in rings]
-    return np.asarray(np.log10(np.maximum(np.stack(found, axis=1), 1e-12)))
+    shares = [power[:, ring].mean(axis=1) / np.maximum(whole, 1e-30) for ring in rings]
+    return np.asarray(np.log10(np.maximum(np.stack(shares, axis=1), 1e-12)))
 
 
 def grey_quantiles(stack: Array) -> Array:

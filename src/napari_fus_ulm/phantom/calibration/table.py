@@ -1,4 +1,4 @@
-"""The calibration table: what stands in it, and how it is printed."""
+"""The calibration table: its rows, and how it is printed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Calibrated:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a row is about, and the range it is held against."""
+    """What a row is about, and the range it is compared with."""
 
     key: str
     statistic: str
@@ -97,23 +97,23 @@ for counts (recordings differ in duration), 1.25 for widths and 1.4 for speeds.
 """
 
 
-def table_rows(found: Sequence[Measured], real: RealNumbers) -> tuple[Row, ...]:
+def table_rows(sections: Sequence[Measured], real: RealNumbers) -> tuple[Row, ...]:
     """The table of some measured sections: one row a statistic, then the texture's."""
-    fus = np.concatenate([one.fus_texture for one in found])
-    ulm = np.concatenate([one.ulm_texture for one in found])
+    fus = np.concatenate([one.fus_texture for one in sections])
+    ulm = np.concatenate([one.ulm_texture for one in sections])
     return (
-        *(_row(line, found, real) for line in TABLE),
+        *(_row(line, sections, real) for line in TABLE),
         *_texture_rows("fUS", fus, real.fus_bands),
         *_texture_rows("ULM", ulm, real.ulm_bands),
     )
 
 
-def _row(line: Line, found: Sequence[Measured], real: RealNumbers) -> Row:
-    p5, median, p95 = np.percentile([one.numbers[line.key] for one in found], [5, 50, 95])
+def _row(line: Line, sections: Sequence[Measured], real: RealNumbers) -> Row:
+    p5, median, p95 = np.percentile([one.numbers[line.key] for one in sections], [5, 50, 95])
     measured = [
-        f"{name.split(',')[0]} {told[line.key]:.3g}"
-        for name, told in real.recordings.items()
-        if line.key in told
+        f"{name.split(',')[0]} {numbers[line.key]:.3g}"
+        for name, numbers in real.recordings.items()
+        if line.key in numbers
     ]
     here = f"; measured: {', '.join(measured)}" if measured else ""
     return Row(
@@ -155,18 +155,18 @@ def _texture_rows(name: str, patches: npt.NDArray[np.float64], bands: Bands) -> 
         )
 
 
-def as_markdown(found: Calibrated, real: RealNumbers) -> str:
+def as_markdown(calibrated: Calibrated, real: RealNumbers) -> str:
     """The table in Markdown, and a sentence for every row that falls outside."""
     lines = [
-        f"{found.animals} simulated animals, one section each "
-        f"({found.seconds_per_section:.1f} s a section on one core). Texture: patches of 128 × 128 "
-        f"pixels of 20 µm, {real.fus_patches} of real power Doppler and {real.ulm_patches} of real "
-        "ULM; expected is their 5–95 % range. Few animals stand behind the real values: the ranges "
-        "are guides.",
+        f"{calibrated.animals} simulated animals, one section each "
+        f"({calibrated.seconds_per_section:.1f} s a section on one core). Texture: patches of "
+        f"128 × 128 pixels of 20 µm, {real.fus_patches} of real power Doppler and "
+        f"{real.ulm_patches} of real ULM; expected is their 5–95 % range. Few animals stand behind "
+        "the real values: the ranges are guides.",
         "",
-        markdown_table(HEAD, map(_cells, found.rows), align="lllrrrl"),
+        markdown_table(HEAD, map(_cells, calibrated.rows), align="lllrrrl"),
     ]
-    outside = [row for row in found.rows if not row.inside]
+    outside = [row for row in calibrated.rows if not row.inside]
     lines += ["", "Every median is inside its range." if not outside else "Outside:"]
     for row in outside:
         way = "below" if row.median < row.low else "above"
