@@ -1,4 +1,4 @@
-"""Constructed pairs: what both images show, and how they lie to each other, is known exactly."""
+"""Constructed pairs: what both images show, and how far they are shifted, is known exactly."""
 
 from collections.abc import Callable
 from pathlib import Path

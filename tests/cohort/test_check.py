@@ -1,4 +1,4 @@
-"""Every fault that is put into a cohort is found, and nothing else."""
+"""Every fault put into a cohort is reported, and nothing else."""
 
 import dataclasses
 import re

@@ -268,7 +268,7 @@ def test_copies_are_found_under_any_name(files: list[PairFiles]) -> None:
     assert same_images(files) == []
     files[3].ulm.write_bytes(files[1].ulm.read_bytes())
     assert same_images(files) == [(files[1], files[1].ulm, files[3], files[3].ulm)]
-    files[3].ulm.unlink()  # what cannot be opened is somebody else's to complain about
+    files[3].ulm.unlink()  # a file that cannot be opened is reported elsewhere
     assert same_images(files) == []
     same = PairFiles("x", "x", files[0].fus, files[0].fus)
     assert same_images([same]) == [(same, same.fus, same, same.fus)]

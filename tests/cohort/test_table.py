@@ -237,7 +237,7 @@ def test_a_description_says_what_the_cohort_is(cohort: tuple[Path, list[PairFile
     participants = (folder / "participants.tsv").read_text().splitlines()
     assert participants[0] == "participant_id\tplanes\tsplit"
     assert participants[1:] == ["sub-01\t1\ttrain", "sub-02\t1\tvalidation", "sub-03\t1\ttest"]
-    # A recorded cohort has no truth to speak of.
+    # A recorded cohort has no vessel trees.
     write_cohort_description(folder, pairs, name="rats", about="Recorded.")
     assert "truth" not in (folder / "README").read_text()
 

@@ -1,4 +1,4 @@
-"""The input's intensity map: monotone, and the best there is."""
+"""The input's intensity map: monotone, and the best in least squares."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_no_other_monotone_map_is_better() -> None:
 
 
 def test_the_map_is_fair_to_the_input() -> None:
-    """Mapped, an input that holds all there is to know is as good as the truth."""
+    """An input that determines the ground truth matches it once mapped."""
     rng = np.random.default_rng(1)
     truth = rng.random((80, 80)) ** 3
     dull = 0.4 + 0.5 * truth ** (1 / 3)

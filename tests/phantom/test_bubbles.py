@@ -59,7 +59,7 @@ def test_a_single_track_is_one_line_without_holes() -> None:
             assert np.array_equal(columns, np.arange(columns[0], columns[-1] + 1))
             lengths.append(len(columns))
     assert len(lengths) > 5
-    assert min(lengths) >= 7  # tracks below 80 µm are thrown away
+    assert min(lengths) >= 7  # tracks below 80 µm are discarded
 
 
 def test_a_vessel_of_many_bubbles_is_filled_from_end_to_end() -> None:

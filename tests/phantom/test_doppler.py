@@ -193,7 +193,7 @@ def test_the_noise_floor_grows_with_depth_as_asked() -> None:
 
 
 def test_a_landmark_lies_where_the_file_says_whatever_the_pixel_size() -> None:
-    """Pixels that do not divide the field are made to fit it, not the vessels moved."""
+    """Pixels that do not divide the field are resized to fit it; the vessels do not move."""
     params = dataclasses.replace(PARAMS, width_mm=12.0, fus_pixel_um=(100.0, 109.6))
     shape, step = fus_grid(params)
     assert shape[1] * step[1] == pytest.approx(12000.0)

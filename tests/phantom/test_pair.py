@@ -24,7 +24,7 @@ def test_the_same_seed_gives_the_same_pair_to_the_last_bit(animals: list) -> Non
 
 
 def test_the_population_is_the_one_that_weights_were_trained_on(animals: list) -> None:
-    """Whoever changes the phantoms changes what shipped weights mean: then this must say so."""
+    """A change to the phantoms changes what shipped weights mean: this test must notice it."""
     pair = animals[0].pair
     assert pair.fus.shape == (82, 102)
     assert pair.ulm.shape == (860, 995)
@@ -82,7 +82,7 @@ def test_both_images_cover_the_same_field_of_view(animals: list) -> None:
                 float(scan[a][0]) - s / 2 for a, s in zip("yx", spacing_of(scan), strict=True)
             ]
             assert corner == pytest.approx([0.0, 0.0], abs=1e-9)
-        # The drawn pixel size is met up to what makes whole pixels of the field of view.
+        # The drawn pixel size is rounded so that whole pixels fill the field of view.
         wanted = [side / 1000.0 for side in pair.params.fus_pixel_um]
         assert spacing_of(pair.fus) == pytest.approx(wanted, rel=0.01)
         corner = [float(pair.fus.coords[axis][0]) for axis in "yx"]
@@ -103,7 +103,7 @@ def test_the_images_are_scans_that_say_what_they_are() -> None:
 
 
 def test_power_doppler_is_not_blurred_ulm(animals: list) -> None:
-    """0.55 to 0.75 in a rat and a mouse; phantoms must stay in that neighbourhood."""
+    """0.55 to 0.75 in a rat and a mouse; phantoms must stay near that."""
     correlations = []
     for animal in animals:
         pair = animal.pair

@@ -1,4 +1,4 @@
-"""Simulated animals on disk: reproducible, resumable, and never half there."""
+"""Simulated animals on disk: reproducible, resumable, and never incomplete."""
 
 import json
 import operator
@@ -35,7 +35,7 @@ def ready(folder: Path, settings: PopulationSettings = TWO, workers: int = 1) ->
 
 
 def files_of(folder: Path) -> dict[str, int]:
-    """When every file of the animals was written."""
+    """Modification time of every file of the animals."""
     paths = (path for path in folder.glob("sub-*/*/*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in paths}
 
@@ -214,7 +214,7 @@ def test_the_sides_of_the_study_stand_in_the_table(tmp_path: Path) -> None:
     )
     with closing(simulate_population(tmp_path, study, workers=1)) as events:
         next(events)
-    # Only the places of the files count here, so they are put there empty.
+    # Only the paths of the files matter here, so the files are empty.
     for number in range(1, 32):
         for place, name in (("angio", "pwd.npy"), ("ulm", "ulm.npy"), ("truth", "vessels.npz")):
             path = tmp_path / f"sub-{number:02d}" / place / f"sub-{number:02d}_{name}"

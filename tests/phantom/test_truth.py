@@ -33,7 +33,7 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     np.savez(path, points=np.array([{"a": 1}], dtype=object), radii=0, speed=0, first=0)
     with pytest.raises(ValueError, match=r"evil\.npz is not a vessel tree") as caught:
         read_vessels(path)
-    # NumPy's own sentence recommends to load the file unsafely.
+    # NumPy's own message recommends loading the file unsafely.
     assert "unsafe" not in str(caught.value)
     assert "pickle" not in str(caught.value)
 

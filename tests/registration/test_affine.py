@@ -1,4 +1,4 @@
-"""A reference that was moved by a known map is found again, and nothing moves where none was."""
+"""A reference moved by a known map is brought back; one that was not moved stays."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Shifts and mirrored images that were put in are found, and strangers are not registered."""
+"""Known shifts and mirrorings are recovered; images of different animals are not registered."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ PLAIN = "as it is"
 
 
 def turned(scan: xr.DataArray, name: str) -> xr.DataArray:
-    """The image as somebody would have stored it by mistake."""
+    """The image as it may be stored by mistake."""
     exchanged, reversed_axes = ORIENTATIONS[name]
     values = scan.values.T if exchanged else scan.values
     values = values[:, ::-1] if "x" in reversed_axes else values
@@ -72,7 +72,7 @@ def test_a_turned_image_is_named(make_pair: Maker, name: str) -> None:
     fus, ulm = make_pair(11, 40, 30)
     detected, correlations = orientation(fus, turned(ulm, name))
     assert detected == name
-    # Of a field that is not square, the sides tell whether they were exchanged.
+    # Of a field that is not square, the sides show whether they were exchanged.
     assert len(correlations) == 4
     assert correlations[name] == pytest.approx(orientation(fus, ulm)[1][PLAIN], abs=1e-6)
 

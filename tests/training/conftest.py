@@ -1,4 +1,4 @@
-"""A laboratory's folder of two small pairs, and a network that trains in no time."""
+"""A laboratory's folder of two small pairs, and a network that trains within seconds."""
 
 from pathlib import Path
 from typing import Any

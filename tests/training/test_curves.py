@@ -1,4 +1,4 @@
-"""The learning curves: what is drawn, from what, and that a run draws them as it goes."""
+"""The learning curves: what is drawn, from which files, and that a run updates them."""
 
 import dataclasses
 import os

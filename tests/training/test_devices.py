@@ -1,4 +1,4 @@
-"""Training elsewhere than on the CPU, as far as a machine without a GPU can tell.
+"""Training on devices other than the CPU, as far as a machine without a GPU can test it.
 
 Torch's ``meta`` device computes shapes and no numbers, and refuses what lies on another device: a
 tensor that is left behind on the CPU fails here as it would on CUDA or MPS.
@@ -53,7 +53,7 @@ def small(name: str) -> TrainSettings:
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "choose_device", lambda wanted: ELSEWHERE)
-    # There is no autocast on this device, so none whose store could be in the way.
+    # There is no autocast on this device, so no cache of it either.
     monkeypatch.setattr(adversary, "_uncached", lambda like: contextlib.nullcontext())
 
 
@@ -81,7 +81,7 @@ def test_a_step_leaves_nothing_behind_on_the_cpu(name: str) -> None:
     assert {key.split()[0] for key in held} == parts
 
 
-# Torch tells that numbers are lost on this device.
+# Torch warns that numbers are lost on this device.
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter.*:UserWarning")
 @pytest.mark.parametrize("name", SMALL)
 def test_a_checkpoint_of_the_cpu_goes_on_elsewhere(

@@ -49,7 +49,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_to_the_last_bit(
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     list(train_events(settings, whole))
     stop_after(train_events(settings, halves), 2)
-    torch.manual_seed(987)  # a new process knows nothing of the old one's random state
+    torch.manual_seed(987)  # a new process does not share the old one's random state
     np.random.seed(987)  # noqa: NPY002
     list(train_events(settings, halves, resume=True))
     one, other = state(whole), state(halves)
@@ -154,7 +154,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     assert int(checkpoint["step"]) == 2
     assert all(torch.isfinite(value).all() for value in checkpoint.values())
     load_generator(tmp_path / "run" / WEIGHTS)
-    # The third call is over: the run can go on from where it was.
+    # The third call is over: the run can continue where it stopped.
     list(train_events(settings, tmp_path / "run", resume=True))
     assert int(state(tmp_path / "run")["step"]) == 4
 
@@ -235,7 +235,7 @@ def test_the_loss_falls(settings: TrainSettings, tmp_path: Path) -> None:
         for event in train_events(longer, tmp_path / "run")
         if isinstance(event, StepDone)
     ]
-    # Single patches with much in them throw a mean.
+    # Single bright patches distort a mean.
     assert np.median(losses[-20:]) < 0.9 * np.median(losses[:10])
 
 

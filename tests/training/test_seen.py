@@ -1,4 +1,4 @@
-"""Weights remember whom they have seen, and so can be refused by an evaluation."""
+"""Weights record the animals they were trained on, so an evaluation can refuse them."""
 
 import dataclasses
 import json
@@ -122,7 +122,7 @@ def test_fine_tuned_weights_remember_the_phantoms_they_began_with(
 
 @pytest.fixture
 def recordings(pairs_folder: Path, tmp_path: Path) -> Path:
-    """The same images without a word on where they come from."""
+    """The same images without provenance."""
     folder = tmp_path / "recordings"
     for pair in read_cohort(pairs_folder):
         for kind in ("fus", "ulm"):

@@ -1,4 +1,4 @@
-"""Settings that cannot be: refused before hours are spent on them."""
+"""Impossible settings are refused before hours of training."""
 
 import json
 

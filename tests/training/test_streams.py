@@ -143,7 +143,7 @@ def test_no_more_is_prepared_than_a_few_batches_ahead() -> None:
 
 
 def test_batches_are_prepared_in_several_threads() -> None:
-    """Each waits until the other is there too: one thread alone would wait in vain."""
+    """Each thread waits for the other: one thread alone would wait for ever."""
     both = threading.Barrier(2, timeout=30.0)
 
     class Meeting(Counting):

@@ -1,4 +1,4 @@
-"""The validation loss: the same question at every checkpoint, and when to stop asking."""
+"""The validation loss: the same patches at every checkpoint, and when to stop."""
 
 import dataclasses
 import shutil

@@ -1,4 +1,4 @@
-"""Which seeds of phantoms are learnt from, and which are kept to judge on."""
+"""Seeds of phantoms for training, and those kept for validation and test."""
 
 from __future__ import annotations
 

@@ -81,6 +81,6 @@ def _estimate(fus: xr.DataArray) -> float:
             except UserError:
                 break
             down, across, confidence = native_sampling(shown, spacing)
-            # Enlarged, but along one axis nobody knows from what: most probes have 15 MHz.
+            # Enlarged, but the original sampling of one axis is unknown: most probes have 15 MHz.
             return NATIVE_UM if confidence == DOUBTFUL else max(down, across)
     return NATIVE_UM

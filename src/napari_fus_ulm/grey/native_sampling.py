@@ -213,7 +213,7 @@ def _end(spectrum: _Spectrum) -> float | None:
 
 
 def _flat_from(spectrum: _Spectrum) -> float | None:
-    """Native pixel that stands for the frequency from where power falls no more, µm."""
+    """Native pixel that stands for the frequency from which power no longer falls, µm."""
     flat = [i for i in _looked_at(spectrum) if spectrum.slope[i] > -1.0]
     return float(500.0 / spectrum.frequency[flat[0]]) if flat else None
 

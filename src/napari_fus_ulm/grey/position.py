@@ -20,7 +20,7 @@ def position_channels(shape: Shape) -> Array:
 
 
 def position_window(shape: Shape, top: int, left: int, size: Shape) -> Array:
-    """Positions of one window of a frame; those past the border go on beyond 1."""
+    """Positions of one window of a frame; those past the border continue beyond 1."""
     y = (2.0 * np.arange(top, top + size[0]) + 1.0) / shape[0] - 1.0
     x = (2.0 * np.arange(left, left + size[1]) + 1.0) / shape[1] - 1.0
     yy, xx = np.meshgrid(y, x, indexing="ij")

@@ -220,7 +220,7 @@ def _matrix(scan: xr.DataArray) -> npt.NDArray[np.float64]:
     """Return NIfTI's matrix (i, j, k) → (x, y, z) of a scan in mm.
 
     ``voxel_to_world`` gives the directions of an oblique scan and where its coordinates are 0;
-    the scan may since have been cut or brought to other pixels, as its coordinates say.
+    the scan may since have been cropped or resampled, as its coordinates say.
     """
     upright = np.eye(4)
     for row, (dim, axis) in enumerate(AXIS_OF.items()):

@@ -90,7 +90,7 @@ def align(image: xr.DataArray, reference: xr.DataArray) -> Aligned:
 
 
 def _part(scan: xr.DataArray, begin: npt.NDArray[np.float64], side: npt.NDArray[np.float64]) -> Box:
-    """The part that begins so many mm from the outer corner, in whole pixels."""
+    """The part that begins ``begin`` mm from the outer corner, in whole pixels."""
     parts = []
     grid = Grid.of(scan)
     for n, step, first, length in zip(grid.shape, grid.spacing_mm, begin, side, strict=True):

@@ -77,7 +77,7 @@ class OptimisedCritic:
             self.critic.requires_grad_(True)
 
     def state(self) -> dict[str, Tensor]:
-        """All that a checkpoint needs to go on bit-exactly, by flat names.
+        """All that a checkpoint needs to continue bit-exactly, by flat names.
 
         The tensors are the critic's own, not copies; ``rate`` follows from the loop's step.
         """

@@ -1,7 +1,7 @@
 """The training loop: an iterator of events that can be stopped and resumed bit-exactly.
 
 Nothing random is stored: the patches and noise of step k follow from (seed, k), so weights, moving
-average and optimiser state are all a run needs to go on as if it had never stopped.
+average and optimiser state are all a run needs to continue as if it had never stopped.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def train_events(
         Takes ``checkpoint.safetensors``, ``weights.safetensors`` with its card, ``settings.json``,
         ``losses.csv``, ``validation.csv``, ``curves.png`` and the prepared phantoms.
     resume : bool
-        Go on from the folder's checkpoint, on any device. Of the settings that shape the result
+        Continue from the folder's checkpoint, on any device. Of the settings that shape the result
         only ``steps`` may differ from the first run.
 
     Yields

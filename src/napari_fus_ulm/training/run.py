@@ -102,7 +102,7 @@ class Run:
         return cls(0, 0.0, device, model, average, make_optimiser(model, settings), adversary)
 
     def save(self, folder: Path) -> None:
-        """Write the checkpoint to a temporary name, then rename it; any device can go on."""
+        """Write the checkpoint to a temporary name, then rename it; any device can continue."""
         tensors = {
             "step": torch.tensor(self.step),
             "seconds": torch.tensor(self.seconds, dtype=torch.float64),
