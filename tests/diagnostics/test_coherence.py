@@ -165,7 +165,7 @@ def test_an_image_of_one_patch_has_no_neighbours(fus: xr.DataArray) -> None:
         list(coherence_events(small, EnhanceSettings()))
 
 
-def test_a_stack_is_asked_for_one_plane(fus: xr.DataArray) -> None:
+def test_a_stack_is_refused(fus: xr.DataArray) -> None:
     with pytest.raises(ValueError, match="one plane"):
         list(coherence_events(fus.expand_dims("k"), EnhanceSettings()))
 

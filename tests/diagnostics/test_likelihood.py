@@ -19,7 +19,7 @@ def test_two_threads_get_what_one_gets() -> None:
         np.testing.assert_array_equal(deep, other_deep)
 
 
-def test_maps_lie_on_the_grid_that_was_asked_for() -> None:
+def test_maps_lie_on_the_requested_grid() -> None:
     grey = np.random.default_rng(1).random((50, 70), dtype=np.float32)
     maps = likelihood(grey, pixel_mm=0.03)
     for one in (maps.backed, maps.visible, maps.strangeness):

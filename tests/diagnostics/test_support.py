@@ -94,7 +94,7 @@ def test_another_grid_gives_nearly_the_same(prepared_section):
 
 @pytest.fixture(scope="module")
 def invented(section: Any) -> tuple[np.ndarray, Support]:
-    """A drawn picture with one vessel added where no witness sees any."""
+    """A drawn picture with one vessel added where no evidence supports one."""
     accurate = enhance(section.fus, EnhanceSettings(mode="accurate")).image.values
     samples = [
         enhance(section.fus, EnhanceSettings(steps=4, seed=seed)).image.values for seed in (5, 6, 7)
@@ -118,7 +118,7 @@ def test_an_invented_vessel_is_unlikely_and_most_others_are_not(invented):
     assert (judged.classes[~dark] == SUPPORTED_LABEL).any()
 
 
-def test_maps_say_nothing_where_they_have_nothing_to_say(invented):
+def test_maps_are_nan_where_they_do_not_apply(invented):
     _, judged = invented
     drawn = judged.classes > 0
     assert np.isnan(judged.probability[~drawn]).all()
@@ -145,7 +145,7 @@ def test_nothing_is_supported_where_the_input_is_unlike_the_phantoms(section, pr
     assert "100 % of the image is unlike" in judged.sentence
 
 
-def test_nothing_drawn_is_said_to_be_nothing(section, prepared_section):
+def test_a_result_without_vessels_has_its_own_sentence(section, prepared_section):
     black = np.zeros_like(prepared_section.ulm)
     judged = support(weigh(black, section.fus, black, [black, black], PIXEL_MM))
     assert not judged.classes.any()
@@ -184,7 +184,7 @@ def test_evidence_comes_with_progress_and_from_samples_that_are_not_the_result(s
     assert evidence.maps["spread"].max() > 0.0
 
 
-def test_witnesses_are_the_same_whatever_sampler_drew_the_result(section):
+def test_evidence_samples_do_not_depend_on_the_sampler_of_the_result(section):
     """The weights of the map were fitted on free samples."""
     fus = section.fus.isel(j=slice(0, 16), i=slice(0, 16))
     few = EvidenceSettings(samples=2, steps=2)

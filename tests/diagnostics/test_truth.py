@@ -1,4 +1,4 @@
-"""A picture beside its truth: what is drawn is what was done, and nothing moves unasked."""
+"""A picture compared with its ground truth: maps match what was drawn, nothing moves by itself."""
 
 import math
 
@@ -61,7 +61,7 @@ def cleared(grey: np.ndarray, row: int) -> np.ndarray:
 
 
 def scan_of(grey: np.ndarray) -> xr.DataArray:
-    """A truth given as grey levels that nothing rescales: they reach from 0 to 1."""
+    """A ground truth in grey levels from 0 to 1, which nothing rescales."""
     full = grey.copy()
     full[0, : max(1, full.size // 500)] = 1.0
     full[-1, -1] = 0.0
@@ -204,15 +204,13 @@ def test_a_truth_of_a_part_judges_that_part(ulm: xr.DataArray, grey: np.ndarray)
     assert comparison.overlay.vessels.shape == (grey.shape[0] - 20, 150)
 
 
-def test_a_truth_that_lies_beside_by_its_coordinates_is_told(
-    ulm: xr.DataArray, grey: np.ndarray
-) -> None:
+def test_an_offset_between_the_coordinates_is_noted(ulm: xr.DataArray, grey: np.ndarray) -> None:
     comparison = against_truth(picture_of(grey, origin=1.0 + PIXEL / 2), ulm, lpips=False)
     assert comparison.judged.values.all()
     assert "is offset by 1.4 mm from the result" in comparison.notes[0]
 
 
-def test_a_registration_that_was_not_needed_is_told(ulm: xr.DataArray, grey: np.ndarray) -> None:
+def test_an_unneeded_registration_is_noted(ulm: xr.DataArray, grey: np.ndarray) -> None:
     comparison = against_truth(picture_of(grey), ulm, aligned="shift", lpips=False)
     assert comparison.registration is not None
     assert not comparison.registration.needed

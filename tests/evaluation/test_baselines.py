@@ -1,4 +1,4 @@
-"""The rows beside the generators: what they are fitted on, and that they do what they are named."""
+"""The baselines: what they are fitted on, and that they do what their names say."""
 
 import dataclasses
 

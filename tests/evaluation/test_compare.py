@@ -1,4 +1,4 @@
-"""Images beside their ULM, registered where they lie apart; and two real maps of one brain."""
+"""Images compared with their ULM, registered where needed; and two real maps of one brain."""
 
 import re
 import sys
@@ -48,7 +48,7 @@ def test_a_shifted_map_is_moved_back(pairs: list[EvaluationPair], shift: tuple[i
 
 
 def test_images_of_other_pixels_and_extents_are_aligned(pairs: list[EvaluationPair]) -> None:
-    """A result of 20 µm beside counts of 10 µm over a larger field."""
+    """A result of 20 µm and counts of 10 µm over a larger field."""
     pair = pairs[0]
     part = pair.truth[10:-15, 20:-10]
     image = make_scan(part, spacing=0.02, modality="ulm", values_kind="grey")

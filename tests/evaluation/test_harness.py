@@ -178,7 +178,7 @@ def test_a_recording_has_no_seed(pairs: list[EvaluationPair]) -> None:
     assert leakage.phantom_seed(dataclasses.replace(pairs[0], fus=fus)) is None
 
 
-def test_an_empty_side_is_said(split: Split) -> None:
+def test_an_empty_side_is_named(split: Split) -> None:
     with pytest.raises(ValueError, match="test side of the split holds no pair"):
         evaluate([Split(split.train, (), ())], INPUT_ONLY)
     with pytest.raises(ValueError, match="training side"):

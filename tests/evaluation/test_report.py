@@ -74,7 +74,7 @@ def test_the_vessels_means_have_intervals_and_both_sides_have_classes(
     assert "partly their contrast" in text
 
 
-def test_what_is_made_of_the_answer_is_no_competitor(evaluation: Evaluation) -> None:
+def test_rows_made_from_the_ulm_do_not_compete(evaluation: Evaluation) -> None:
     rows = (evaluation.rows[0], Row("ulm-shifted", "shifted", "S."), Row("ulm", "itself", "I."))
     images = (
         *evaluation.images[:2],
@@ -119,7 +119,7 @@ def test_one_image_has_no_deviation_and_no_interval(evaluation: Evaluation) -> N
     assert "with one animal there is none" in text
 
 
-def test_splits_are_said_to_be_pooled(evaluation: Evaluation) -> None:
+def test_pooled_splits_are_noted(evaluation: Evaluation) -> None:
     again = (scored("input", "a", 0.04, 2), scored("m", "a", 0.01, 2))
     pooled = Evaluation(evaluation.settings, evaluation.rows, (*evaluation.images, *again))
     text = markdown(pooled)

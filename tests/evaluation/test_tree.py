@@ -109,7 +109,7 @@ def test_a_wide_vessel_backs_a_line_that_is_nearer_to_a_thin_one() -> None:
     assert scores.recall == pytest.approx(0.5)
 
 
-def test_what_lies_outside_the_picture_or_crosses_the_plane_is_not_asked_for() -> None:
+def test_vessels_outside_the_picture_or_across_the_plane_do_not_count() -> None:
     vessels = tree((-1000, 1000, 510, 0, 5))
     scores = tree_scores(drawn((0, 1000, 510)), vessels, EXTENT)
     assert scores.tree_mm == pytest.approx(1.0, abs=0.01)

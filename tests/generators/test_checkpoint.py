@@ -94,7 +94,9 @@ def test_a_pickle_is_never_opened(tmp_path: Path, name: str, how: str) -> None:
             assert mark.exists()
 
 
-def test_a_missing_file_and_a_missing_card_are_told_apart(tmp_path: Path, weights: Path) -> None:
+def test_a_missing_file_and_a_missing_card_have_different_messages(
+    tmp_path: Path, weights: Path
+) -> None:
     with pytest.raises(CheckpointError, match=r"There is no weights file .*none\.safetensors"):
         load_generator(tmp_path / "none.safetensors")
     card_path(weights).unlink()

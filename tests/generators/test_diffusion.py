@@ -142,7 +142,7 @@ def test_the_small_preset_is_several_times_smaller() -> None:
     assert small < whole / 5
 
 
-def test_the_edge_loss_is_of_the_kind_that_was_asked_for(tiny) -> None:
+def test_the_edge_loss_is_of_the_requested_kind(tiny) -> None:
     torch.manual_seed(0)
     losses = {}
     for edges, weight in (("quadratic", 1.0), ("l1", 1.0), ("quadratic", 0.0)):

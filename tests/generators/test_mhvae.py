@@ -242,7 +242,7 @@ def test_padding_reflects_as_often_as_it_must() -> None:
 
 
 def test_a_multiple_is_not_padded(tiny: Make) -> None:
-    """What lies beyond the crop cannot have been used: 20 is 5 coarsest pixels of 4."""
+    """What lies beyond the crop cannot have any effect: 20 is 5 coarsest pixels of 4."""
     model, data = tiny(), batch(1, 20)
     assert model.multiple == 4
     whole = predict(model, torch.zeros(1, 1, 20, 20), data)

@@ -53,7 +53,7 @@ def predict(model: Pix2Pix, data: PatchBatch, noisy: torch.Tensor) -> torch.Tens
 
 
 class Witness:
-    """An adversary that notes what it is asked."""
+    """An adversary that records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -275,7 +275,7 @@ def test_dropout_while_training_is_drawn_from_the_loops_generator() -> None:
 
 
 def test_the_compact_network_is_a_local_function() -> None:
-    """Statistics over the image would let everything depend on everything."""
+    """Statistics over the image would make every pixel depend on every other."""
     model = narrow("compact")
     torch.manual_seed(0)
     fus, position = torch.rand(1, 1, 32, 512), torch.rand(1, 3, 32, 512)

@@ -232,7 +232,7 @@ def test_fusion_at_the_end_is_another_image_of_the_same_place(fus: xr.DataArray)
     assert np.abs(at_end - per_step).max() > 0.01
 
 
-def test_a_foreign_field_of_view_is_not_told_its_position() -> None:
+def test_the_position_is_not_used_for_an_unfamiliar_field_of_view() -> None:
     image = np.random.default_rng(0).gamma(3.0, size=(20, 20)).astype(np.float32)
     scan = make_scan(image, spacing=0.1, modality="fus", values_kind="linear")
     notices = [

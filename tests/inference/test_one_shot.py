@@ -28,7 +28,7 @@ def fus(section: PhantomPair) -> xr.DataArray:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Weights that have learnt nothing, by generator."""
+    """Untrained weights, by generator."""
     folder, paths = tmp_path_factory.mktemp("weights"), {}
     for name, config in SMALL.items():
         torch.manual_seed(0)
@@ -65,7 +65,7 @@ def test_balanced_of_mhvae_has_a_spread(weights: dict[str, str], fus: xr.DataArr
     assert float(result.spread.mean()) > 1e-4
 
 
-def test_pix2pix_has_one_picture_whatever_is_asked(
+def test_pix2pix_gives_the_same_image_in_every_mode(
     weights: dict[str, str], fus: xr.DataArray
 ) -> None:
     one = run("pix2pix", weights, fus)

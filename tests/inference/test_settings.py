@@ -12,7 +12,7 @@ def test_json_round_trip() -> None:
     assert EnhanceSettings.from_mapping(json.loads(settings.to_json())) == settings
 
 
-def test_only_what_differs_is_told() -> None:
+def test_only_changed_settings_are_listed() -> None:
     assert EnhanceSettings().changed() == {}
     assert EnhanceSettings(seed=3).changed() == {"seed": 3}
 

@@ -108,7 +108,7 @@ def test_without_a_halo_they_are_not() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7, 100])
-def test_the_number_of_patches_at_once_changes_nothing(batch: int) -> None:
+def test_the_batch_size_changes_nothing(batch: int) -> None:
     on = frame(200, 300)
     np.testing.assert_allclose(
         result(applied(128, 64, "hann", batch), on),
@@ -171,7 +171,7 @@ def test_then_it_takes_smaller_patches_with_the_same_result() -> None:
     np.testing.assert_allclose(final, result(applied(768, 192), on, 2), atol=1e-5)
 
 
-def test_when_nothing_is_left_the_user_is_told() -> None:
+def test_memory_that_runs_out_with_the_smallest_patches_is_reported() -> None:
     one = applied(768, 192, "box", batch=32)
     one.model.fail_above = 10  # type: ignore[assignment]
     with pytest.raises(EnhanceError, match="smallest patches"):

@@ -1,4 +1,4 @@
-"""The overlay on lines whose class is known by construction, and beside the scores."""
+"""The overlay on lines whose class is known by construction, and compared with the scores."""
 
 import numpy as np
 import pytest

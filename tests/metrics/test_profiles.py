@@ -225,7 +225,7 @@ def test_widths_do_not_depend_on_how_power_doppler_was_stored(kind, transform):
     assert other.fus_width.fwhm_um == pytest.approx(one.fus_width.fwhm_um, rel=1e-3)
 
 
-def test_a_picture_is_taken_as_it_is_and_that_is_told():
+def test_an_8_bit_picture_is_used_as_it_is_with_a_note():
     fus, result, _ = images()
     picture = fus.copy(data=fus.values / 4.0).assign_attrs(values="display")
     comparison = compared(picture, result)
@@ -240,7 +240,7 @@ def test_images_are_laid_corner_on_corner_wherever_they_lie():
     assert one.sentence == other.sentence
 
 
-def test_a_line_outside_is_said_once():
+def test_a_line_outside_the_image_has_one_message():
     comparison = LinePlanes.of(*images()).along((1.0, -1.0), (1.0, -0.5))
     assert comparison.sentence == "The line leaves the image."
 

@@ -58,7 +58,7 @@ def test_overlaps_of_different_sizes_are_refused() -> None:
         seam(vessels(20), vessels(20), (WHOLE, LEFT), PIXEL_MM)
 
 
-def test_correlation_knows_sign_and_constants() -> None:
+def test_correlation_of_opposite_and_constant_images() -> None:
     ramp = np.arange(12.0).reshape(3, 4)
     assert correlation(ramp, 5 - 2 * ramp) == pytest.approx(-1.0)
     assert math.isnan(correlation(ramp, np.ones_like(ramp)))
@@ -74,7 +74,7 @@ def test_the_worst_comes_first_and_empty_ones_last() -> None:
     assert worst_first([good, empty, unknown, bad]) == (bad, good, unknown, empty)
 
 
-def test_a_seam_is_told_in_words_and_numbers() -> None:
+def test_a_seam_has_a_name_and_numbers() -> None:
     assert one(LEFT_RIGHT, 0.5, 1.0, row=2).name == "row 3, columns 1 | 2"
     assert one(UPPER_LOWER, 0.5, 1.0, row=2).name == "rows 3 / 4, column 1"
     row = one(LEFT_RIGHT, math.nan, 0.5).as_dict()

@@ -50,7 +50,7 @@ def make_session(tmp_path: Path, make_cases: MakeCases) -> MakeSession:
 
 @pytest.fixture
 def read_all() -> Read:
-    """Answer every trial; the reader is told by the key what is shown, as no real one is."""
+    """Answer every trial; unlike a real reader, this one reads in the key what is shown."""
 
     def read(session: Session, decide: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         key = {one["trial"]: one for one in read_json(session.folder / "key.json")["trials"]}

@@ -1,4 +1,4 @@
-"""Pictures on one view: nothing but the picture itself is left to tell them apart."""
+"""Pictures on one view: only their content distinguishes them."""
 
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,7 @@ def test_a_generated_picture_cannot_be_the_control(files: Path) -> None:
         read_cases({"a": ("generated", files / "gen"), "ULM": ("ulm", files / "gen")})
 
 
-def test_a_missing_partner_and_an_unknown_pixel_are_told(files: Path) -> None:
+def test_a_missing_partner_and_an_unknown_pixel_size_are_named(files: Path) -> None:
     sources: Any = {"a": ("generated", files / "gen"), "ULM": ("ulm", files / "ulm")}
     (files / "ulm" / "sub-02_b.npy").unlink()
     with pytest.raises(ValueError, match="without a partner: sub-02_b"):

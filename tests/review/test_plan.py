@@ -66,7 +66,7 @@ def test_sides_are_balanced(make_cases: Any, n: int, share: float) -> None:
             assert max(map(abs, pairs.values())) <= most
 
 
-def test_any_graph_of_pairs_is_balanced_and_nobody_is_favoured() -> None:
+def test_any_graph_of_pairs_is_balanced_and_no_name_is_favoured() -> None:
     random = np.random.default_rng(0)
     every = list(itertools.combinations("abcdefg", 2))
     lead: Counter[str] = Counter()

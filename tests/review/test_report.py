@@ -180,7 +180,7 @@ def test_what_is_answered_after_the_unblinding_says_so(make_session: Any) -> Non
     assert len({one["answers_sha256"] for one in notes}) == 2
 
 
-def test_readers_are_told_apart(make_session: Any, read_all: Any) -> None:
+def test_readers_are_kept_separate(make_session: Any, read_all: Any) -> None:
     folder = make_session(4).folder
     read_all(Session.open(folder, "Anna"), prefers_alpha)
     read_all(Session.open(folder, "Otto"), always_left)

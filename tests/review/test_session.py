@@ -1,4 +1,4 @@
-"""A session on the disk: blind, and nothing that was answered is lost."""
+"""A session on the disk: blinded, and no answer is lost."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def key_of(session: Session) -> dict[str, Any]:
     return read_json(session.folder / "key.json")
 
 
-def test_nothing_but_the_key_tells_names_kinds_seed_or_sections(make_session: Any) -> None:
+def test_only_the_key_holds_names_kinds_seed_and_sections(make_session: Any) -> None:
     session = make_session(4, FOUR, seed=73939133)
     session = Session.open(session.folder, "Dr. Eye")
     while (trial := session.next_trial()) is not None:
@@ -210,7 +210,7 @@ def test_answers_off_the_scale_are_refused(make_session: Any, change: Any, sente
     assert (session.folder / "answers.csv").read_bytes() == before
 
 
-def test_folders_that_are_no_session_are_told(make_session: Any, make_cases: Any) -> None:
+def test_folders_without_a_session_are_refused(make_session: Any, make_cases: Any) -> None:
     session = make_session(4)
     with pytest.raises(ValueError, match="is not empty"):
         create(session.folder, make_cases(4), ReviewSettings())

@@ -1,4 +1,4 @@
-"""How likely a vessel is at every place of a power Doppler image, whatever a generator draws there.
+"""How likely a vessel is at every pixel of a power Doppler image, whatever a generator draws there.
 
 A small separate network, trained on phantoms against the simulated tree: it draws nothing, it only
 estimates how often there was a vessel where the input looked like this. It shares the phantoms'

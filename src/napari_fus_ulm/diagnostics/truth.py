@@ -66,7 +66,7 @@ class TruthComparison:
     registration : Registered or None
         How the ground truth was moved; None where no alignment was requested.
     notes : tuple of str
-        Sentences to be shown beside the numbers.
+        Sentences to be shown with the numbers.
     """
 
     reference: xr.DataArray

@@ -1,4 +1,4 @@
-"""Images of one section beside each other for print, and their measures as a table.
+"""Images of one section side by side for print, and their measures as a table.
 
 Images are 2-D scans with names: power Doppler, generated images, ULM. They are shown as grey
 levels in [0, 1] on one grid, with the same limits and colours for all.
@@ -68,8 +68,8 @@ def check_one_field(images: Sequence[xr.DataArray]) -> None:
     for image in images:
         if image.ndim != 2:
             raise MeasureError(
-                f"“{image.name}” has the axes {tuple(map(str, image.dims))}; images are compared "
-                "plane by plane: choose one slice and one time."
+                f"“{image.name}” has the axes {', '.join(map(str, image.dims))}; images are "
+                "compared plane by plane: choose one slice and one time."
             )
     coarsest = max(images, key=lambda image: max(spacing_of(image)))
     field = Grid.of(coarsest)
@@ -222,7 +222,7 @@ def figure(
     colours: Colours = "grey",
     note: str = "",
 ) -> Figure:
-    """Draw images of one field of view beside each other, true to scale, for print.
+    """Draw images of one field of view side by side, true to scale, for print.
 
     One scale bar in the first panel, the same limits and colours for all, the measures below each
     panel where there are any, and below all the caution that generated images are not measurements.

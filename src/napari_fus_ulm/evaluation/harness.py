@@ -194,9 +194,9 @@ def evaluate_events(
             for files in judged:
                 yield Progress(done, total, f"{label}{method.title}, {files.name}")
                 pair = cached(files)
-                begun = time.monotonic()
+                started = time.monotonic()
                 picture = fitted.picture(pair)
-                seconds = time.monotonic() - begun
+                seconds = time.monotonic() - started
                 scores = score(
                     picture,
                     pair.truth,

@@ -60,7 +60,7 @@ class Recipe:
 
 
 class Adversary(Protocol):
-    """A critic that learns beside a generator; it is never part of the weights for use."""
+    """A critic trained together with a generator; it is never part of the saved weights."""
 
     def learn(self, fus: Tensor, real: Tensor, fake: Tensor) -> Tensor:
         """One step of the critic; return its loss. Images in model units."""

@@ -41,7 +41,7 @@ class ConditionalDiffusion(Generator):
     widths, blocks : tuple of int
         Of the U-Net.
     edge_weight : float
-        Weight of the edge loss beside the squared error of v; 0 leaves it out.
+        Weight of the edge loss relative to the squared error of v; 0 leaves it out.
     edges : {"quadratic", "l1"}
         Kind of the edge loss (see :func:`~napari_fus_ulm.generators.edges.edge_loss`).
     scale, shift : float

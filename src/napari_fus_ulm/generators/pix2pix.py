@@ -36,7 +36,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
 """Channels after each halving; the last is the bottleneck."""
 CRITIC_WIDTH = {"compact": 32, "faithful": 64}
 OUTER = 4
-"""Levels without dropout, beside the bottleneck: five halvings have none, seven have two."""
+"""Levels without dropout, besides the bottleneck: five halvings have none, seven have two."""
 
 
 class Pix2PixUNet(nn.Module):
@@ -115,7 +115,7 @@ class Pix2Pix(Generator):
     critic_width : int, optional
         Channels of the critic's first layer; by default the preset's.
     l1_weight : float
-        Weight of the absolute error beside the adversarial loss (the authors: 100).
+        Weight of the absolute error relative to the adversarial loss (the authors: 100).
 
     Raises
     ------

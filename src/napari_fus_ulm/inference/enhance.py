@@ -107,7 +107,7 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
         After every batch of patches; after every step.
     SliceDone, Finished
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     settings = settings.resolved()
     ready = prepare(fus, settings)
     steps, samples = evaluations(settings, ready.applied.model)
@@ -136,7 +136,7 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
         if samples > 1:
             spreads.append(on_result_pixels(seen.deviation(), ready.result.shape))
         yield SliceDone(number, len(ready.planes))
-    result = finish(ready, settings, images, spreads, time.monotonic() - begun)
+    result = finish(ready, settings, images, spreads, time.monotonic() - started)
     yield Finished(dataclasses.replace(result, patches=known[0] if known else None))
 
 

@@ -88,7 +88,7 @@ def sample_around_mean(
     noise_scale: float = 1.0,
     hold: Hold | None = None,
 ) -> Iterator[Any]:
-    """DDIM begun part-way from the conditional mean, and held near it.
+    """DDIM started part-way from the conditional mean, and held near it.
 
     The first evaluation, at time 1, is the conditional mean m. The walk starts at
     x = α·m + τ·σ·noise, with τ below one a sample nearer the mean than the posterior's are, and

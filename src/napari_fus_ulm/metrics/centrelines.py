@@ -131,16 +131,16 @@ def _paths(lines: Mask, points: npt.NDArray[np.intp]) -> list[list[int]]:
             before, to = to, two if one == before else one
         paths.append([*path, to])
 
-    for start, beside in enumerate(around):
-        if len(beside) != 2:
-            for to in beside:
+    for start, linked in enumerate(around):
+        if len(linked) != 2:
+            for to in linked:
                 between_forks = len(around[to]) != 2
                 if (between_forks and start < to) or (not between_forks and not seen[to]):
                     follow(start, to)
-    for start, beside in enumerate(around):
-        if len(beside) == 2 and not seen[start]:
+    for start, linked in enumerate(around):
+        if len(linked) == 2 and not seen[start]:
             seen[start] = True
-            follow(start, beside[0])
+            follow(start, linked[0])
     return paths
 
 

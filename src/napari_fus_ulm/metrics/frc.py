@@ -241,7 +241,7 @@ class _Rings:
         self.frequency = self._sum @ frequency / self.count
         sides = [tukey(n, TAPER) for n in shape]
         self._window = np.outer(*sides)
-        # Tapering mixes neighbouring Fourier pixels: so many of them stay independent.
+        # Tapering mixes neighbouring Fourier pixels: this share of them stays independent.
         share = math.prod(float((w**2).sum() ** 2 / (w**4).sum() / w.size) for w in sides)
         self.independent = self.count * share
 
@@ -282,7 +282,7 @@ class _Rings:
         rows, last = np.arange(len(curves)), curves.shape[1] - 1
         first = possible + 1 + (last - possible) // BEGIN
         start = possible + np.argmax(above[:, possible:first], axis=1)
-        begun = above[rows, start]
+        starts_above = above[rows, start]
         after = np.arange(last + 1) > start[:, None]
         below = ~above & after
         stop = np.where(below.any(axis=1), np.argmax(below, axis=1), last + 1)
@@ -296,7 +296,7 @@ class _Rings:
         part = np.clip(high / np.where(high == low, 1.0, high - low), 0.0, 1.0)
         between = self.frequency[end - 1] + part * (self.frequency[end] - self.frequency[end - 1])
         crossing = np.where(stop > last, np.inf, between)
-        return np.where(begun & significant, crossing, np.nan)
+        return np.where(starts_above & significant, crossing, np.nan)
 
     def _tapered(self, pictures: Floats) -> Floats:
         mean = np.tensordot(pictures, self._window, axes=2) / self._window.sum()

@@ -1,4 +1,4 @@
-"""Loading compiled libraries beside OpenGL without a crash."""
+"""Loading compiled libraries together with OpenGL without a crash."""
 
 from __future__ import annotations
 

@@ -107,9 +107,9 @@ class ProfileComparison:
         assert self.gain is not None
         assert isinstance(self.result_width, Width)
         assert isinstance(self.ulm_width, Width)
-        beside = abs(self.ulm_width.centre_um - self.result_width.centre_um)
+        offset_um = abs(self.ulm_width.centre_um - self.result_width.centre_um)
         how = f"×{self.gain:.1f} finer than" if self.gain >= 1.05 else "no finer than"
-        return f"{how} power Doppler, at a vessel that lies {beside:.0f} µm away in the ULM."
+        return f"{how} power Doppler, at a vessel that lies {offset_um:.0f} µm away in the ULM."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +158,7 @@ class LinePlanes:
             if scan.ndim != 2:
                 raise MeasureError(
                     f"Profiles are compared in one plane; the {_NAMES[name]} has the axes "
-                    f"{tuple(map(str, scan.dims))}. Choose one slice and one time."
+                    f"{', '.join(map(str, scan.dims))}. Choose one slice and one time."
                 )
             grid = Grid.of(scan)
             check_same_extent(Grid.of(fus), grid, _NAMES["fus"], _NAMES[name])
@@ -232,9 +232,9 @@ def _why_not(fus: Width | NoWidth, result: Width | NoWidth, ulm: Width | NoWidth
     assert isinstance(fus, Width)
     assert isinstance(result, Width)
     assert isinstance(ulm, Width)
-    beside = abs(result.centre_um - ulm.centre_um)
-    if beside > SAME_UM:
-        return f"the ULM's nearest vessel lies {beside:.0f} µm away, so it is not the same"
+    offset_um = abs(result.centre_um - ulm.centre_um)
+    if offset_um > SAME_UM:
+        return f"the ULM's nearest vessel lies {offset_um:.0f} µm away, so it is not the same"
     if not fus.left_um <= ulm.centre_um <= fus.right_um:
         away = abs(fus.centre_um - ulm.centre_um)
         return f"the peak of power Doppler lies {away:.0f} µm away, so it is not the same vessel"

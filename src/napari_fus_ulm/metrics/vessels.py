@@ -106,7 +106,7 @@ class VesselScores:
     precision : float
         Share of the picture's centreline within the tolerance of the reference's.
     recall_by_calibre, precision_by_calibre : tuple of float
-        The same by the apparent width of the vessel that is looked for: in the reference for
+        The same by the apparent width of the vessel that is counted: in the reference for
         recall, in the picture for precision.
     breaks : int
         Links between stretches of the reference's centreline that the picture does not make. A

@@ -229,11 +229,13 @@ def preferences(first: Sequence[Judgement], kinds: dict[str, str]) -> tuple[Pref
 def control(first: Sequence[Judgement], kinds: dict[str, str]) -> Preference | None:
     """The real ULM against everything generated."""
     real = {name for name, kind in kinds.items() if kind == "ulm"}
-    beside = [one for one in first if {kinds[one.left], kinds[one.right]} == {"ulm", "generated"}]
-    if not beside:
+    against_generated = [
+        one for one in first if {kinds[one.left], kinds[one.right]} == {"ulm", "generated"}
+    ]
+    if not against_generated:
         return None
     # Not corrected: it is one question, and trials of a section are not independent anyway.
-    return _preference(", ".join(sorted(real)), "generated", beside, real, math.nan)
+    return _preference(", ".join(sorted(real)), "generated", against_generated, real, math.nan)
 
 
 def consistency(judged: Sequence[Judgement]) -> Consistency | None:
