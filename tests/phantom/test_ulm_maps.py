@@ -70,11 +70,11 @@ def test_the_ulm_of_a_scene_is_the_map_mirrored_and_thinned(
         return real(image, share)
 
     monkeypatch.setattr(ulm_maps, "thinned", watching)
-    found = map_scene(ulm, small_scene, np.random.default_rng(seed)).counts
+    counts = map_scene(ulm, small_scene, np.random.default_rng(seed)).counts
     (share,) = shares
-    expected = [framed(thinned(one, share), found.shape) for one in (ulm.counts, mirrored(ulm))]
-    assert any(np.allclose(found, one, atol=1e-3) for one in expected)
-    assert found.max() > 0.0
+    expected = [framed(thinned(one, share), counts.shape) for one in (ulm.counts, mirrored(ulm))]
+    assert any(np.allclose(counts, one, atol=1e-3) for one in expected)
+    assert counts.max() > 0.0
 
 
 def mirrored(ulm: UlmMap) -> np.ndarray:
@@ -91,20 +91,20 @@ def test_thinning_keeps_tracks_whole() -> None:
     track = np.zeros((5, 50), np.float32)
     track[2] = np.linspace(5.0, 9.0, 50)
     track[0, 10:20] = 1.0
-    kept = thinned(track, 0.4)
-    assert (kept[2] > 0.0).all()
-    assert (np.diff(kept[2]) > 0.0).all()
-    assert kept[0].max() == 0.0
+    thin = thinned(track, 0.4)
+    assert (thin[2] > 0.0).all()
+    assert (np.diff(thin[2]) > 0.0).all()
+    assert thin[0].max() == 0.0
     assert np.array_equal(thinned(track, 1.0), track)
 
 
 def test_power_doppler_of_a_map_shows_its_vessels(ulm: UlmMap, small_scene: Scene) -> None:
     """Correlated with the blurred counts as real recordings are, not more."""
-    found = map_scene(ulm, small_scene, np.random.default_rng(0))
+    scene = map_scene(ulm, small_scene, np.random.default_rng(0))
     clean = RecordingParams(bed=0.3, grain=0.05)
-    power = record(found, clean, np.random.default_rng(0)).power
+    power = record(scene, clean, np.random.default_rng(0)).power
     rows, columns = power.shape
-    blocks = bin_counts(found.counts, (rows, columns))
+    blocks = bin_counts(scene.counts, (rows, columns))
     assert 0.4 < np.corrcoef(np.log(power.ravel()), np.log1p(blocks.ravel()))[0, 1] < 0.98
 
 
