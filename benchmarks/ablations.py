@@ -115,7 +115,7 @@ class Question:
     measures: tuple[Measure, ...] = _columns("accurate", "detailed")
 
 
-BASE = Trial("base", "128-pixel patches, quadratic edges, position told, from scratch on 29 pairs")
+BASE = Trial("base", "128-pixel patches, quadratic edges, position given, from scratch on 29 pairs")
 FINE = {"learning_rate": 1e-4}
 PRETRAINED = Trial(
     "phantoms", "trained on phantoms only (twice the patches)", {"patches": 2.0}, pairs=0
@@ -172,7 +172,7 @@ QUESTIONS = (
         "Position",
         (
             BASE,
-            Trial("position-off", "never told", {"without_position": 1.0}, {"position": "off"}),
+            Trial("position-off", "never given", {"without_position": 1.0}, {"position": "off"}),
             Trial(
                 "position-kept-back",
                 "learnt, but kept back when applied",
@@ -202,7 +202,7 @@ QUESTIONS = (
             ),
             _applied(
                 "poster",
-                "the study's recipe: ancestral, 50 steps, fused at the end",
+                "the Study's recipe: ancestral, 50 steps, fused at the end",
                 mode="detailed",
                 **POSTER,
             ),
@@ -373,8 +373,8 @@ def judged(trial: Trial, seed: int, weights: Path, cohort: Path, folder: Path) -
 def value(scores: Judged, measure: Measure, image: str) -> float:
     """A measure of an image; a trial of one mode has its only one."""
     of_mode = scores.get(measure.mode) or next(iter(scores.values()))
-    found = of_mode[image][measure.name]
-    return math.nan if found is None else float(found)
+    value = of_mode[image][measure.name]
+    return math.nan if value is None else float(value)
 
 
 def difference(
@@ -384,12 +384,12 @@ def difference(
     animals: Mapping[str, str],
 ) -> Summary:
     """A measure of a trial less the base's, paired by seed and image; intervals over animals."""
-    told = [
+    differences = [
         (value(one, measure, image) - value(other, measure, image), animals[image])
         for one, other in zip(trial, base, strict=True)
         for image in animals
     ]
-    return summarise([d for d, _ in told], [animal for _, animal in told])
+    return summarise([d for d, _ in differences], [animal for _, animal in differences])
 
 
 # ---------------------------------------------------------------- tables
@@ -428,10 +428,10 @@ def _cell(
     text = f"{mean:.{measure.digits}f}"
     if base is None:
         return text
-    found = difference(measure, trial, base, animals)
-    text += f" [{found.low:+.{measure.digits}f}, {found.high:+.{measure.digits}f}]"
+    gain = difference(measure, trial, base, animals)
+    text += f" [{gain.low:+.{measure.digits}f}, {gain.high:+.{measure.digits}f}]"
     # Bold is what is decided, whichever way.
-    return f"**{text}**" if found.low > 0 or found.high < 0 else text
+    return f"**{text}**" if gain.low > 0 or gain.high < 0 else text
 
 
 def report(questions: Sequence[Question], folder: Path, cohort: Path, seeds: int) -> str:
@@ -440,11 +440,11 @@ def report(questions: Sequence[Question], folder: Path, cohort: Path, seeds: int
     parts = []
     for question in questions:
         scores = {trial.key: _kept(trial, seeds, folder) for trial in question.trials}
-        there = {key: found for key, found in scores.items() if found}
+        there = {key: runs for key, runs in scores.items() if runs}
         if question.trials[0].key not in there:
             continue
-        shared = min(len(found) for found in there.values())
-        parts.append(table(question, {k: found[:shared] for k, found in there.items()}, animals))
+        shared = min(len(runs) for runs in there.values())
+        parts.append(table(question, {k: runs[:shared] for k, runs in there.items()}, animals))
         if question.trials[0].seeded:
             parts.append(f"Seeds: {shared}.")
     return "\n\n".join(parts) + "\n"
@@ -457,13 +457,13 @@ def animals_of(cohort: Path) -> dict[str, str]:
 
 def _kept(trial: Trial, seeds: int, folder: Path) -> list[Judged]:
     """What was judged of a trial, seed by seed from the first, as far as it goes."""
-    found: list[Judged] = []
+    runs: list[Judged] = []
     for seed in range(seeds if trial.seeded else 1):
         path = folder / "judged" / f"{trial.key}-{seed}.json"
         if not path.exists():
             break
-        found.append(json.loads(path.read_text(encoding="utf-8"))["scores"])
-    return found
+        runs.append(json.loads(path.read_text(encoding="utf-8"))["scores"])
+    return runs
 
 
 def ask(questions: Sequence[Question], scale: Scale, cohort: Path, folder: Path) -> Path:
@@ -493,11 +493,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=keys, default=keys)
     parser.add_argument("--patches", type=int, default=PATCHES, help=f"({PATCHES})")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"({SEEDS})")
-    told = parser.parse_args()
-    chosen = [question for question in QUESTIONS if question.key in told.only]
+    arguments = parser.parse_args()
+    chosen = [question for question in QUESTIONS if question.key in arguments.only]
     try:
-        scale = Scale(patches=told.patches, seeds=told.seeds)
-        print(ask(chosen, scale, told.cohort, told.folder).read_text(encoding="utf-8"), end="")
+        scale = Scale(patches=arguments.patches, seeds=arguments.seeds)
+        print(
+            ask(chosen, scale, arguments.cohort, arguments.folder).read_text(encoding="utf-8"),
+            end="",
+        )
     except KeyboardInterrupt:
         sys.exit("Stopped; the same command goes on.")
     except (ValueError, OSError, TrainingError) as error:

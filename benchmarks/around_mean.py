@@ -102,14 +102,14 @@ def phantom(seed: int) -> Scene:
     pair = phantom_pair(simulate_pair(seed), f"phantom-{seed}")
 
     def judge(picture: Grey) -> dict[str, float | None]:
-        found = score(
+        scores = score(
             picture,
             pair.truth,
             pair.grid.pixel_mm,
             vessels=pair.vessels,
             extent_mm=pair.grid.extent_mm,
         ).as_dict()
-        return found | {"cldice": found["cl_dice"]}
+        return scores | {"cldice": scores["cl_dice"]}
 
     return Scene(pair.name, pair.fus, judge)
 
@@ -129,8 +129,8 @@ def real_pairs(folder: Path) -> list[Scene]:
 
     def judge(picture: Grey) -> dict[str, float | None]:
         on = np.clip(resample(picture, rule.SHAPE), 0.0, 1.0)
-        found: dict[str, float | None] = rule.score(on, reference, trunk)
-        return found
+        scores: dict[str, float | None] = rule.score(on, reference, trunk)
+        return scores
 
     grainy = fus.copy(data=(fus.values * speckle).astype(np.float32))
     return [Scene("pair", fus, judge), Scene("pair-grainy", grainy, judge)]
@@ -205,10 +205,10 @@ def table(title: str, names: list[str], columns: tuple[str, ...], tag: str, kept
     head = " | ".join(f"{name} {arrows.get(name, '↑')}" for name in columns)
     lines = [f"| {title} | {head} |", f"| --- |{' ---: |' * len(columns)}"]
     for row in rows():
-        found = [kept.get(key(tag, name, row)) for name in names]
-        if not all(found):
+        scores = [kept.get(key(tag, name, row)) for name in names]
+        if not all(scores):
             continue
-        means = [float(np.mean([one[name] for one in found])) for name in columns]
+        means = [float(np.mean([one[name] for one in scores])) for name in columns]
         cells = [
             f"{m:.4f}" if n == "mse" else f"{m:.3f}" for n, m in zip(columns, means, strict=True)
         ]

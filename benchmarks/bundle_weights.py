@@ -74,8 +74,8 @@ def main() -> None:
     methods = phantom_methods([target])
     judged = evaluate([held_out(options.phantoms)], methods, load=load_phantom)
     for row in judged.rows:
-        found = [one.scores.fidelity for one in judged.images if one.method == row.key]
-        mean, sd = mean_and_sd(found)
+        fidelities = [one.scores.fidelity for one in judged.images if one.method == row.key]
+        mean, sd = mean_and_sd(fidelities)
         name = row.title if row.key == INPUT else row.key.rpartition("-")[2]
         metrics[name] = {"mean": rounded(mean), "sd": rounded(sd)}
     write_card(target, dataclasses.replace(card, metrics=metrics))
@@ -95,9 +95,9 @@ def command_of(settings: dict[str, Any], run: Path) -> str:
     return shlex.join([*words, "-o", str(run)])
 
 
-def rounded(found: Fidelity) -> dict[str, float | None]:
+def rounded(fidelity: Fidelity) -> dict[str, float | None]:
     """Four digits are more than ten images support."""
-    return {k: None if v is None else round(v, 4) for k, v in found.as_dict().items()}
+    return {k: None if v is None else round(v, 4) for k, v in fidelity.as_dict().items()}
 
 
 def write_card(weights: Path, card: object) -> None:

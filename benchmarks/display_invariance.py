@@ -51,9 +51,9 @@ STORED: dict[str, tuple[str, Callable[[Array], Array]]] = {
 
 def stored(fus: xr.DataArray, values: str, make: Callable[[Array], Array]) -> xr.DataArray:
     """The same scan with other numbers."""
-    found = fus.copy(data=make(fus.values.astype(np.float64)).astype(np.float32))
-    found.attrs = {**fus.attrs, "values": values, "values_guessed": False}
-    return found
+    stored = fus.copy(data=make(fus.values.astype(np.float64)).astype(np.float32))
+    stored.attrs = {**fus.attrs, "values": values, "values_guessed": False}
+    return stored
 
 
 def main() -> None:

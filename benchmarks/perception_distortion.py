@@ -89,11 +89,13 @@ def measured(point: Point, phantoms: int) -> tuple[float, float]:
         for one in generators([point.weights], point.settings)
         if one.key.endswith(point.settings.mode)
     )
-    found = [
+    fidelities = [
         image.scores.fidelity
         for image in evaluate([held_out(phantoms)], [method], load=LOAD).images
     ]
-    return float(np.mean([f.mse for f in found])), float(np.mean([f.lpips for f in found]))
+    return float(np.mean([f.mse for f in fidelities])), float(
+        np.mean([f.lpips for f in fidelities])
+    )
 
 
 def collect(phantoms: int) -> list[tuple[Point, float, float]]:

@@ -78,7 +78,7 @@ def load_rule(path: Path) -> ModuleType:
 
 
 def picture(path: Path, shape: tuple[int, int]) -> xr.DataArray:
-    """A picture at native sampling, told as pixels of 100 µm."""
+    """A picture at native sampling, declared as pixels of 100 µm."""
     image = np.asarray(Image.open(path).convert("L"), dtype=np.float32)
     return make_scan(area_mean(image, shape), spacing=0.1, modality="fus", values_kind="display")
 

@@ -1,8 +1,8 @@
-"""How precisely the shift of a pair is estimated, and how well mirrored images are told.
+"""How precisely the shift of a pair is estimated, and how well mirrored images are recognised.
 
     python benchmarks/registration.py [--animals 10]
 
-Phantoms without misregistration of their own, whose ULM is moved by a known amount of 0 to 200 µm;
+Phantoms without misregistration, whose ULM is moved by a known amount of 0 to 200 µm;
 and, for how far unrelated images correlate, the fUS image of one animal beside the ULM of another.
 """
 
@@ -54,16 +54,17 @@ def main() -> None:
     for pair in pairs:
         start = register(pair.fus, pair.ulm)
         for down, right in SHIFTS_UM:
-            found = register(pair.fus, moved(pair.ulm, down, right))
-            errors.append(np.hypot(found.down_um - down, found.right_um - right))
+            registration = register(pair.fus, moved(pair.ulm, down, right))
+            errors.append(np.hypot(registration.down_um - down, registration.right_um - right))
             added.append(
                 np.hypot(
-                    found.down_um - start.down_um - down, found.right_um - start.right_um - right
+                    registration.down_um - start.down_um - down,
+                    registration.right_um - start.right_um - right,
                 )
             )
-            heights.append(found.correlation)
-            seconds.append(found.second)
-            sure.append(found.sure)
+            heights.append(registration.correlation)
+            seconds.append(registration.second)
+            sure.append(registration.sure)
     print(f"{animals} animals, {len(SHIFTS_UM)} shifts of 0 to 200 µm each")
     for name, values, unit in (
         ("error of the shift", errors, "µm"),
@@ -74,15 +75,18 @@ def main() -> None:
         low, middle, high = np.percentile(values, [0, 50, 90])
         print(f"{name}: median {middle:.2f}, 90 % below {high:.2f}, least {low:.2f} {unit}")
     print(f"sure: {sum(sure)} of {len(sure)}")
-    told = {"as it is": 0, "mirrored left to right": 0, "upside down": 0}
+    recognised = {"as it is": 0, "mirrored left to right": 0, "upside down": 0}
     for pair in pairs:
         for name, flipped in (
             ("as it is", pair.ulm.values),
             ("mirrored left to right", pair.ulm.values[:, ::-1]),
             ("upside down", pair.ulm.values[::-1]),
         ):
-            told[name] += orientation(pair.fus, pair.ulm.copy(data=flipped))[0] == name
-    print("orientation told rightly:", *(f"{name} {n}/{animals};" for name, n in told.items()))
+            recognised[name] += orientation(pair.fus, pair.ulm.copy(data=flipped))[0] == name
+    print(
+        "orientation recognised rightly:",
+        *(f"{name} {n}/{animals};" for name, n in recognised.items()),
+    )
     others = [
         register(one.fus, unrelated(one.fus, other.ulm))
         for one in pairs

@@ -51,13 +51,13 @@ def rows(folder: Path) -> dict[str, Scores]:
 
 def main() -> None:
     """Print the table, and the skill that the project's clDice of 0.4 would be."""
-    found = rows(Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data"))
+    scores = rows(Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data"))
     print(f"| against the map of week 3 | {' | '.join(COLUMNS)} |")
     print(f"| --- |{' ---: |' * len(COLUMNS)}")
-    for name, one in found.items():
+    for name, one in scores.items():
         measures = one.as_dict()
         print(f"| {name} | {' | '.join(f'{measures[c]:.3f}' for c in COLUMNS)} |")
-    chance, _, ceiling = (one.vessels.cl_dice for one in found.values())
+    chance, _, ceiling = (one.vessels.cl_dice for one in scores.values())
     print(f"\nA clDice of 0.4 here is a skill of {skill(0.4, chance, ceiling):.2f}.")
 
 

@@ -65,15 +65,15 @@ def main() -> None:
     ways = {str(steps): replace(default, sampler="ddim", steps=steps) for steps in STEPS}
     ways[f"{default.steps}, departure {default.departure:g}"] = default
     for name, settings in ways.items():
-        found = []
+        rows = []
         for fus, ulm in scenes:
             made = [enhance(fus, settings, seed=seed).image for seed in range(k)]
             truth = reference_on_grid(ulm, Grid.of(made[0]))
             samples = np.stack([one.values for one in made])
             vessels = truth > np.median(truth[truth > 0.0])
             everywhere = np.ones_like(vessels)
-            found.append([*numbers(samples, truth, everywhere), *numbers(samples, truth, vessels)])
-        whole, covered, of_vessels, covered_vessels = np.mean(found, axis=0)
+            rows.append([*numbers(samples, truth, everywhere), *numbers(samples, truth, vessels)])
+        whole, covered, of_vessels, covered_vessels = np.mean(rows, axis=0)
         cells = (whole, of_vessels, covered, covered_vessels)
         print(f"| {name} | {' | '.join(f'{cell:.2f}' for cell in cells)} |", flush=True)
 

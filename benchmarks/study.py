@@ -324,14 +324,14 @@ def findings(judged: Judged, generators: Sequence[str]) -> str:
         if row is None or not others or None in others:
             lines.append(f"- {claim.words}: not judged, a generator is missing.")
             continue
-        verdicts, told = [], []
+        verdicts, comparisons = [], []
         for other in others:
             difference = paired(judged, row, other, claim.measure)
             verdicts.append(verdict(difference, claim.sign))
-            told.append(f"less {_name(other)} {_with_interval(difference)}, {verdicts[-1]}")
+            comparisons.append(f"less {_name(other)} {_with_interval(difference)}, {verdicts[-1]}")
         lines.append(
             f"- {claim.words}: **{overall(verdicts)}**. {_measure_name(claim)} of {_name(row)} "
-            f"{'; '.join(told)}."
+            f"{'; '.join(comparisons)}."
         )
     return "\n".join(lines)
 
@@ -404,8 +404,8 @@ def sharpness_table(judged: Judged) -> str:
     for row in judged.evaluation.rows:
         images = images_of(judged.evaluation, row.key)
         values = [judged.sharpness[row.key, one.image] for one in images]
-        found = summarise(values, [one.animal for one in images])
-        lines.append(f"| {row.title} | {found.mean:.3f} ± {found.sd:.3f} |")
+        summary = summarise(values, [one.animal for one in images])
+        lines.append(f"| {row.title} | {summary.mean:.3f} ± {summary.sd:.3f} |")
     return "\n".join(lines)
 
 
@@ -471,18 +471,18 @@ def main() -> None:
     )
     parser.add_argument("--patches", type=int, help=f"each generator sees ({PATCHES})")
     parser.add_argument("--generators", nargs="+", help=f"only these ({', '.join(names())})")
-    told = parser.parse_args()
-    study = quick_study() if told.quick else Study()
+    arguments = parser.parse_args()
+    study = quick_study() if arguments.quick else Study()
     try:
         study = replace(
             study,
-            patches=told.patches if told.patches is not None else study.patches,
-            generators=tuple(told.generators or study.generators),
+            patches=arguments.patches if arguments.patches is not None else study.patches,
+            generators=tuple(arguments.generators or study.generators),
         )
     except ValueError as error:
         parser.error(str(error))
     try:
-        print(repeat(study, told.folder).read_text(encoding="utf-8"), end="")
+        print(repeat(study, arguments.folder).read_text(encoding="utf-8"), end="")
     except KeyboardInterrupt:
         sys.exit("Stopped; the same command goes on.")
     except (ValueError, OSError, TrainingError) as error:

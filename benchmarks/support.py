@@ -88,13 +88,13 @@ def near_vessels(
     inside = ((places >= 0) & (places < shape)).all(axis=1)
     rows, columns = places[inside].T
     classes = np.floor(vessels.radii[chosen][inside] / class_um) if wall else np.zeros(len(rows))
-    found = np.zeros(shape, bool)
+    near = np.zeros(shape, bool)
     for one in np.unique(classes):
         apart = np.ones(shape, bool)
         apart[rows[classes == one], columns[classes == one]] = False
         reach = tolerance + (class_um * (one + 0.5) if wall else 0.0)
-        found |= ndimage.distance_transform_edt(apart) * pixel_um <= reach
-    return found
+        near |= ndimage.distance_transform_edt(apart) * pixel_um <= reach
+    return near
 
 
 def targets(vessels: Vessels, shape: tuple[int, int], pixel_um: float) -> Bools:
@@ -242,13 +242,13 @@ def drawings(seed: int, pair: PhantomPair, folder: Path) -> dict[str, npt.NDArra
     path = folder / "drawings" / f"{seed}.npz"
     if not path.exists():
         base = EnhanceSettings()
-        found = {
+        maps = {
             name: enhance(pair.fus, base, generator=generator, mode=mode).image.values
             for name, (generator, mode) in RESULTS.items()
         }
         seeds = range(SEED_SHIFT, SEED_SHIFT + SAMPLES)
-        found["samples"] = np.stack([enhance(pair.fus, base, seed=s).image.values for s in seeds])
-        write_file(path, arrays_writer({k: v.astype(np.float16) for k, v in found.items()}))
+        maps["samples"] = np.stack([enhance(pair.fus, base, seed=s).image.values for s in seeds])
+        write_file(path, arrays_writer({k: v.astype(np.float16) for k, v in maps.items()}))
     with np.load(path) as kept:
         return {name: kept[name].astype(np.float32) for name in kept.files}
 
@@ -312,16 +312,16 @@ def logistic(features: Floats, wanted: Bools) -> dict[str, object]:
 def fit(folder: Path) -> None:
     """Weigh the witnesses on the phantoms of the fit, over all results together."""
     learn_the_usual(folder)
-    found = list(cases(FIT_SEEDS, folder))
-    told: dict[str, object] = {
+    fitted = list(cases(FIT_SEEDS, folder))
+    weights: dict[str, object] = {
         "learnt_on": f"phantoms {FIT_SEEDS[0]}–{FIT_SEEDS[-1]}, results: {', '.join(RESULTS)}",
         "samples": SAMPLES,
     }
     for part, names in (("drawn", DRAWN), ("undrawn", UNDRAWN)):
-        features = np.concatenate([columns(case, part, names) for case in found])
-        wanted = np.concatenate([labels(case, part) for case in found])
-        told[part] = {"names": list(names), **logistic(features, wanted)}
-    write_json(sup.WEIGHTS, told)
+        features = np.concatenate([columns(case, part, names) for case in fitted])
+        wanted = np.concatenate([labels(case, part) for case in fitted])
+        weights[part] = {"names": list(names), **logistic(features, wanted)}
+    write_json(sup.WEIGHTS, weights)
     sup.regressions.cache_clear()
 
 
@@ -335,12 +335,12 @@ def auroc(score: npt.NDArray[np.floating], positive: Bools) -> float:
     )
 
 
-def interval(found: Sequence[Case], part: str, scores: Sequence[Floats]) -> tuple[float, float]:
-    """95 % of the AUROC when the phantoms are drawn again."""
+def interval(phantoms: Sequence[Case], part: str, scores: Sequence[Floats]) -> tuple[float, float]:
+    """95 % of the AUROC when the phantoms are resampled."""
     random, values = np.random.default_rng(0), []
     for _ in range(200):
-        again = random.integers(0, len(found), len(found))
-        wanted = np.concatenate([labels(found[i], part) for i in again])
+        again = random.integers(0, len(phantoms), len(phantoms))
+        wanted = np.concatenate([labels(phantoms[i], part) for i in again])
         values.append(auroc(np.concatenate([scores[i] for i in again]), wanted))
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
@@ -348,7 +348,7 @@ def interval(found: Sequence[Case], part: str, scores: Sequence[Floats]) -> tupl
 
 def measure(folder: Path) -> None:
     """AUROC by result and witness, and the reliability curve."""
-    found = list(cases(TEST_SEEDS, folder))
+    judged = list(cases(TEST_SEEDS, folder))
     regression = dict(zip(("drawn", "undrawn"), sup.regressions(), strict=True))
     lines, curves = [], {}
     for part, title in (("drawn", "invented"), ("undrawn", "missed")):
@@ -357,7 +357,7 @@ def measure(folder: Path) -> None:
         head = ["result", "n", f"share {title}", "support map", *clear, *witnesses]
         lines += [f"| {' | '.join(head)} |", "| --- |" + " ---: |" * (len(head) - 1)]
         for name in RESULTS:
-            chosen = [case for case in found if case.result == name]
+            chosen = [case for case in judged if case.result == name]
             features = [columns(case, part, witnesses) for case in chosen]
             scores = [regression[part].probability(one) for one in features]
             wanted = np.concatenate([labels(case, part) for case in chosen])

@@ -119,10 +119,10 @@ def own_rule(first: np.ndarray, second: np.ndarray) -> tuple[Likeness, float, fl
     """The project's rule: counts binned to 20 µm, logarithm. Also the MSE and the LPIPS."""
     aligned = align(as_scan(second), as_scan(first))
     one, two = (grey_image(scan, 20.0).grey for scan in (aligned.image, aligned.reference))
-    found = score(one, two, 0.02)
-    near = found.fidelity
-    told = Likeness(found.r, near.ssim, near.psnr, found.vessels.cl_dice)
-    return told, near.mse, near.lpips
+    scores = score(one, two, 0.02)
+    near = scores.fidelity
+    likeness = Likeness(scores.r, near.ssim, near.psnr, scores.vessels.cl_dice)
+    return likeness, near.mse, near.lpips
 
 
 def as_scan(counts: np.ndarray):
@@ -149,9 +149,9 @@ def main() -> None:
     for name, row in rows.items():
         off = [abs(a - b) for a, b in zip(row.values(), DOCUMENTED, strict=True)]
         within = all(a <= b for a, b in zip(off, WITHIN, strict=True))
-        told = "" if "rule" in name or name == "documented" else "yes" if within else "no"
+        verdict = "" if "rule" in name or name == "documented" else "yes" if within else "no"
         r, ssim, psnr, dice = row.values()
-        print(f"| {name} | {r:.3f} | {ssim:.3f} | {psnr:.2f} | {dice:.3f} | {told} |")
+        print(f"| {name} | {r:.3f} | {ssim:.3f} | {psnr:.2f} | {dice:.3f} | {verdict} |")
     print(f"\nBy this project's rule also MSE {mse:.4f} and LPIPS {lpips:.3f}.")
 
 

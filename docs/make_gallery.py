@@ -86,17 +86,17 @@ def draw(name: str, fus: xr.DataArray, made: dict[str, Grey]) -> None:
 
 def on_phantoms(count: int) -> dict[str, tuple[list[float], list[float]]]:
     """Consistency and share in the dark of true ULM and of every generator."""
-    found: dict[str, tuple[list[float], list[float]]] = {}
+    agreements: dict[str, tuple[list[float], list[float]]] = {}
     for seed in range(TEST_SEED, TEST_SEED + count):
         pair = simulate_pair(seed)
         made = {title: enhance(pair.fus, settings).image for title, settings in ways()}
         truth = reference_on_grid(pair.ulm, Grid.of(next(iter(made.values()))))
         pictures = {"true ULM": truth} | {title: image.values for title, image in made.items()}
         for title, grey in pictures.items():
-            first, second = found.setdefault(title, ([], []))
+            first, second = agreements.setdefault(title, ([], []))
             first.append(consistency(grey, pair.fus))
             second.append(share_in_the_dark(grey, pair.fus))
-    return found
+    return agreements
 
 
 def main() -> None:
