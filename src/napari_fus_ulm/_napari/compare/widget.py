@@ -142,7 +142,7 @@ class CompareWidget(DockedWidget):
     def _on_step(self, _: object) -> None:
         self._slider_rest.start()
 
-    def _on_made(self, results: list[Image]) -> None:
+    def _on_completed(self, results: list[Image]) -> None:
         """Check the input, its results and the ground truth, and turn on the grid."""
         beside = (self.jobs.state.fus.layer, self.state.layer(self.state.shown.truth))
         self.state.check_only([*results, *(layer for layer in beside if layer is not None)])
@@ -172,7 +172,7 @@ class CompareWidget(DockedWidget):
         self.controls.share_changed.connect(self.state.set_share)
         self.controls.flip_requested.connect(self.state.flip)
         self.jobs.state.changed.connect(self._show_words)
-        self.jobs.state.made.connect(self._on_made)
+        self.jobs.state.completed.connect(self._on_completed)
         self.sample.clicked.connect(self.open_sample)
         flip = QAction("Flip", self)
         flip.setShortcut(QKeySequence("B"))

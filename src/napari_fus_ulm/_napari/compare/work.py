@@ -78,12 +78,12 @@ class WorkState:
     -------
     changed(frozenset of str)
         Fields of `shown` that have changed.
-    made(list)
+    completed(list)
         All generators have run: the new layers.
     """
 
     changed = Signal(frozenset)
-    made = Signal(list)
+    completed = Signal(list)
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
@@ -100,7 +100,7 @@ class WorkState:
         """Stop following the viewer."""
         self.fus.close()
         self.changed.disconnect()
-        self.made.disconnect()
+        self.completed.disconnect()
 
     def set_subject(self, subject: Hashable) -> None:
         """Say which images the figure and the table would show."""
@@ -158,7 +158,7 @@ class WorkState:
         results, self._results, self._picked = self._results, [], None
         self._set(self._run.ended(ENDINGS.get(outcome, self._run.status), error))
         if results and outcome == DONE:
-            self.made.emit(results)
+            self.completed.emit(results)
 
     def fail(self, sentence: str) -> None:
         """Say why there is no work; an empty sentence clears the message."""

@@ -117,7 +117,7 @@ class CoherencePanel(QWidget):
         """
         noise = self.noise.currentData()
         if noise == "run" and context.enhancement is None:
-            raise UserError("There are no patches of a run to compare yet; click Enhance.")
+            raise UserError("There are no patches to compare yet; click Enhance.")
         part = noise != "run" and self.area.currentData() == "view"
         settings = CoherenceSettings(
             enhance=context.settings, noise=noise, region=seen_region(context) if part else None

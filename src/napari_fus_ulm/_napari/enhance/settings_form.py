@@ -52,7 +52,7 @@ RELIABILITY = {
     "mhvae": {
         "detailed": "One sample near the mean: smooth where the fUS leaves vessels open.",
         "balanced": "Mean of samples near the mean: their spread understates the uncertainty.",
-        "accurate": "Image of the mean latent: the smoothest.",
+        "accurate": "Decoded from the mean latent image: the smoothest.",
     },
 }
 """How reliable each generator's image is in each mode, in one line."""

@@ -268,7 +268,7 @@ def _values_of(
     if stored != "unknown" and not stored_is_guess:
         return stored, []
     guess = "display" if colour else stored if stored != "unknown" else guess_values(image)
-    text = f"The values of “{label}” look like {guess}; the file does not say."
+    text = f"The values of “{label}” are taken as {guess}; the file does not store their scale."
     choices = ("linear", "sqrt", "cbrt", "db", "display")
     return guess, [Question(kind="values", text=text, assumed=guess, choices=choices)]
 
