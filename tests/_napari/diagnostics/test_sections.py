@@ -173,7 +173,7 @@ def test_hit_missed_and_invented_vessels_are_shown_with_their_mm(open_dock, smal
     scores = vessel_scores(picture.values, comparison.reference.values, 0.02)
     bars = panel.table.findChildren(Bar)
     assert [bar.share for bar in bars][-2] == pytest.approx(scores.recall, abs=0.02, nan_ok=True)
-    assert "no proof" in panel._notes.text()
+    assert "not prove" in panel._notes.text()
     panel.copy.click()
     assert "| all |" in QGuiApplication.clipboard().text()
 
