@@ -175,7 +175,7 @@ QUESTIONS = (
             Trial("position-off", "never given", {"without_position": 1.0}, {"position": "off"}),
             Trial(
                 "position-kept-back",
-                "learnt, but kept back when applied",
+                "learnt, but withheld when applied",
                 None,
                 {"position": "off"},
                 begins_with=BASE,

@@ -31,7 +31,7 @@ def command(
     other: Annotated[Path, typer.Argument(metavar="OTHER", help="A ULM map.")],
     threshold: Annotated[str, typer.Option(help="1/7, half-bit, 2-sigma or 3-sigma.")] = "1/7",
     align: Annotated[
-        str, typer.Option(help="How OTHER is laid on a result: none, shift or affine.")
+        str, typer.Option(help="How OTHER is aligned to a result: none, shift or affine.")
     ] = "none",
     fus: Annotated[
         Path | None, typer.Option(help="The result's fUS file, compared with OTHER as well.")

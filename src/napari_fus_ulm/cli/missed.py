@@ -23,7 +23,7 @@ def command(
         Path, typer.Option("-o", "--out", help="Folder: missed.png, table.md and the maps.")
     ],
     align: Annotated[
-        str, typer.Option(help="How the ULM is laid on the result: none, shift or affine.")
+        str, typer.Option(help="How the ULM is aligned to the result: none, shift or affine.")
     ] = "none",
     spacing: Spacing = None,
     image: Image = 1,

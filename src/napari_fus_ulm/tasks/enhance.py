@@ -164,7 +164,7 @@ def ulm_plane(ulm: xr.DataArray, index: dict[str, int]) -> xr.DataArray:
 
 
 def mismatch(fus: xr.DataArray, ulm: xr.DataArray) -> str:
-    """Say why a ground truth cannot be laid beside an input; empty when it can.
+    """Say why a ground truth cannot be compared with an input; empty when it can.
 
     The sentence names both layers and says what to do.
     """

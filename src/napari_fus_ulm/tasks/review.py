@@ -201,7 +201,7 @@ def open_session(folder: Path, reader: str) -> Iterator[Opened]:
     if not session.reader and names and "" not in names:
         raise ReviewError(
             f"{folder.name} has answers by {', '.join(sorted(names))}. Enter this name as the "
-            "reader to go on, or another name to begin as somebody else."
+            "reader to continue, or another name to start as somebody else."
         )
     yield Opened(session, session.next_trial())
 

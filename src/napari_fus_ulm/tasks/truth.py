@@ -29,13 +29,13 @@ CLASSES = (
 )
 """Name, colour and meaning of the labels 1, 2 and 3."""
 Aligned = Annotated[
-    Alignment, Setting(label="Ground truth", help="How the ULM is laid on the result.")
+    Alignment, Setting(label="Ground truth", help="How the ULM is aligned to the result.")
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruthSettings:
-    """How the ground truth is laid on the result.
+    """How the ground truth is aligned to the result.
 
     Parameters
     ----------
