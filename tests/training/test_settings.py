@@ -28,7 +28,7 @@ from napari_fus_ulm.training.settings import TrainSettings
     ],
 )
 def test_a_wrong_value_is_named(setting: str, value: object) -> None:
-    with pytest.raises(ValueError, match=rf"{setting} (is|called) '?{value}"):
+    with pytest.raises(ValueError, match=rf"{setting} (is|called) “?{value}"):
         TrainSettings(**{setting: value})
 
 
