@@ -222,12 +222,12 @@ def test_what_a_panel_copies_makes_its_layers_again(
         (
             dock.diagnostics.truth,
             f"{result} · hit, missed, invented",
-            lambda result: result.comparison.vessels,
+            lambda outcome: outcome.comparison.vessels,
         ),
         (
             dock.diagnostics.coherence,
             f"{fus.name} · left patches",
-            lambda result: result.coherence.left,
+            lambda outcome: outcome.coherence.left,
         ),
     ):
         ask(dock, panel)
@@ -236,7 +236,7 @@ def test_what_a_panel_copies_makes_its_layers_again(
         assert "as a Python script" in dock.run.status.text()
         scope = {}
         exec(compile(QGuiApplication.clipboard().text(), "copied", "exec"), scope)
-        again = pixels(scope["found"]).values
+        again = pixels(scope["outcome"]).values
         # To the last digits: the worker's thread may have another number of OpenMP threads than
         # this one, and sums are then rounded otherwise.
         np.testing.assert_allclose(again, np.squeeze(viewer.layers[layer].data), atol=1e-6)

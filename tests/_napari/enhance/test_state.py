@@ -321,7 +321,7 @@ def test_a_film_is_looked_through_once_and_averaged_in_the_work(
     assert (state.shown.input.values, state.shown.input.values_certain) == ("linear", False)
     assert guessed == [True]
     assert averaged == []
-    layer.data[:] *= 2.0  # in place: nobody is told
+    layer.data[:] *= 2.0  # in place: no event is emitted
     work, events = state.start(), []
     thread = threading.Thread(target=lambda: events.extend(work()))
     thread.start()

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from napari.layers import Shapes
 
 NOISES = (
-    ("independent: the generator's uncertainty", "independent"),
-    ("shared: the effect of patch borders", "shared"),
-    ("the patches of the last run", "run"),
+    ("independent (uncertainty)", "independent"),
+    ("shared (patch borders)", "shared"),
+    ("patches of the last run", "run"),
 )
 AREAS = (("the whole image", "all"), ("the part in view", "view"))
 DIRECTIONS = (("left | right", "left | right"), ("upper / lower", "upper / lower"))

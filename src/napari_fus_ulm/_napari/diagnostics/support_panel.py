@@ -27,7 +27,7 @@ from napari_fus_ulm.tasks.support import (
 if TYPE_CHECKING:
     from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
 
-SAMPLES = (("4 samples", 4), ("8 samples", 8), ("16 samples", 16))
+SAMPLES = (("4", 4), ("8", 8), ("16", 16))
 
 
 class SupportPanel(QWidget):
