@@ -28,7 +28,7 @@ def check(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder with pairs.csv, or with fus/ and ulm/.")
     ],
-    json: Annotated[bool, typer.Option("--json", help="Findings for machines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Check a folder of pairs and say what is wrong with it.
 

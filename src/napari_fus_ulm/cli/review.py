@@ -46,8 +46,8 @@ def new(
     """Set up a session: all pairs of images of every section, side by side, without names.
 
     A PATH is a file, or a folder of files with equal names (NAME or NAME_enhanced). Sections
-    belong to the animal that their name begins with (sub-XX), else each is its own. The folder
-    holds everything a reader needs; its key.json is for the report only.
+    belong to the animal that their name begins with (sub-XX), otherwise each counts as a separate
+    animal. The folder holds everything a reader needs; its key.json is for the report only.
 
     Example: napari-fus-ulm review new look/ --generated diffusion=out/d --generated pix2pix=out/p
     --ulm cohort/ulm

@@ -1,6 +1,6 @@
 """Repeat a run from its record: NAME_record.json or record.json beside a result.
 
-``-`` reads the record from standard input.
+Give - as RECORD.json to read the record from standard input.
 """
 
 from __future__ import annotations
