@@ -143,7 +143,7 @@ def test_visibility_is_the_rule_of_the_module() -> None:
     vessels = np.array([[0.0, 1.0, 1.0, 1.0]], np.float32)
     level = np.ones((1, 4), np.float32) * 1e-6
     sd = np.array([[1.0, 1.0, 0.5, 10.0]], np.float32)
-    expected = [0.0] + [c**2 / (c**2 + BARELY_SEEN**2) for c in (1.0, 2.0, 0.1)]
+    expected = [0.0] + [c**4 / (c**4 + BARELY_SEEN**4) for c in (1.0, 2.0, 0.1)]
     assert visibility(vessels, level, sd, 0.0)[0] == pytest.approx(expected, abs=1e-4)
     # Below the black level nothing is seen.
     assert visibility(vessels, level, sd * 0.01, 100.0).max() < 1e-3

@@ -10,12 +10,13 @@ that are wider than reality, and `record` makes the recording.
 draw them learns to invent. A target's log count is therefore multiplied by the *visibility* of
 vessels at its place,
 
-    c² / (c² + k²),   c = vessels' signal / √(grain² + steps²),
+    c⁴ / (c⁴ + k⁴),   c = vessels' signal / √(grain² + steps²),
 
 all as expected at the recording's own resolution: the grain is the standard deviation of speckle,
 of a grainy bed and of the noise floor; the steps are what a display cannot tell apart (one grey
 step, and :data:`LEAST_CONTRAST` of the level), without limit below the black level. k is
-:data:`BARELY_SEEN`. Where nothing is recorded (a masked outside, a missing side, hidden vessels)
+:data:`BARELY_SEEN`. The step is steep: a target holds a vessel or does not, since a target full of
+half-bright vessels teaches a sampler to draw faint and smooth ones. Where nothing is recorded (a masked outside, a missing side, hidden vessels)
 the target is black.
 """
 
@@ -37,8 +38,9 @@ Pair = tuple[float, float]
 
 SOUND_MM_US = 1.5
 """Speed of sound, mm/µs: at 15 MHz the wavelength is 100 µm."""
-BARELY_SEEN = 1.0
-"""Contrast over grain at which half of a vessel's log count is asked for."""
+BARELY_SEEN = 0.3
+"""Contrast over grain at which half of a vessel's log count is asked for: a vessel runs over about
+ten native pixels, so the eye sees one that is a third of the grain of a single pixel."""
 LEAST_CONTRAST = 0.015
 """Share of the level that nobody tells apart."""
 
@@ -175,12 +177,12 @@ class RecordingParams:
             sidelobes=float(sometimes(0.6, rng.uniform(0.0, 0.25))),
             crop=_draw_crop(rng),
             bed=log_uniform(0.05, 6.0),
-            bed_grain=float(sometimes(0.4, rng.uniform(0.2, 1.3))),
+            bed_grain=float(sometimes(0.3, rng.uniform(0.2, 1.3))),
             bed_grain_px=float(rng.uniform(0.5, 0.9)),
             pedestal=float(sometimes(0.3, log_uniform(0.02, 2.0))),
             haze=float(sometimes(0.5, rng.uniform(0.0, 0.5))),
             shading=float(sometimes(0.5, rng.uniform(0.1, 0.8))),
-            grain=log_uniform(0.05, 0.6) if rng.random() < 0.4 else log_uniform(0.01, 0.15),
+            grain=log_uniform(0.05, 0.6) if rng.random() < 0.25 else log_uniform(0.01, 0.15),
             grain_px=(float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.4, 0.8))),
             floor_db=float(rng.uniform(8.0, 40.0)),
             floor_growth_db=float(rng.uniform(0.0, 9.0)),
@@ -271,8 +273,9 @@ def visibility(vessels: Array, level: Array, sd: Array, black: float) -> Array:
         Power at and below which the display is black.
     """
     steps = LEAST_CONTRAST * level + 2.0 * np.clip(black - level, 0.0, None)
-    contrast = (vessels / BARELY_SEEN) ** 2
-    return np.asarray(contrast / np.maximum(contrast + sd**2 + steps**2, 1e-12), dtype=np.float32)
+    contrast = (vessels / BARELY_SEEN) ** 4
+    hiding = (sd**2 + steps**2) ** 2
+    return np.asarray(contrast / np.maximum(contrast + hiding, 1e-24), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)

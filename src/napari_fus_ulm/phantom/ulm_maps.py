@@ -32,7 +32,7 @@ BENT_UM = 80.0
 """Smooth displacement (standard deviation)."""
 CENTRE_UM = 300.0
 """Movement of the map in its scene, beyond the room that is left (standard deviation)."""
-OFFSET_UM = 30.0
+OFFSET_UM = 15.0
 """Misregistration of power Doppler and ULM (standard deviation, along each axis)."""
 COUNT_POWERS = (0.55, 1.0)
 """Blood volume is the counts to a power in this range."""
