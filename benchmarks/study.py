@@ -420,8 +420,8 @@ def report(study: Study, folder: Path, judged: Judged) -> str:
         "## What became of the study's findings",
         *([] if study.population.study else [REHEARSAL]),
         findings(judged, study.generators),
-        "Differences are paired by image, with the 95 % bootstrap interval over animals, which of "
-        "so few is rather too short. Confirmed if every interval excludes zero on the claimed "
+        "Differences are paired by image, with the 95 % bootstrap interval over animals, which "
+        "for so few is likely too narrow. Confirmed if every interval excludes zero on the claimed "
         "side, contradicted if one does on the other.",
         "## Budget",
         budget_table(study, folder),

@@ -1,4 +1,4 @@
-"""Recordings: the same from the same seed, as wide as asked for, with targets that can be seen."""
+"""Recordings: the same from the same seed, as wide as requested, with targets that can be seen."""
 
 import dataclasses
 
@@ -61,9 +61,9 @@ def test_the_draws_cover_what_users_bring() -> None:
         ("frequency_mhz", 15.0, 36.0),
         ("floor_db", 10.0, 38.0),
     ):
-        found = spread(name)
-        assert found[0] < low, name
-        assert found[1] > high, name
+        limits = spread(name)
+        assert limits[0] < low, name
+        assert limits[1] > high, name
     sizes = [one.magnified * one.frequency_mhz / 15.0 for one in drawn]
     assert min(sizes) < 0.7
     assert max(sizes) > 2.8
@@ -86,55 +86,55 @@ def test_a_finer_probe_separates_what_a_coarse_one_blurs() -> None:
     dips = []
     for frequency in (15.0, 40.0):
         params = dataclasses.replace(CLEAN, frequency_mhz=frequency, bed=0.0)
-        found = record(close, params, rng)
-        profile = found.power.mean(axis=0)
-        dips.append(profile[int(between / found.pixel[1])] / profile.max())
+        recording = record(close, params, rng)
+        profile = recording.power.mean(axis=0)
+        dips.append(profile[int(between / recording.pixel[1])] / profile.max())
     assert dips[1] < 0.6 < 0.9 < dips[0]
 
 
 @pytest.mark.parametrize("cv", [0.02, 0.2, 0.5])
-def test_the_grain_is_as_asked_for(cv: float) -> None:
+def test_the_grain_is_as_requested(cv: float) -> None:
     params = dataclasses.replace(CLEAN, grain=cv, bed=50.0, floor_db=60.0)
     flat = record(scene(()), params, np.random.default_rng(0)).power
     assert flat.std() / flat.mean() == pytest.approx(cv, rel=0.15)
 
 
 @pytest.mark.parametrize("bed", [0.1, 1.0, 6.0])
-def test_the_bed_is_as_bright_as_asked_for(bed: float) -> None:
+def test_the_bed_is_as_bright_as_requested(bed: float) -> None:
     power = made(dataclasses.replace(CLEAN, bed=bed))
     between = np.median(power[:, 5])  # far from both vessels
     assert between / (power.mean() - between) == pytest.approx(bed, rel=0.15)
 
 
-def test_the_masked_outside_is_black_and_asks_for_nothing() -> None:
+def test_the_masked_outside_is_black_in_the_target_too() -> None:
     half = np.ones((200, 200))
     half[:, :100] = 0.0
     cut = dataclasses.replace(scene(), brain=half.astype(np.float32))
-    found = record(cut, dataclasses.replace(CLEAN, outside=0.0), np.random.default_rng(0))
-    assert found.power[:, :16].max() == 0.0
-    assert found.visibility[:, :16].max() < 1e-6
-    assert found.power[:, 22:].min() > 0.0
+    recording = record(cut, dataclasses.replace(CLEAN, outside=0.0), np.random.default_rng(0))
+    assert recording.power[:, :16].max() == 0.0
+    assert recording.visibility[:, :16].max() < 1e-6
+    assert recording.power[:, 22:].min() > 0.0
 
 
 def test_a_missing_side_keeps_its_noise() -> None:
     params = dataclasses.replace(CLEAN, missing_side=-1, floor_db=20.0, floor_grain=0.3)
-    found = record(scene((20, 150)), params, np.random.default_rng(0))
-    left, right = found.power[:, :12], found.power[:, 24:]
+    recording = record(scene((20, 150)), params, np.random.default_rng(0))
+    left, right = recording.power[:, :12], recording.power[:, 24:]
     assert 0.0 < left.max() < 0.05 * right.max()
-    assert found.visibility[:, :12].max() < 0.05 < 0.9 < found.visibility[:, 24:].max()
+    assert recording.visibility[:, :12].max() < 0.05 < 0.9 < recording.visibility[:, 24:].max()
 
 
-def test_a_recording_without_vessels_asks_for_none() -> None:
-    found = record(scene(), dataclasses.replace(CLEAN, hidden=1.0), np.random.default_rng(0))
-    assert found.visibility.max() == 0.0
-    assert found.power.min() > 0.0
-    assert found.power.std() / found.power.mean() < 0.03  # bed alone
+def test_a_recording_without_vessels_has_an_empty_target() -> None:
+    recording = record(scene(), dataclasses.replace(CLEAN, hidden=1.0), np.random.default_rng(0))
+    assert recording.visibility.max() == 0.0
+    assert recording.power.min() > 0.0
+    assert recording.power.std() / recording.power.mean() < 0.03  # bed alone
 
 
-def test_hidden_vessels_are_neither_shown_nor_asked_for() -> None:
-    found = record(scene(), dataclasses.replace(CLEAN, hidden=0.5), np.random.default_rng(3))
-    column = found.power[4:36, 27] / found.power[4:36, 27].max()
-    seen = found.visibility[4:36, 27]
+def test_hidden_vessels_are_neither_shown_nor_in_the_target() -> None:
+    recording = record(scene(), dataclasses.replace(CLEAN, hidden=0.5), np.random.default_rng(3))
+    column = recording.power[4:36, 27] / recording.power[4:36, 27].max()
+    seen = recording.visibility[4:36, 27]
     assert column.min() < 0.3 < 0.8 < column.max()
     assert seen[column.argmin()] < 0.5 < 0.9 < seen[column.argmax()]
 
@@ -149,13 +149,13 @@ def test_visibility_is_the_rule_of_the_module() -> None:
     assert visibility(vessels, level, sd * 0.01, 100.0).max() < 1e-3
 
 
-def test_more_grain_asks_for_less() -> None:
+def test_more_grain_leaves_less_in_the_target() -> None:
     rng = np.random.default_rng(0)
-    asked = [
+    visible = [
         record(scene(), dataclasses.replace(CLEAN, bed=3.0, grain=cv), rng).visibility.mean()
         for cv in (0.01, 0.1, 0.6)
     ]
-    assert asked[0] > asked[1] > asked[2]
+    assert visible[0] > visible[1] > visible[2]
 
 
 @pytest.mark.parametrize(("values", "top"), [("sqrt", 255.0), ("db", 40.0), ("display", 255.0)])

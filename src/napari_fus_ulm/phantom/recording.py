@@ -16,8 +16,8 @@ all as expected at the recording's own resolution: the grain is the standard dev
 of a grainy bed and of the noise floor; the steps are what a display cannot tell apart (one grey
 step, and :data:`LEAST_CONTRAST` of the level), without limit below the black level. k is
 :data:`BARELY_SEEN`. The step is steep: a target holds a vessel or does not, since a target full of
-half-bright vessels teaches a sampler to draw faint and smooth ones. Where nothing is recorded (a masked outside, a missing side, hidden vessels)
-the target is black.
+half-bright vessels teaches a sampler to draw faint and smooth ones. Where nothing is recorded (a
+masked outside, a missing side, hidden vessels) the target is black.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ Pair = tuple[float, float]
 SOUND_MM_US = 1.5
 """Speed of sound, mm/µs: at 15 MHz the wavelength is 100 µm."""
 BARELY_SEEN = 0.3
-"""Contrast over grain at which half of a vessel's log count is asked for: a vessel runs over about
-ten native pixels, so the eye sees one that is a third of the grain of a single pixel."""
+"""Contrast over grain at which half of a vessel's log count stays in the target. A vessel runs over
+about ten native pixels: the eye sees one whose signal is a third of a single pixel's grain."""
 LEAST_CONTRAST = 0.015
 """Share of the level that nobody tells apart."""
 
@@ -263,7 +263,7 @@ def record(scene: Scene, params: RecordingParams, rng: np.random.Generator) -> R
 
 
 def visibility(vessels: Array, level: Array, sd: Array, black: float) -> Array:
-    """Share of a target's log count that is asked for; see the module's rule.
+    """Share of a log count that stays in the target; see the module's rule.
 
     Parameters
     ----------
