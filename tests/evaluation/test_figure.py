@@ -154,7 +154,7 @@ def test_nothing_and_too_narrow_are_refused(images: list[xr.DataArray]) -> None:
         figure([])
     with pytest.raises(ValueError, match="at least 40 mm"):
         figure(images, width_mm=20)
-    with pytest.raises(ValueError, match="'grey' or 'hot'"):
+    with pytest.raises(ValueError, match="“grey” or “hot”"):
         figure(images, colours="blue")  # type: ignore[arg-type]
 
 

@@ -201,6 +201,6 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_made(
     settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SettingsError, match="'cuda' is not available"):
+    with pytest.raises(SettingsError, match="“cuda” is not available"):
         list(train_events(dataclasses.replace(settings, device="cuda"), tmp_path / "run"))
     assert list((tmp_path / "run").iterdir()) == []

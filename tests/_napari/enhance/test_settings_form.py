@@ -33,7 +33,7 @@ def test_tip_of_at_once_is_true(open_form):
     default = EnhanceSettings().resolved()
     form = open_form()
     tip = form.advanced._fields["batch"].toolTip()
-    assert f"a patch of {default.patch} counts for {default.patch**2 // PATCH_AREA}" in tip
+    assert f"a patch of {default.patch} counts as {default.patch**2 // PATCH_AREA}" in tip
     part = (default.patch, default.overlap, default.window, default.batch)
     applied = Applied(torch.nn.Identity(), torch.device("cpu"), "float32", *part)
     assert applied.at_once((default.patch, default.patch)) == 1
