@@ -3,7 +3,7 @@
     python docs/make_gallery.py ../shared/data
 
 Enhances the power Doppler pictures of a folder with every bundled generator, draws them into
-docs/images/gallery-*.png, and prints how well each agrees with its input, beside what a true ULM
+docs/images/gallery-*.png, and prints how well each agrees with its input, beside what a ground truth
 reaches on simulated animals. The pictures show pixels of the recordings: mind their licences.
 """
 
@@ -85,13 +85,13 @@ def draw(name: str, fus: xr.DataArray, made: dict[str, Grey]) -> None:
 
 
 def on_phantoms(count: int) -> dict[str, tuple[list[float], list[float]]]:
-    """Consistency and share in the dark of true ULM and of every generator."""
+    """Consistency and share in the dark of the ground truth and of every generator."""
     agreements: dict[str, tuple[list[float], list[float]]] = {}
     for seed in range(TEST_SEED, TEST_SEED + count):
         pair = simulate_pair(seed)
         made = {title: enhance(pair.fus, settings).image for title, settings in ways()}
         truth = reference_on_grid(pair.ulm, Grid.of(next(iter(made.values()))))
-        pictures = {"true ULM": truth} | {title: image.values for title, image in made.items()}
+        pictures = {"ground truth": truth} | {title: image.values for title, image in made.items()}
         for title, grey in pictures.items():
             first, second = agreements.setdefault(title, ([], []))
             first.append(consistency(grey, pair.fus))

@@ -121,7 +121,7 @@ class EnhanceSettings:
         float | None,
         Setting(
             label="Native sampling",
-            brief="Sampling of the scanner, µm",
+            brief="Native sampling, µm; else estimated",
             help="Native sampling of the scanner in µm (about one wavelength: 100 at 15 MHz, 50 at "
             "30 MHz); estimated from the image if left out.",
             low=30.0,
