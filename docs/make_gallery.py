@@ -3,8 +3,9 @@
     python docs/make_gallery.py ../shared/data
 
 Enhances the power Doppler pictures of a folder with every bundled generator, draws them into
-docs/images/gallery-*.png, and prints how well each agrees with its input, beside what a ground truth
-reaches on simulated animals. The pictures show pixels of the recordings: mind their licences.
+docs/images/gallery-*.png, and prints how well each agrees with its input, beside what the
+ground truth reaches on simulated animals. The pictures show pixels of the recordings: mind their
+licences.
 """
 
 import argparse
