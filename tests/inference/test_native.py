@@ -10,9 +10,12 @@ import xarray as xr
 
 from napari_fus_ulm import EnhanceSettings, enhance, make_scan
 from napari_fus_ulm.errors import SettingsError
+from napari_fus_ulm.grey import native
 from napari_fus_ulm.grey.native import native_um
+from napari_fus_ulm.grey.native_sampling import native_sampling
 from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.inference.prepare import prepare
+from napari_fus_ulm.tasks.catalogue import pixels_um
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,31 @@ def test_a_result_finer_than_the_generator_works_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=r"finer than the 20 µm .* sampled every 100 µm"):
         enhance(scan(power, 50.0), settings, pixel_um=10.0, native_um=100.0)
+
+
+def test_the_sampling_is_estimated_once(
+    power: np.ndarray, settings: EnhanceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[float, float]] = []
+
+    def counting(image: np.ndarray, spacing: tuple[float, float]) -> tuple[float, float, float]:
+        calls.append(spacing)
+        return native_sampling(image, spacing)
+
+    monkeypatch.setattr(native, "native_sampling", counting)
+    prepare(scan(power, 50.0), settings)
+    assert len(calls) == 1
+    assert pixels_um(scan(power, 50.0), 20.0) == pytest.approx((50.0, 10.0))
+    assert len(calls) == 2
+    assert pixels_um(scan(power, 50.0), 20.0, 100.0) == pytest.approx((100.0, 20.0))
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_an_image_that_will_be_refused_is_not_judged(power: np.ndarray, wrong: float) -> None:
+    holed = power.copy()
+    holed[3, 4] = wrong
+    assert native_um(scan(holed, 50.0)) == 100.0
 
 
 def test_pixels_finer_than_any_probes_say_nothing() -> None:

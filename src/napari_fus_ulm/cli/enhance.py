@@ -186,11 +186,11 @@ def _enhanced(
 
 
 def _with_gain(settings: EnhanceSettings, scan: xr.DataArray, gain: float) -> EnhanceSettings:
-    from napari_fus_ulm.tasks.catalogue import card_of, finest_pixel_um, native_pixel_um
+    from napari_fus_ulm.tasks.catalogue import card_of, pixels_um
 
     card, _ = card_of(settings)
-    finest = finest_pixel_um(card.pixel_um, scan, settings.native_um)
-    pixel = (settings.native_um or native_pixel_um(scan)) / gain
+    native, finest = pixels_um(scan, card.pixel_um, settings.native_um)
+    pixel = native / gain
     # A gain is a round number: ×5 of 99 µm means the generator's 20 µm, not 19.8.
     if 0.95 * finest <= pixel < finest:
         pixel = finest

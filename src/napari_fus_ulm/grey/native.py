@@ -75,10 +75,10 @@ def _estimate(fus: xr.DataArray) -> float:
     if 1000.0 * max(spacing) >= SURELY_NATIVE_UM:
         return 1000.0 * max(spacing)
     for _, plane in planes(fus):
-        if plane.values.min() < plane.values.max():
+        if np.isfinite(plane.values).all() and plane.values.min() < plane.values.max():
             try:
                 shown = log_power(plane.values, values_kind(fus))
-            except UserError:
+            except UserError:  # refused with its sentence when it is enhanced
                 break
             down, across, confidence = native_sampling(shown, spacing)
             # Enlarged, but the original sampling of one axis is unknown: most probes have 15 MHz.

@@ -44,7 +44,8 @@ class EnhanceSettings:
         bundled weights); a coarser result is binned from it.
     native_um : float or None
         Native sampling of the scanner, µm (about one wavelength); None estimates it from the image
-        where pixels are finer than 70 µm. The generator draws five pixels to each.
+        where pixels are finer than 70 µm. 70 µm and more are taken for 100 µm. The generator draws
+        five pixels to each.
     values : {"auto", "linear", "sqrt", "cbrt", "db", "display"}
         What the input's numbers are; "auto" takes what the file says, or guesses.
     steps : int

@@ -14,15 +14,7 @@ if TYPE_CHECKING:
     from napari_fus_ulm.inference.settings import EnhanceSettings
     from napari_fus_ulm.phantom.pair import PhantomPair
 
-__all__ = [
-    "Entry",
-    "card_of",
-    "entry",
-    "finest_pixel_um",
-    "names",
-    "native_pixel_um",
-    "sample_pair",
-]
+__all__ = ["Entry", "card_of", "entry", "names", "pixels_um", "sample_pair"]
 
 
 def card_of(settings: EnhanceSettings) -> tuple[Card, Path]:
@@ -39,27 +31,24 @@ def card_of(settings: EnhanceSettings) -> tuple[Card, Path]:
     return read_card(weights), weights
 
 
-def native_pixel_um(fus: xr.DataArray) -> float:
-    """Return the pixel (µm) at which a power Doppler image was sampled."""
-    from napari_fus_ulm.grey.native import native_pixel_um
-
-    return native_pixel_um(fus)
-
-
-def finest_pixel_um(card_um: float, fus: xr.DataArray, native_um: float | None = None) -> float:
-    """Return the pixel (µm) at which a generator works on an image.
+def pixels_um(
+    fus: xr.DataArray, card_um: float, native_um: float | None = None
+) -> tuple[float, float]:
+    """Return the pixels (µm) at which an image was sampled and at which a generator works on it.
 
     Parameters
     ----------
-    card_um : float
-        Its pixel for fUS at 15 MHz, as its card says.
     fus : xarray.DataArray
+        Power Doppler.
+    card_um : float
+        Pixel of the generator for fUS at 15 MHz, as its card says.
     native_um : float, optional
         Native sampling of the image; estimated from it by default.
     """
-    from napari_fus_ulm.grey.native import generator_pixel_um, with_native_um
+    from napari_fus_ulm.grey.native import generator_pixel_um, native_pixel_um, with_native_um
 
-    return generator_pixel_um(card_um, with_native_um(fus, native_um))
+    settled = with_native_um(fus, native_um)
+    return native_pixel_um(settled), generator_pixel_um(card_um, settled)
 
 
 def sample_pair() -> PhantomPair:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -103,7 +104,7 @@ class _Judge:
         take_ulm: Take,
         settings: EnhanceSettings,
     ) -> None:
-        self._planes = list(planes(fus))
+        self._fus, self._planes = fus, list(planes(fus))
         self._take_ulm, self._settings = take_ulm, settings
         self._ulm: xr.DataArray | None = None
         self._known: tuple[int, npt.NDArray[np.float32]] | None = None
@@ -144,7 +145,15 @@ class _Judge:
     def _input_grey(self, number: int) -> npt.NDArray[Any]:
         from napari_fus_ulm.inference.enhance import input_on_grid
 
-        return _clipped(input_on_grid(self._planes[number][1], self._settings))
+        return _clipped(input_on_grid(self._planes[number][1], self._as_run))
+
+    @cached_property
+    def _as_run(self) -> EnhanceSettings:
+        """The settings with the native sampling of the whole scan, not of a single plane."""
+        from napari_fus_ulm.grey.native import native_um, with_native_um
+
+        settled = with_native_um(self._fus, self._settings.native_um)
+        return replace(self._settings, native_um=native_um(settled))
 
 
 def measures_table(rows: Mapping[str, Fidelity], fmt: Literal["markdown", "csv"]) -> str:

@@ -139,9 +139,12 @@ def support_run(
     from napari_fus_ulm.diagnostics.consistency import consistency
     from napari_fus_ulm.diagnostics.evidence import EvidenceReady, EvidenceSettings, evidence_events
     from napari_fus_ulm.diagnostics.support import support
+    from napari_fus_ulm.grey.native import with_native_um
 
     result, fus = plane_of(take_result()), plane_of(take_fus())
     check_on_its_input(result, fus)
+    # Settled once: samples, evidence and agreement see the input in the same pixels.
+    fus = with_native_um(fus, settings.enhance.native_um)
     chosen = EvidenceSettings(samples=settings.samples, seed=settings.seed)
     for event in evidence_events(result, fus, chosen, enhance_settings=settings.enhance):
         if isinstance(event, EvidenceReady):

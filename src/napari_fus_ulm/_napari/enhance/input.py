@@ -67,18 +67,19 @@ def describe_input(
     truth_warnings = about_truth(picked, ulm, truth)
     if fus is None:
         return Input(image=image, warnings=truth_warnings)
-    from napari_fus_ulm.tasks.catalogue import finest_pixel_um, native_pixel_um
+    from napari_fus_ulm.tasks.catalogue import pixels_um
 
     kinds = {question.kind for question in fus.questions}
     # A guess of the values is shown beside their setting.
     warnings = (warned(one, "fus") for one in fus.questions if one.kind != "values")
+    native, finest = pixels_um(fus.scan, EnhanceSettings().pixel_um)
     return Input(
         image=image,
         usable=True,
         values=fus.scan.attrs["values"],
         values_certain="values" not in kinds,
-        native_um=native_pixel_um(fus.scan),
-        finest_um=round(finest_pixel_um(EnhanceSettings().pixel_um, fus.scan), 1),
+        native_um=native,
+        finest_um=round(finest, 1),
         spacing_assumed="spacing" in kinds,
         warnings=(*warnings, *truth_warnings),
     )

@@ -162,8 +162,7 @@ class SettingsForm(QWidget):
             word = f"{WORD_OF.get(values, values)} ({'from the file' if certain else 'guessed'})"
         self.values.setItemText(0, word)
         wanted = float(self.pixel.currentData() or finest_um)
-        if finest_um != self._finest_um:
-            self._finest_um, self._native_um = finest_um, None
+        self._finest_um = finest_um
         self._offer_pixels(native_um, wanted)
 
     def forget_values(self) -> None:
@@ -178,10 +177,11 @@ class SettingsForm(QWidget):
             offers |= {pixel for pixel in coarser if pixel > self._finest_um * 1.05}
         else:
             offers.add(wanted)
-        if native_um == self._native_um and wanted in offers and self.pixel.count():
+        inputs = native_um, self._finest_um
+        if inputs == self._offered_for and wanted in offers and self.pixel.count():
             self.pixel.choose(wanted)
             return
-        self._native_um = native_um
+        self._offered_for = inputs
         with QSignalBlocker(self.pixel):
             self.pixel.clear()
             for pixel in sorted(offers):
@@ -190,7 +190,7 @@ class SettingsForm(QWidget):
             nearest = min(offers, key=lambda pixel: abs(pixel - wanted))
             self.pixel.choose(nearest)
 
-    _native_um: float | None = None
+    _offered_for: tuple[float | None, float] | None = None
 
     def _on_change(self, _: Any = None) -> None:
         self._enable_for_mode()
