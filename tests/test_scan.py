@@ -10,6 +10,7 @@ from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.scan import (
     check_image,
     check_scan,
+    doubts_of,
     extent_of,
     make_scan,
     planes,
@@ -134,3 +135,12 @@ def test_planes_yield_every_plane_with_its_place():
 def test_times_must_increase(times: list[float]):
     with pytest.raises(ScanError, match="do not increase"):
         make_scan(noise(3, 9, 9), spacing=0.1, time=times)
+
+
+def test_a_doubt_lasts_until_it_is_settled():
+    doubts = {"spacing": "Is it mm?", "time": "Three times for six frames."}
+    scan = make_scan(np.eye(9), spacing=0.1, spacing_known=False, doubts=doubts)
+    assert doubts_of(scan) == doubts
+    answered = scan.assign_attrs(spacing_known=True)
+    assert list(doubts_of(answered)) == ["time"]
+    assert doubts_of(make_scan(np.eye(9), spacing=0.1, doubts="a word")) == {}

@@ -4,7 +4,8 @@ A *scan* is float32, its dims are an ordered subset of ``(time, pose, k, j, i)``
 ``(j, i)`` (k elevation, j depth, i lateral), and it carries pixel-centre coordinates in mm
 (``z`` on k, ``y`` on j, ``x`` on i), ``time`` in s and ``pose`` as integers. Its attributes say
 what the numbers are: ``modality``, ``values`` (the transform they went through), ``source`` and
-``spacing_known``.
+``spacing_known``. ``doubts`` holds one sentence by subject where a file is unclear or contradicts
+itself (see `doubts_of`).
 """
 
 from __future__ import annotations
@@ -245,6 +246,21 @@ def extent_of(da: xr.DataArray) -> tuple[float, float]:
     """Return ``(height, width)`` of a scan's plane in mm, outer pixel edge to outer edge."""
     dy, dx = spacing_of(da)
     return dy * da.sizes["j"], dx * da.sizes["i"]
+
+
+_SETTLED_BY = {"spacing": "spacing_known", "leading": "leading_axis_known"}
+
+
+def doubts_of(da: xr.DataArray) -> dict[str, str]:
+    """Return the sentences about what the file left unclear and nobody has answered since."""
+    doubts = da.attrs.get("doubts")
+    if not isinstance(doubts, dict):
+        return {}
+    return {
+        str(subject): str(sentence)
+        for subject, sentence in doubts.items()
+        if not (subject in _SETTLED_BY and da.attrs.get(_SETTLED_BY[subject], True))
+    }
 
 
 def planes(da: xr.DataArray) -> Iterator[tuple[dict[str, int], xr.DataArray]]:

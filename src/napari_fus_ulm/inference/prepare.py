@@ -29,7 +29,7 @@ from napari_fus_ulm.inference.departure import around
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import Applied, Frame
 from napari_fus_ulm.io.guesses import guess_values
-from napari_fus_ulm.scan import check_image, check_scan, planes
+from napari_fus_ulm.scan import check_image, check_scan, doubts_of, planes
 
 Array = npt.NDArray[np.float32]
 
@@ -151,13 +151,15 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
             f"Native sampling: {native_um(fus):.0f} µm ({source}); the generator worked at "
             f"{finest:.3g} µm per pixel."
         )
-    if not fus.attrs.get("spacing_known", True):
+    doubts = doubts_of(fus)
+    notices += doubts.values()
+    if not fus.attrs.get("spacing_known", True) and "spacing" not in doubts:
         dy, dx = grid.spacing_mm
         notices.append(f"Pixel size not in the file: {dy:g} × {dx:g} mm assumed.")
     target = grid.with_pixel_um(finest)
     position, messages = _position(grid.extent_mm, target.shape, settings, card)
     notices += messages
-    if not fus.attrs.get("leading_axis_known", True):
+    if not fus.attrs.get("leading_axis_known", True) and "leading" not in doubts:
         notices.append(
             f"The file does not say whether its {fus.shape[0]} images are slices or times; "
             f"{'times' if fus.dims[0] == 'time' else 'slices'} are assumed."
