@@ -17,6 +17,7 @@ READERS = {
     ".npy": "images.read_npy",
     ".nii": "nifti.read_nifti",
     ".nii.gz": "nifti.read_nifti",
+    ".hdr": "nifti.read_nifti",
     ".scan": "iconeus.read_iconeus",
     ".mat": "matlab.read_matlab",
     ".csv": "tracks.read_csv",
@@ -45,7 +46,7 @@ def suffix_of(path: str | Path, known: Sequence[str] = SUFFIXES_READ) -> str | N
 
 def stem_of(path: Path) -> str:
     """Return a file's name without its (possibly double) suffix."""
-    return re.sub(r"(\.ome\.tiff?|\.nii\.gz|\.[A-Za-z]+)$", "", path.name)
+    return re.sub(r"(\.ome\.tiff?|\.nii\.gz|\.[a-z]+)$", "", path.name, flags=re.IGNORECASE)
 
 
 def images_in(folder: str | Path) -> list[Path]:

@@ -79,9 +79,16 @@ def length_in_mm(number: float) -> float | None:
 
     Pixels between 2 µm and 2 mm have disjoint ranges in the three units.
     """
+    factor = factor_to_mm([number])
+    return None if factor is None else number * factor
+
+
+def factor_to_mm(numbers: npt.ArrayLike) -> float | None:
+    """Return the factor by which pixel sizes of one unit become those of ultrasound in mm."""
+    sizes = np.asarray(numbers, dtype=float)
     for factor in (1.0, 1e3, 1e-3):
-        if 2e-3 <= number * factor < 2.0:
-            return number * factor
+        if sizes.size and (sizes * factor >= 2e-3).all() and (sizes * factor < 2.0).all():
+            return factor
     return None
 
 

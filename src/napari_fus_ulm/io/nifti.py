@@ -6,6 +6,9 @@ The axes follow ConfUSIus: the first is lateral (i), the second depth (j), the t
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +18,18 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.io.affordable import check_affordable
 from napari_fus_ulm.io.atomic import json_writer, write_files
 from napari_fus_ulm.io.confusius import scan_from_affine
 from napari_fus_ulm.io.formats import stem_of
-from napari_fus_ulm.io.guesses import assumed_pixel, guess_kind, modality_of
-from napari_fus_ulm.io.request import Request
+from napari_fus_ulm.io.guesses import assumed_pixel, factor_to_mm, guess_kind, modality_of
+from napari_fus_ulm.io.orientation import reorder
+from napari_fus_ulm.io.request import Request, complex_values
 from napari_fus_ulm.io.side_information import (
     BLOCK,
     describe,
+    frame_times,
+    number_in,
     read_sidecar,
     rebuild,
     sidecar_of,
@@ -30,6 +37,12 @@ from napari_fus_ulm.io.side_information import (
 )
 from napari_fus_ulm.scan import AXIS_OF, DIMS, step_of
 
+_CLASSES = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
+"""By the size of the header, which is its first number."""
+_FURTHEST_VOXEL = 1 << 26
+"""Bytes that a header and its extensions may take up."""
+_MM_PER_CODE = {"meter": 1e3, "mm": 1.0, "micron": 1e-3}
+_UNIT_NAMES = {"meter": "m", "mm": "mm", "micron": "µm", "unknown": "(no unit)"}
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 _FREQUENCIES = {
     "probe_center_frequency_hz": ("ProbeCenterFrequency", "ProbeCentralFrequency"),
@@ -42,40 +55,51 @@ _OURS = ("RepetitionTime", "VolumeTiming", "DelayAfterTrigger", "Description", B
 
 def read_nifti(request: Request) -> list[xr.DataArray]:
     """Read a NIfTI file with the JSON file beside it, which may be missing."""
-    image: Any = nib.load(request.path)
     sidecar = read_sidecar(request.path)
-    values = np.asarray(image.dataobj)
-    if values.ndim < 2 or values.ndim > 5:
-        raise ScanError(
-            f"“{request.path.name}” has {values.ndim} axes; 2 (lateral, depth) to 5 (elevation, "
-            "time, pose) were expected."
-        )
-    values = values.reshape(values.shape + (1,) * (3 - values.ndim))
-    affine, known, placed = _affine(image)
-    # NIfTI (i, j, k, time, pose) → (time, pose, k, j, i)
-    values = np.moveaxis(values, (0, 1, 2), (-1, -2, -3))
+    with _opened(request.path) as image:
+        values = _voxels(request.path, image)
+        header = image.header
+    matrix, sizes_known, placed = _matrix_in_file(image, values.shape)
     block = sidecar.get(BLOCK)
     if isinstance(block, dict):
-        sizes = np.linalg.norm(affine[:3, :3], axis=0)
-        step = dict(zip(AXIS_OF, sizes.tolist(), strict=True)) if known else {}
-        scan = rebuild(request, values, block, spacing=step)
-        if bids := {key: value for key, value in sidecar.items() if key not in _OURS}:
-            scan = scan.assign_attrs(bids=bids)
-        return [_placed_by(affine, scan) if placed and request.spacing is None else scan]
-    values, affine = _depth_second(values, affine)
+        return [_ours(request, values, matrix if sizes_known else None, placed, sidecar)]
+    doubts: dict[str, str] = {}
+    values, matrix, said = reorder(values, matrix)
+    if said:
+        doubts["axes"] = f"“{request.path.name}”: {said}"
+    affine = matrix[[2, 1, 0, 3]][:, [2, 1, 0, 3]]
+    # (i, j, k, time, pose) → (time, pose, k, j, i)
+    values = np.moveaxis(values, (0, 1, 2), (-1, -2, -3))
     dims = [*DIMS[: values.ndim - 3], "k", "j", "i"] if values.ndim > 3 else ["k", "j", "i"]
+    extra: dict[str, Any] = {}
+    if dims == ["k", "j", "i"] and (read_as := _leading(request.path, sidecar, len(values))):
+        if read_as == "time":
+            values, dims = values[:, np.newaxis], ["time", "k", "j", "i"]
+        else:
+            extra["leading_axis_known"] = False
     modality = request.modality or modality_of(request.path)
+    chosen, known, doubt = _spacing(request, affine, sizes_known, modality, header)
+    if doubt:
+        doubts["spacing"] = doubt
+    times = None
+    if "time" in dims:
+        times, doubt = frame_times(request.path, sidecar, len(values), _period(header))
+        if doubt:
+            doubts["time"] = doubt
+            extra["time_known"] = False
     scan = scan_from_affine(
         values,
-        _chosen_spacing(request, affine, known),
+        chosen,
         dims=dims,
         modality=modality,
         values_kind=guess_kind(values, modality),
         values_guessed=True,
         source=str(request.path),
-        spacing_known=known or request.spacing is not None,
+        spacing_known=known,
         name=stem_of(request.path),
-        time=_times(image, sidecar, values.shape[0]) if "time" in dims else None,
+        time=times,
+        doubts=doubts or None,
+        **extra,
         **_bids(sidecar),
     )
     single = {dim: 0 for dim in ("time", "pose") if scan.sizes.get(dim) == 1}
@@ -83,6 +107,105 @@ def read_nifti(request: Request) -> list[xr.DataArray]:
     if scan.sizes["k"] == 1:
         scan = scan.isel(k=0, drop=not (placed and request.spacing is None))
     return [scan]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a NIfTI file by its content: a ``.nii`` may be compressed, a ``.nii.gz`` need not be."""
+    from nibabel.imageglobals import LoggingOutputSuppressor
+
+    with LoggingOutputSuppressor(), ExitStack() as stack:
+        if path.name.lower().endswith(".hdr"):
+            if not any(path.with_suffix(end).is_file() for end in (".img", ".IMG", ".img.gz")):
+                raise ScanError(
+                    f"“{path.name}” is a header only; the image “{path.with_suffix('.img').name}” "
+                    "was expected beside it."
+                )
+            yield nib.load(path)
+            return
+        file: Any = stack.enter_context(path.open("rb"))
+        zipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if zipped:
+            file = stack.enter_context(gzip.GzipFile(fileobj=file))
+        start = file.read(4)
+        file.seek(0)
+        sizes = {int.from_bytes(start, order) for order in ("little", "big")}
+        if not sizes & set(_CLASSES):
+            raise ScanError(f"“{path.name}” is damaged or no NIfTI file; one was expected.")
+        kind: Any = _CLASSES[(sizes & set(_CLASSES)).pop()]
+        header = kind.header_class.from_fileobj(file)
+        check_affordable(path, header.get_data_shape(), _dtype(path, header))
+        offset = int(header["vox_offset"])
+        if not 0 <= offset <= _FURTHEST_VOXEL:
+            raise ScanError(
+                f"“{path.name}” says that its voxels begin at byte {offset}; its header is damaged."
+            )
+        file.seek(0)
+        yield kind.from_stream(file)
+
+
+def _dtype(path: Path, header: Any) -> np.dtype[Any]:
+    """Return the type that voxels are read as; refuse those that are no real numbers."""
+    dtype = np.dtype(header.get_data_dtype())
+    if dtype.kind == "c":
+        raise complex_values(path, "its voxels")
+    if dtype.names:
+        raise ScanError(
+            f"“{path.name}” holds colours ({', '.join(dtype.names)}); power Doppler in numbers "
+            "was expected: export it without a colour map."
+        )
+    if dtype.kind not in "iuf" or not dtype.itemsize:
+        raise ScanError(
+            f"“{path.name}” stores its voxels as NIfTI's type {int(header['datatype'])}, which "
+            "cannot be read; whole numbers, float32 or float64 were expected."
+        )
+    # Scaled integers are read as float64.
+    return np.result_type(dtype, np.float64) if dtype.kind in "iu" else dtype
+
+
+def _voxels(path: Path, image: Any) -> npt.NDArray[Any]:
+    """Return the scaled voxels with three to five axes."""
+    check_affordable(path, image.shape, _dtype(path, image.header))
+    values = np.asarray(image.dataobj)
+    while values.ndim > 5 and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.ndim < 2 or values.ndim > 5:
+        raise ScanError(
+            f"“{path.name}” has {values.ndim} axes; 2 (lateral, depth) to 5 (elevation, "
+            "time, pose) were expected."
+        )
+    return values.reshape(values.shape + (1,) * (3 - values.ndim))
+
+
+def _ours(
+    request: Request,
+    values: npt.NDArray[Any],
+    matrix: npt.NDArray[np.float64] | None,
+    placed: bool,
+    sidecar: dict[str, Any],
+) -> xr.DataArray:
+    """Make the scan that we wrote; what its header says of places wins over our own block."""
+    values = np.moveaxis(values, (0, 1, 2), (-1, -2, -3))
+    step: dict[str, float] = {}
+    if matrix is not None:
+        sizes = np.linalg.norm(matrix[:3, [2, 1, 0]], axis=0)
+        step = dict(zip(AXIS_OF, sizes.tolist(), strict=True))
+    scan = rebuild(request, values, sidecar[BLOCK], spacing=step)
+    if bids := {key: value for key, value in sidecar.items() if key not in _OURS}:
+        scan = scan.assign_attrs(bids=bids)
+    if matrix is None or not placed or request.spacing is not None:
+        return scan
+    return _placed_by(matrix[[2, 1, 0, 3]][:, [2, 1, 0, 3]], scan)
+
+
+def _leading(path: Path, sidecar: dict[str, Any], planes: int) -> str | None:
+    """Return "time" where a third axis is one of frames, "open" where it may be."""
+    timing = sidecar.get("VolumeTiming")
+    if planes > 1 and isinstance(timing, list) and len(timing) == planes:
+        return "time"
+    may_be = "RepetitionTime" in sidecar or "VolumeTiming" in sidecar or "task-" in path.name
+    return "open" if planes > 1 and may_be else None
 
 
 def _placed_by(affine: npt.NDArray[np.float64], scan: xr.DataArray) -> xr.DataArray:
@@ -108,64 +231,104 @@ def _placed_by(affine: npt.NDArray[np.float64], scan: xr.DataArray) -> xr.DataAr
     return moved.isel(k=0, drop=unplaced)
 
 
-def _affine(image: Any) -> tuple[npt.NDArray[np.float64], bool, bool]:
-    """Return the matrix (k, j, i) → (z, y, x) in mm; whether the file states scale, position."""
+def _matrix_in_file(image: Any, shape: Sequence[int]) -> tuple[npt.NDArray[np.float64], bool, bool]:
+    """Return the matrix (i, j, k) → (x, y, z) in mm; whether the file states scale, position."""
     header = image.header
-    unit = header.get_xyzt_units()[0]
-    factor = {"meter": 1e3, "mm": 1.0, "micron": 1e-3}.get(unit, 1.0)
-    placed = int(header.get("sform_code", 0)) > 0 or int(header.get("qform_code", 0)) > 0
+    unit = _unit(header)
+    placed = any(int(header.get(code, 0)) > 0 for code in ("sform_code", "qform_code"))
+    zooms = np.ones(3)
+    stated = np.asarray(header.get_zooms()[:3], dtype=float)
+    zooms[: stated.size] = np.where(np.isfinite(stated) & (stated > 0), stated, 1.0)
+    matrix = np.diag([*zooms, 1.0])
     if placed:
-        matrix = np.array(image.affine, dtype=float)
-    else:
+        matrix = _without_gaps(np.array(image.affine, dtype=float), zooms)
+        placed = bool(np.isfinite(matrix).all())
+    if not placed:
         # nibabel's fallback centres the image and mirrors x; only the voxel size is in the file.
-        zooms = list(header.get_zooms()[:3])
-        matrix = np.diag([*zooms, *[1.0] * (3 - len(zooms)), 1.0]).astype(float)
-    matrix[:3] *= factor
+        matrix = np.diag([*zooms, 1.0])
+    matrix[:3] *= _MM_PER_CODE.get(unit, 1.0)
     sizes = np.linalg.norm(matrix[:3, :3], axis=0)
     # Programs that know no voxel size write 1 × 1 × 1 without a unit.
     known = not (unit == "unknown" and np.allclose(sizes, 1.0)) and bool((sizes > 0).all())
-    return matrix[[2, 1, 0, 3]][:, [2, 1, 0, 3]], known, known and placed
+    return matrix, known, known and placed
 
 
-def _depth_second(
-    values: npt.NDArray[Any], affine: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """Bring a plane stored the neuroimaging way, (lateral, 1, superior), to (k, j, i)."""
-    if values.shape[-2] > 1 or values.shape[-3] == 1:
-        return values, affine
-    swap = [1, 0, 2, 3]
-    turned = affine[:, swap][swap]
-    turned[1] *= -1  # depth grows downwards, superior upwards
-    return np.swapaxes(values, -2, -3), turned
-
-
-def _chosen_spacing(
-    request: Request, affine: npt.NDArray[np.float64], known: bool
+def _without_gaps(
+    matrix: npt.NDArray[np.float64], zooms: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    if request.spacing is None and known:
-        return affine
-    chosen = request.spacing
-    if chosen is None:
-        chosen = assumed_pixel(request.modality or modality_of(request.path))
-    given = [float(chosen)] * 3 if isinstance(chosen, int | float) else [float(s) for s in chosen]
-    steps = np.linalg.norm(affine[:3, :3], axis=0)
-    steps[-len(given) :] = given
-    return np.diag([*steps, 1.0])
+    """Give a direction to an axis that has none; some programs write a thickness of 0."""
+    sizes = np.linalg.norm(matrix[:3, :3], axis=0)
+    missing = np.flatnonzero(~(sizes > 0))
+    if missing.size == 1 and np.isfinite(matrix).all():
+        axis = int(missing[0])
+        across = np.cross(matrix[:3, (axis + 1) % 3], matrix[:3, (axis + 2) % 3])
+        length = np.linalg.norm(across)
+        # As the others run, not mirrored: a plane lies in a world whose axes are all forwards.
+        forwards = np.sign(across[np.argmax(np.abs(across))])
+        matrix[:3, axis] = across * forwards / (length or np.nan) * zooms[axis]
+    elif missing.size:
+        matrix[:] = np.nan
+    return matrix
 
 
-def _times(image: Any, sidecar: dict[str, Any], frames: int) -> npt.NDArray[np.float64] | None:
-    """Return the frame times in s: VolumeTiming, else RepetitionTime, else the header."""
-    timing = sidecar.get("VolumeTiming")
-    if isinstance(timing, list) and len(timing) == frames:
-        return np.asarray(timing, dtype=float)
-    delay = float(sidecar.get("DelayAfterTrigger") or 0.0)
-    if sidecar.get("RepetitionTime"):
-        return delay + float(sidecar["RepetitionTime"]) * np.arange(frames, dtype=np.float64)
-    zooms = image.header.get_zooms()
-    unit = _SECONDS.get(image.header.get_xyzt_units()[1])
-    if len(zooms) > 3 and zooms[3] > 0 and unit is not None:
-        return delay + float(zooms[3]) * unit * np.arange(frames, dtype=np.float64)
-    return None
+def _unit(header: Any) -> str:
+    """Return the header's unit of length, as nibabel words it."""
+    try:
+        return str(header.get_xyzt_units()[0])
+    except (AttributeError, KeyError):  # Analyze has none; a damaged code is none either
+        return "unknown"
+
+
+def _period(header: Any) -> float | None:
+    """Return the time between frames in s, where the header states it with a unit."""
+    try:
+        zooms, unit = header.get_zooms(), header.get_xyzt_units()[1]
+    except (AttributeError, KeyError):
+        return None
+    period = float(zooms[3]) * _SECONDS.get(unit, np.nan) if len(zooms) > 3 else np.nan
+    return period if np.isfinite(period) and period > 0 else None
+
+
+def _spacing(
+    request: Request,
+    affine: npt.NDArray[np.float64],
+    known: bool,
+    modality: str,
+    header: Any,
+) -> tuple[npt.NDArray[np.float64], bool, str | None]:
+    """Return the matrix (k, j, i) → (z, y, x) to use, whether it is known, and what to say."""
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if request.spacing is not None:
+        given = request.spacing
+        given = [given] * 3 if isinstance(given, int | float) else [float(step) for step in given]
+        sizes[-len(given) :] = given
+        return np.diag([*sizes, 1.0]), True, None
+    pixel = assumed_pixel(modality)
+    assumed = np.diag([sizes[0], pixel, pixel, 1.0])
+    if not known:
+        return assumed, False, None
+    factor = factor_to_mm(sizes[1:])
+    if factor == 1.0:
+        return affine, True, None
+    stated, unit = sizes[1:] / _MM_PER_CODE.get(_unit(header), 1.0), _UNIT_NAMES[_unit(header)]
+    said = (
+        f"“{request.path.name}” gives pixels of {stated[1]:.4g} × {stated[0]:.4g} {unit}, which "
+        "no ultrasound image has"
+    )
+    if factor is None:
+        return assumed, False, f"{said}; {pixel:g} mm was assumed. Correct the pixel size."
+    affine = affine.copy()
+    affine[:3] *= factor
+    down, right = sizes[1:] * factor
+    meant = {1e3: "m", 1e-3: "µm"}[factor]
+    return (
+        affine,
+        False,
+        (
+            f"{said}; they were read as {meant}: {right:.4g} × {down:.4g} mm. Correct the pixel "
+            "size if that is wrong."
+        ),
+    )
 
 
 def _bids(sidecar: dict[str, Any]) -> dict[str, Any]:
@@ -173,8 +336,8 @@ def _bids(sidecar: dict[str, Any]) -> dict[str, Any]:
     attrs: dict[str, Any] = {"bids": sidecar} if sidecar else {}
     for name, spellings in _FREQUENCIES.items():
         for spelling in spellings:
-            if isinstance(sidecar.get(spelling), int | float):
-                attrs[name] = float(sidecar[spelling])
+            if (number := number_in(sidecar, spelling)) is not None:
+                attrs[name] = number
     return attrs
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.guesses import assumed_pixel, guess_kind, modality_of
 from napari_fus_ulm.scan import make_scan
@@ -66,3 +67,11 @@ def in_plane(
     if len(plane) == 2 and stored is not None and not isinstance(stored, int | float):
         return [*stored[:-2], *plane]
     return plane
+
+
+def complex_values(path: Path, what: str) -> ScanError:
+    """Return the error for complex numbers: beamformed IQ data instead of power Doppler."""
+    return ScanError(
+        f"“{path.name}”: {what} are complex (IQ data), not power Doppler. Filter out the tissue "
+        "and save the mean of the squared magnitude, for instance mean(abs(IQ).^2, 3)."
+    )

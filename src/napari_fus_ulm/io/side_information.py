@@ -126,6 +126,10 @@ def rebuild(
     return scan
 
 
+_LARGEST_SIDECAR = 1 << 26
+"""Bytes; the times of a million frames are a third of it."""
+
+
 def read_sidecar(path: Path) -> dict[str, Any]:
     """Return the JSON object beside a file, or {} when there is none.
 
@@ -137,16 +141,92 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     sidecar = sidecar_of(path)
     if not sidecar.is_file():
         return {}
+    beside = f"“{sidecar.name}” beside “{path.name}”"
     try:
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+        if sidecar.stat().st_size > _LARGEST_SIDECAR:
+            raise ScanError(f"{beside} is too large to describe an image; remove or correct it.")
+        # NaN is no JSON, but Python and MATLAB write it; it says as little as null.
+        content = json.loads(sidecar.read_text(encoding="utf-8-sig"), parse_constant=_nothing)
+        json.dumps(content)  # what cannot be written again is not kept as somebody's metadata
+    except (RecursionError, ValueError, OSError) as error:
+        if isinstance(error, ScanError):
+            raise
+        why = "nested too deep" if isinstance(error, RecursionError) else error
         raise ScanError(
-            f"“{sidecar.name}” beside “{path.name}” could not be read; a JSON object was expected "
-            f"({error})."
+            f"{beside} could not be read; a JSON object was expected ({why})."
         ) from error
     if not isinstance(content, dict):
-        raise ScanError(f"“{sidecar.name}” beside “{path.name}” is not a JSON object.")
+        raise ScanError(f"{beside} is not a JSON object.")
     return content
+
+
+def _nothing(_: str) -> None:
+    """Read NaN and Infinity as null."""
+
+
+def number_in(sidecar: Mapping[str, Any], key: str) -> float | None:
+    """Return a finite number of a sidecar; None for anything else, such as "n/a"."""
+    value = sidecar.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if np.isfinite(number) else None
+
+
+def frame_times(
+    path: Path, sidecar: Mapping[str, Any], frames: int, period: float | None
+) -> tuple[npt.NDArray[np.float64] | None, str | None]:
+    """Return the frame times in s, and a sentence where the sidecar contradicts the file.
+
+    ``VolumeTiming`` comes first, then ``RepetitionTime``, then the file's own ``period`` (s).
+    """
+    named = f"“{sidecar_of(path).name}”"
+    doubts: list[str] = []
+    stated = sidecar.get("VolumeTiming")
+    if stated not in (None, [], "n/a"):
+        timing = _times_in(stated)
+        if timing is not None and timing.size == frames and (np.diff(timing) > 0).all():
+            return timing, None
+        if timing is None:
+            doubts.append(f"VolumeTiming of {named} is no list of times")
+        elif timing.size != frames:
+            doubts.append(f"{named} gives {timing.size} times for {frames} frames")
+        else:
+            doubts.append(f"The times in {named} do not increase")
+    given = sidecar.get("RepetitionTime")
+    repetition = number_in(sidecar, "RepetitionTime")
+    if given not in (None, "n/a") and not (repetition is not None and repetition > 0):
+        doubts.append(f"RepetitionTime of {named} is no time")
+        repetition = None
+    if repetition and period and not np.isclose(repetition, period, rtol=0.01):
+        doubts.append(
+            f"RepetitionTime of {named} is {repetition:g} s, the header of “{path.name}” says "
+            f"{period:g} s"
+        )
+    chosen = repetition or period
+    if not doubts:
+        sentence = None
+    elif chosen:
+        sentence = f"{'; '.join(doubts)}; frames {chosen:g} s apart were assumed."
+    else:
+        sentence = f"{'; '.join(doubts)}; their times are not known."
+    if not chosen:
+        return None, sentence
+    delay = number_in(sidecar, "DelayAfterTrigger") or 0.0
+    return delay + chosen * np.arange(frames, dtype=np.float64), sentence
+
+
+def _times_in(stated: Any) -> npt.NDArray[np.float64] | None:
+    """Return a list of numbers as times, or None where it is something else."""
+    if not isinstance(stated, list):
+        return None
+    numbers = [number_in({"time": item}, "time") for item in stated]
+    if any(number is None for number in numbers):
+        return None
+    return np.array(numbers, dtype=float)
 
 
 def sidecar_of(path: Path) -> Path:
