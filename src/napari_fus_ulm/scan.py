@@ -131,8 +131,10 @@ def make_scan(
         attributes.setdefault("slice_spacing_known", False)
     if "time" in names and time is None:
         attributes.setdefault("time_known", False)
+    with np.errstate(over="ignore"):  # beyond single precision is infinite, which is said later
+        numbers = array.astype(np.float32)
     scan = xr.DataArray(
-        array.astype(np.float32),
+        numbers,
         dims=names,
         coords=coords,
         name=name,

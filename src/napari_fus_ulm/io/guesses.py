@@ -47,7 +47,8 @@ def guess_values(image: npt.NDArray[Any]) -> ValuesKind:
         return "linear"
     flat = image.reshape(-1)
     # The extremes of everything, the rest from a sample: a film has a hundred million pixels.
-    sample = np.asarray(flat[:: max(1, flat.size // GUESS_SAMPLE)], dtype=float)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        sample = np.asarray(flat[:: max(1, flat.size // GUESS_SAMPLE)], dtype=float)
     finite = sample[np.isfinite(sample)]
     if finite.size == 0:
         return "linear"
@@ -58,7 +59,8 @@ def guess_values(image: npt.NDArray[Any]) -> ValuesKind:
         return "db"
     if low >= 0:
         for white in (255.0, 1.0):
-            levels = finite * (255.0 / white)
+            with np.errstate(over="ignore"):
+                levels = finite * (255.0 / white)
             # 200 of 255: a picture uses its range; counts that stay small are not a picture.
             if 200 / 255 * white <= high <= white and np.allclose(
                 levels, levels.round(), atol=1e-3

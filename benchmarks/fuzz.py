@@ -1,0 +1,608 @@
+"""Damaged files: is every one refused with a sentence, or read as something plausible?
+
+    python benchmarks/fuzz.py                              # 12,000 files over all formats
+    python benchmarks/fuzz.py --count 500 --only nifti mat --seed 3 --keep runs/fuzz
+
+Small good files of every format are mutated: bytes flipped, numbers of the header replaced, the
+end cut off, pieces swapped, repeated, removed or blanked, two files joined; words of JSON and
+tables replaced. Each is used in a worker process whose memory is limited and whose output is
+watched. Printed is a table of what happened:
+
+clear error         a `UserError` of one line that names the file
+plausible           accepted, with axes, a pixel size and positions that an image can have
+nonsense            accepted without them
+leak                another exception, or output of a library
+hang, memory, crash longer than ``--timeout``, more than ``--memory``, or the process ended
+
+The table is the same for the same seed. Everything but the first two is a fault; the files behind
+it are kept in ``--keep``, and the exit status is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import traceback
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fus_ulm.errors import UserError
+
+FAULTS = ("nonsense", "leak", "hang", "memory", "crash")
+OUTCOMES = ("clear error", "plausible", *FAULTS)
+LONGEST_SENTENCE = 700
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A kind of file, and what is done with it.
+
+    Parameters
+    ----------
+    make : callable
+        Writes good inputs into a folder, each into a folder of its own with all that belongs to
+        it, and returns the paths that are used.
+    use : callable
+        Uses such a path; returns what is implausible about the result, or "".
+    text : bool
+        The files are text, whose words are replaced too.
+    """
+
+    make: Callable[[Path], list[Path]]
+    use: Callable[[Path], str]
+    text: bool = False
+
+
+# ------------------------------------------------------------------ what images are read from
+
+
+def look_at_images(path: Path) -> str:
+    """Read a file; return what no image can have."""
+    from napari_fus_ulm.io import read
+    from napari_fus_ulm.scan import AXIS_OF, check_scan, step_of
+
+    for scan in read(path):
+        check_scan(scan)
+        if min(scan.shape) < 1:
+            return f"shape {scan.shape}"
+        for dim in ("j", "i"):
+            step = step_of(scan, dim)
+            # Wherever the pixel size is not marked as assumed, it has to be one of ultrasound.
+            low, high = (1e-4, 10.0) if scan.attrs["spacing_known"] else (1e-9, 1e9)
+            if not low <= step <= high:
+                return f"a pixel of {step} mm"
+        places = [scan[axis].values for axis in (*AXIS_OF.values(), "time") if axis in scan.coords]
+        if not all(np.isfinite(place).all() for place in places):
+            return "positions or times that are not finite"
+    return ""
+
+
+def picture(*shape: int, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Positive numbers of many levels, as an image of power Doppler has."""
+    return np.random.default_rng(seed).gamma(4.0, 0.25, shape).astype(np.float32)
+
+
+def own(folder: Path, name: str) -> Path:
+    """Return a path in a folder of its own."""
+    (folder / name.replace(".", "_")).mkdir()
+    return folder / name.replace(".", "_") / name
+
+
+def make_tiffs(folder: Path) -> list[Path]:
+    """OME-TIFF of ours and of others, ImageJ, plain; tiled, compressed, coloured."""
+    import tifffile
+
+    from napari_fus_ulm.io import write
+    from napari_fus_ulm.scan import make_scan
+
+    ours = write(own(folder, "a_pwd.ome.tif"), make_scan(picture(12, 15), spacing=0.1))
+    film = make_scan(picture(4, 12, 15), spacing=0.1, time=[0, 1, 2, 3])
+    films = write(own(folder, "film.ome.tif"), film)
+    paths = {
+        "plain.tif": {"resolution": (100.0, 100.0), "resolutionunit": "CENTIMETER"},
+        "imagej.tif": {"imagej": True, "metadata": {"axes": "ZYX", "unit": "um", "spacing": 400}},
+        "tiled.tif": {"tile": (16, 16), "compression": "zlib"},
+        "ome.ome.tif": {"metadata": {"axes": "TYX", "PhysicalSizeX": 100, "PhysicalSizeY": 100}},
+        "big.tif": {"bigtiff": True},
+    }
+    made = [ours, films]
+    for name, options in paths.items():
+        made.append(own(folder, name))
+        tifffile.imwrite(made[-1], picture(3, 32, 32), photometric="minisblack", **options)
+    made.append(own(folder, "colour.tif"))
+    grey = (picture(24, 24, 1) * 60).astype(np.uint8)
+    tifffile.imwrite(made[-1], np.repeat(grey, 3, 2), photometric="rgb")
+    return made
+
+
+def make_pictures(folder: Path) -> list[Path]:
+    """PNG in grey, 16 bit, colour and palette, interlaced or not; JPEG."""
+    from PIL import Image
+
+    grey = Image.fromarray((picture(24, 30) * 60).clip(0, 255).astype(np.uint8))
+    made = []
+    for name, image in {
+        "grey.png": grey,
+        "deep.png": Image.fromarray((picture(24, 30) * 6000).astype(np.uint16)),
+        "colour.png": grey.convert("RGBA"),
+        "palette.png": grey.convert("P"),
+        "binary.png": grey.convert("1"),
+        "grey.jpg": grey,
+        "colour.jpeg": grey.convert("RGB"),
+    }.items():
+        made.append(own(folder, name))
+        image.save(made[-1])
+    return made
+
+
+def make_arrays(folder: Path) -> list[Path]:
+    """NumPy's arrays, with our JSON file beside them and without."""
+    from napari_fus_ulm.io import write
+    from napari_fus_ulm.scan import make_scan
+
+    made = [own(folder, "plain.npy"), own(folder, "film.npy"), own(folder, "iq.npy")]
+    np.save(made[0], picture(12, 15))
+    np.save(made[1], np.asfortranarray(picture(4, 12, 15).astype(float)))
+    np.save(made[2], picture(12, 15).astype(complex))
+    volume = make_scan(picture(3, 12, 15), spacing=(0.4, 0.1, 0.1), modality="fus")
+    return [*made, write(own(folder, "ours.npy"), volume)]
+
+
+def make_niftis(folder: Path) -> list[Path]:
+    """NIfTI-1 and -2, compressed and not, a pair, with sidecars of ours and of others."""
+    import nibabel as nib
+
+    from napari_fus_ulm.io import write
+    from napari_fus_ulm.scan import make_scan
+
+    affine = np.diag([0.11, 0.1, 0.4, 1.0])
+    film: Any = nib.Nifti1Image(picture(15, 12, 3, 4), affine)
+    film.header.set_xyzt_units("mm", "sec")
+    scaled: Any = nib.Nifti1Image((picture(15, 12, 9) * 1000).astype(np.int16), affine)
+    scaled.header.set_slope_inter(0.001, 1.0)
+    made = {
+        "film_pwd.nii": film,
+        "scaled_pwd.nii": scaled,
+        "film_pwd.nii.gz": film,
+        "second.nii": nib.Nifti2Image(picture(15, 12, 1), affine),
+        "pair.img": nib.Nifti1Pair(picture(15, 12, 1), affine),
+    }
+    paths = [own(folder, name) for name in made]
+    for path, image in zip(paths, made.values(), strict=True):
+        nib.save(image, path)
+    sidecar = {"RepetitionTime": 0.4, "ProbeCentralFrequency": 15e6, "VolumeTiming": [0, 1, 2, 3]}
+    for path in paths[:3]:
+        path.with_name("film_pwd.json").write_text(json.dumps(sidecar))
+    paths[-1] = paths[-1].with_suffix(".hdr")
+    timed = make_scan(picture(4, 12, 15), spacing=0.1, time=[0, 1, 2, 4], modality="fus")
+    return [*paths, write(own(folder, "ours.nii"), timed)]
+
+
+def make_matlabs(folder: Path) -> list[Path]:
+    """Versions 4, 5 (compressed and not) and 7.3, with structures, cells, text and sparse."""
+    import scipy.io
+    import scipy.sparse
+
+    cells = np.empty((1, 3), dtype=object)
+    cells[0, :] = [picture(6, 5, seed=n).astype(float) for n in range(3)]
+    structure = {"voxel": [0.1, 0.11], "note": "rat 7", "inner": {"gain": 3.0}}
+    variables = {
+        "PDI": picture(12, 15).astype(float),
+        "meta": structure,
+        "parts": cells,
+        "counts": np.arange(6, dtype=np.int16),
+        "mask": picture(3, 3) > 1,
+        "iq": picture(3, 4).astype(complex),
+        "spots": scipy.sparse.csc_matrix(picture(9, 9) > 1.5).astype(float),
+        "x_axis": np.arange(15) * 1e-4,
+        "z_axis": np.arange(12) * 1e-4,
+    }
+    tracks = np.empty((1, 4), dtype=object)
+    tracks[0, :] = [np.column_stack([np.linspace(10, 12, 9)] * 5) + n for n in range(4)]
+    made = [own(folder, f"{name}.mat") for name in ("five", "packed", "tracks", "four", "maps")]
+    scipy.io.savemat(made[0], variables)
+    scipy.io.savemat(made[1], variables, do_compression=True)
+    scipy.io.savemat(made[2], {"Track_tot": tracks, "lambda": 0.1})
+    scipy.io.savemat(made[3], {"PDI": picture(12, 15).astype(float), "note": "rat"}, format="4")
+    axes = {"llz": np.arange(20) * 0.1, "llx": np.arange(30) * 0.1, "lambda": 0.1}
+    scipy.io.savemat(made[4], {"MatOut": picture(20, 30), **axes})
+    return [*made, hdf5_matlab(own(folder, "seven.mat"))]
+
+
+def hdf5_matlab(path: Path) -> Path:
+    """Write what MATLAB writes with -v7.3."""
+    import h5py
+
+    with h5py.File(path, "w", userblock_size=512) as file:
+        image = file.create_dataset("PDI", data=picture(15, 12), chunks=(5, 6), compression=4)
+        image.attrs["MATLAB_class"] = np.bytes_("single")
+        group = file.create_group("meta")
+        group.attrs["MATLAB_class"] = np.bytes_("struct")
+        size = group.create_dataset("voxelsize", data=[[0.1, 0.1]])
+        size.attrs["MATLAB_class"] = np.bytes_("double")
+        cell = file.create_dataset("parts", (2, 1), dtype=h5py.ref_dtype)
+        cell.attrs["MATLAB_class"] = np.bytes_("cell")
+        for number in range(2):
+            part = file.create_dataset(f"#refs#/{'ab'[number]}", data=picture(3, 3))
+            part.attrs["MATLAB_class"] = np.bytes_("single")
+            cell[number, 0] = part.ref
+    with path.open("r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
+    return path
+
+
+def make_iconeus(folder: Path) -> list[Path]:
+    """Version 1 of Iconeus' ``.scan``: a film, a volume, a film of volumes."""
+    shapes = {"2Dscan": (4, 12, 1, 15), "3Dscan": (5, 1, 12, 1, 15), "4Dscan": (2, 5, 1, 12, 1, 15)}
+    made = []
+    for mode, shape in shapes.items():
+        made.append(own(folder, f"{mode}.scan"))
+        write_iconeus(made[-1], mode, picture(*shape))
+    return made
+
+
+def write_iconeus(path: Path, mode: str, data: npt.NDArray[np.float32]) -> None:
+    """Write version 1 of Iconeus' ``.scan``, in metres."""
+    import h5py
+
+    poses = 1 if mode == "2Dscan" else 5
+    frames = {"2Dscan": 4, "3Dscan": 1, "4Dscan": 2}[mode]
+    to_probe = np.diag([1.1e-4, 4e-4, -1e-4, 1.0])
+    matrices = np.tile(np.eye(4), (poses, 1, 1))
+    matrices[:, 1, 3] = 5e-4 * np.arange(poses)
+    with h5py.File(path, "w") as file:
+        file["Data"] = data
+        tags = ("Project_tag", "Scan_tag", "Subject_tag", "Session_tag", "User_name", "Comment")
+        texts = dict.fromkeys((*tags, "Type", "Neuroscan_version"), "x")
+        for name, text in (texts | {"Date": "2024-05-06 07:08:09"}).items():
+            file[f"scanMetaData/{name}"] = np.array([[text.encode()]]).astype("S32")
+        file["acqMetaData/acquisitionMode"] = np.array([[mode.encode()]]).astype("S16")
+        sizes = {"voxDim/dx": 1.1e-4, "voxDim/dy": 4e-4, "voxDim/dz": 1e-4, "voxDim/dt": 0.4}
+        counts = {"npose": poses, "nscanRepeat": 1, "sizeY": 1, "sizeX": 15}
+        numbers = sizes | {f"imgDim/{name}": count for name, count in counts.items()}
+        for name, number in numbers.items():
+            file[f"acqMetaData/{name}"] = [[float(number)]]
+        times = 0.4 * np.arange(frames * poses, dtype=float).reshape(frames, poses)
+        for name in ("time", "timeOriginal"):
+            file[f"acqMetaData/{name}"] = times
+        file["acqMetaData/probeToLab"] = matrices if poses > 1 else matrices[0]
+        file["acqMetaData/voxelsToProbe"] = to_probe
+
+
+def track_rows() -> npt.NDArray[np.float64]:
+    """Three tracks: number, x and y in mm."""
+    along = np.linspace(0, 1, 12)
+    parts = [np.column_stack([np.full(12, n), 3 + along, 2 + n * along]) for n in range(3)]
+    return np.concatenate(parts)
+
+
+def make_tables(folder: Path) -> list[Path]:
+    """Tables of tracks in three dialects."""
+    dialects = {"a.csv": ("track,x_mm,y_mm", ",", "."), "b.csv": ("ID;x (um);z (um)", ";", ",")}
+    made = []
+    for name, (header, between, point) in dialects.items():
+        made.append(own(folder, name))
+        rows = [[f"{value:.4f}".replace(".", point) for value in row] for row in track_rows()]
+        made[-1].write_text("\n".join([header, *map(between.join, rows)]))
+    return made
+
+
+def make_bubbles(folder: Path) -> list[Path]:
+    """Rows of bubbles with the end indices of their tracks."""
+    rows = track_rows()
+    made = [own(folder, "a.npz"), own(folder, "packed.npz")]
+    np.savez(made[0], rows=rows[:, [1, 2, 0]], ends=np.array([12, 24, 36]))
+    np.savez_compressed(made[1], rows=rows[:, [1, 2, 0]], ends=np.array([12, 24, 36]))
+    return made
+
+
+TARGETS = {
+    "tiff": Target(make=make_tiffs, use=look_at_images),
+    "png, jpeg": Target(make=make_pictures, use=look_at_images),
+    "npy": Target(make=make_arrays, use=look_at_images),
+    "nifti": Target(make=make_niftis, use=look_at_images),
+    "mat": Target(make=make_matlabs, use=look_at_images),
+    "scan": Target(make=make_iconeus, use=look_at_images),
+    "csv": Target(make=make_tables, use=look_at_images, text=True),
+    "npz": Target(make=make_bubbles, use=look_at_images),
+}
+
+
+# ------------------------------------------------------------------ how they are damaged
+
+_NUMBERS = [0, 1, 2, -1, 7, 127, 128, 255, 32767, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**62]
+_REALS = [float("nan"), float("inf"), -float("inf"), 0.0, -1.0, 1e-30, 1e30, 3e38]
+_WORDS = [
+    "n/a", "", "NaN", "1e999", "-1", "null", "[]", "{}", "[[[[", "9" * 400, "\x00", "true", '"',
+    "é", "../../x", "[0, 1]", "1,5", "\ufeff",
+]  # fmt: skip
+_HEAD = 400
+"""Bytes that are taken to hold a header; half of all changes of single numbers are made there."""
+
+
+def damaged(content: bytes, other: bytes, rng: np.random.Generator, *, text: bool = False) -> bytes:
+    """Return a mutation of a file's bytes; ``other`` is a file to join with it."""
+    if content[:2] == b"\x1f\x8b" and rng.random() < 0.7:  # what is inside, compressed again
+        return gzip.compress(damaged(gzip.decompress(content), other, rng), 1)
+    ways: list[Callable[[bytes, bytes, np.random.Generator], bytes]] = [
+        _flip, _flip, _number, _number, _cut, _swap, _repeat, _remove, _blank, _join,
+    ]  # fmt: skip
+    if text or content[:1] == b"{":
+        ways += [_words] * 10
+    for _ in range(1 + int(rng.random() < 0.3)):
+        content = ways[rng.integers(len(ways))](content, other, rng)
+    return _with_checksums(content) if content[:4] == b"\x89PNG" else content
+
+
+def _place(size: int, rng: np.random.Generator) -> int:
+    return int(rng.integers(max(1, min(size, _HEAD) if rng.random() < 0.5 else size)))
+
+
+def _flip(content: bytes, _: bytes, rng: np.random.Generator) -> bytes:
+    out = bytearray(content)
+    for _number_of in range(int(rng.choice([1, 1, 1, 2, 8])) if out else 0):
+        out[_place(len(out), rng)] = int(rng.integers(256))
+    return bytes(out)
+
+
+def _number(content: bytes, _: bytes, rng: np.random.Generator) -> bytes:
+    """Write a number that programs stumble over."""
+    if rng.random() < 0.3:
+        new = np.array([rng.choice(_REALS)], dtype=rng.choice(["<f4", "<f8"])).tobytes()
+    else:
+        size, order = int(rng.choice([1, 2, 4, 8])), rng.choice(["little", "big"])
+        number = int(_NUMBERS[rng.integers(len(_NUMBERS))]) % (1 << (8 * size))
+        new = number.to_bytes(size, order)
+    at = _place(len(content), rng) & (~3 if rng.random() < 0.7 else ~0)
+    return content[:at] + new + content[at + len(new) :]
+
+
+def _cut(content: bytes, _: bytes, rng: np.random.Generator) -> bytes:
+    return content[: _place(len(content), rng)]
+
+
+def _pieces(content: bytes, rng: np.random.Generator) -> list[bytes]:
+    """Cut into five pieces at random places."""
+    at = np.sort(rng.integers(len(content) + 1, size=4)).tolist()
+    return [content[a:b] for a, b in zip([0, *at], [*at, len(content)], strict=True)]
+
+
+def _swap(content: bytes, _: bytes, rng: np.random.Generator) -> bytes:
+    one, two, three, four, five = _pieces(content, rng)
+    return one + four + three + two + five
+
+
+def _repeat(content: bytes, _: bytes, rng: np.random.Generator) -> bytes:
+    one, two, three, four, five = _pieces(content, rng)
+    return one + two + two + three + four + five
+
+
+def _remove(content: bytes, _: bytes, rng: np.random.Generator) -> bytes:
+    one, _two, three, four, five = _pieces(content, rng)
+    return one + three + four + five
+
+
+def _blank(content: bytes, _: bytes, rng: np.random.Generator) -> bytes:
+    one, two, three, four, five = _pieces(content, rng)
+    return one + bytes([rng.choice([0, 255])]) * len(two) + three + four + five
+
+
+def _join(content: bytes, other: bytes, rng: np.random.Generator) -> bytes:
+    return content + other if rng.random() < 0.5 else other + content
+
+
+def _words(content: bytes, _: bytes, rng: np.random.Generator) -> bytes:
+    """Replace a word or a number of a text."""
+    import re
+
+    found = list(re.finditer(rb"[A-Za-z_]+|[-+.\deE]+|[,;\[\]{}]", content))
+    if not found:
+        return content
+    match = found[rng.integers(len(found))]
+    word = _WORDS[rng.integers(len(_WORDS))].encode()
+    return content[: match.start()] + word + content[match.end() :]
+
+
+def _with_checksums(png: bytes) -> bytes:
+    """Correct the check sums of a PNG, without which nothing behind them would be reached."""
+    out, at = io.BytesIO(), 8
+    out.write(png[:8])
+    while at + 12 <= len(png):
+        size = int.from_bytes(png[at : at + 4], "big")
+        body = png[at + 4 : at + 8 + size]
+        if at + 12 + size > len(png):
+            break
+        out.write(png[at : at + 4] + body + zlib.crc32(body).to_bytes(4, "big"))
+        at += 12 + size
+    return out.getvalue() + png[at:]
+
+
+# ------------------------------------------------------------------ how they are used
+
+
+@dataclass(slots=True)
+class Worker:
+    """A process that uses files one after the other, and is replaced when it ends or hangs."""
+
+    memory: int
+    timeout: float
+    log: Path
+    _process: Any = field(default=None)
+    _pipe: Any = field(default=None)
+
+    def outcome(self, target: str, path: Path) -> tuple[str, str]:
+        """Use a file; return what happened and the words behind it."""
+        if self._process is None or not self._process.is_alive():
+            self._start()
+        self._pipe.send((target, path))
+        if not self._pipe.poll(self.timeout):
+            self.stop()
+            return "hang", f"longer than {self.timeout:g} s"
+        try:
+            answer: tuple[str, str] = self._pipe.recv()
+        except EOFError:
+            self._process.join()
+            code = self._process.exitcode
+            self.stop()
+            return "crash", f"the process ended with {code}"
+        return answer
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._pipe.close()
+        self._process = None
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("fork")  # what is imported need not be again
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, self.memory, self.log), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+
+def _serve(pipe: Connection, memory: int, log: Path) -> None:
+    """Use what is asked for until the pipe closes."""
+    from napari_fus_ulm.io import affordable
+
+    with Path("/proc/self/statm").open() as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A third of what there is: what is declared is copied once, and libraries need some too.
+    affordable.memory_free = lambda: memory // 3
+    for category in (RuntimeWarning, UserWarning):  # as by default, but each time
+        warnings.simplefilter("always", category)
+    output = os.open(log, os.O_CREAT | os.O_RDWR | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    while True:
+        try:
+            target, path = pipe.recv()
+        except EOFError:
+            return
+        os.ftruncate(output, 0)
+        answer = _use(TARGETS[target], path)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        if size := os.fstat(output).st_size:
+            os.lseek(output, 0, os.SEEK_SET)
+            answer = "leak", "printed: " + os.read(output, min(size, 2000)).decode(errors="replace")
+            os.lseek(output, 0, os.SEEK_SET)
+        pipe.send(answer)
+
+
+def _use(target: Target, path: Path) -> tuple[str, str]:
+    try:
+        implausible = target.use(path)
+    except UserError as error:
+        sentence = str(error)
+        poor = "\n" in sentence or len(sentence) > LONGEST_SENTENCE or path.stem not in sentence
+        return ("leak" if poor else "clear error"), sentence
+    except MemoryError:
+        return "memory", traceback.format_exc()
+    except BaseException:
+        return "leak", traceback.format_exc()
+    return ("nonsense", implausible) if implausible else ("plausible", "")
+
+
+def campaign(
+    folder: Path, names: Sequence[str], count: int, seed: int, worker: Worker
+) -> Iterator[tuple[str, Path, str, str]]:
+    """Yield for every mutated file: target, path, outcome and words."""
+    seeds = {name: TARGETS[name].make(_empty(folder / f"seeds {name}")) for name in names}
+    everything = [path for name in names for path in seeds[name]]
+    for name in names:
+        for path in seeds[name]:
+            outcome, words = worker.outcome(name, path)
+            if outcome not in ("plausible", "clear error"):
+                yield name, path, outcome, words
+    for number in range(count):
+        name = names[number % len(names)]
+        rng = np.random.default_rng([seed, number])
+        path = seeds[name][rng.integers(len(seeds[name]))]
+        beside = sorted(path.parent.iterdir())
+        case = _empty(folder / "case")
+        # Mostly the file itself; now and then what stands beside it.
+        victim = path if rng.random() < 0.75 else beside[rng.integers(len(beside))]
+        other = everything[rng.integers(len(everything))].read_bytes()
+        for file in beside:
+            content = file.read_bytes()
+            if file == victim:
+                content = damaged(content, other, rng, text=TARGETS[name].text)
+            (case / file.name).write_bytes(content)
+        yield (name, case / path.name, *worker.outcome(name, case / path.name))
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def table(counts: Counter[tuple[str, str]], names: Sequence[str]) -> str:
+    """Return the outcomes by kind of file, as Markdown."""
+    lines = [
+        f"| | files | {' | '.join(OUTCOMES)} |",
+        f"| --- |{' ---: |' * (1 + len(OUTCOMES))}",
+    ]
+    for name in (*names, "all"):
+        row = [
+            sum(n for (one, what), n in counts.items() if what == o and name in (one, "all"))
+            for o in OUTCOMES
+        ]
+        lines.append(f"| {name} | {sum(row)} | {' | '.join(map(str, row))} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the campaign that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=12_000, help="mutated files, over all kinds")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", choices=list(TARGETS), default=list(TARGETS))
+    parser.add_argument("--timeout", type=float, default=20.0, help="seconds a file may take")
+    parser.add_argument("--memory", type=float, default=3.0, help="GB a file may take")
+    parser.add_argument("--keep", type=Path, help="folder for the files behind faults")
+    asked = parser.parse_args()
+    counts: Counter[tuple[str, str]] = Counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        worker = Worker(int(asked.memory * 1e9), asked.timeout, Path(scratch) / "output")
+        cases = campaign(Path(scratch), asked.only, asked.count, asked.seed, worker)
+        for number, (name, path, outcome, words) in enumerate(cases):
+            counts[name, outcome] += 1
+            if outcome in FAULTS:
+                last = (words.strip().splitlines() or [""])[-1]
+                print(f"{number}: {path.name}: {outcome}: {last[:160]}", file=sys.stderr)
+                if asked.keep:
+                    kept = asked.keep / f"{outcome}-{number}"
+                    shutil.copytree(path.parent, kept, dirs_exist_ok=True)
+                    (kept / "words.txt").write_text(words)
+        worker.stop()
+    print(table(counts, asked.only))
+    return int(any(outcome in FAULTS for _, outcome in counts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
