@@ -68,7 +68,9 @@ def test_a_slice_keeps_its_place(tmp_path: Path, suffix: str):
     assert again["z"].attrs["spacing"] == pytest.approx(0.4)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(dy=st.floats(1e-3, 0.5), dx=st.floats(1e-3, 0.5), y=st.floats(-20, 20), x=st.floats(-20, 20))
 @pytest.mark.parametrize("suffix", [".ome.tif", ".nii", ".npy"])
 def test_any_geometry_survives(tmp_path: Path, suffix: str, dy, dx, y, x):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io import read, read_one, write
-from napari_fus_ulm.io.images import luminance
+from napari_fus_ulm.io.colours import luminance
 from napari_fus_ulm.scan import make_scan, spacing_of, step_of
 
 RAMP = np.arange(12 * 15, dtype=np.uint16).reshape(12, 15)

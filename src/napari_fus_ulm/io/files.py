@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,11 +18,16 @@ from napari_fus_ulm.io.formats import (
     SUFFIXES_READ,
     SUFFIXES_WRITE,
     WRITERS,
+    stem_of,
     suffix_of,
 )
 from napari_fus_ulm.io.request import Request
 from napari_fus_ulm.scan import MODALITIES, check_scan
 
+_TALKATIVE = ("tifffile", "nibabel.global", "PIL", "h5py")
+"""Loggers of libraries that comment on files."""
+_NAMED = 6
+"""Images of a file that are named in a sentence."""
 Reader = Callable[[Request], list[xr.DataArray]]
 Writer = Callable[[Path, xr.DataArray], None]
 
@@ -56,23 +63,69 @@ def read(
     path = Path(path)
     if modality is not None and modality not in MODALITIES:
         raise ScanError(f"The modality “{modality}” is not one of {', '.join(MODALITIES)}.")
-    if path.is_dir():
-        return [read_folder(path, lambda p: read_one(p, modality=modality, spacing=spacing))]
-    suffix = suffix_of(path, SUFFIXES_READ)
-    if suffix is None or not path.is_file():
-        _refuse(path, SUFFIXES_READ)
-    request = Request(path=path, modality=modality, spacing=spacing)
     try:
-        reader: Reader = _load(READERS[suffix or ""])
-        scans = reader(request)
-    except (ScanError, MemoryError):
+        with _hushed():
+            scans = _scans_in(path, modality, spacing)
+    except ScanError as error:
+        if path.name in str(error):
+            raise
+        raise ScanError(f"“{path.name}”: {error}") from error
+    except MemoryError:
         raise
     except Exception as error:
         # Libraries raise anything at all on a damaged file; the user needs one sentence.
         raise _unreadable(path, error) from error
     if not scans:
         raise ScanError(f"“{path.name}” holds no image.")
-    return scans
+    return _numbered(scans, path)
+
+
+def _scans_in(
+    path: Path, modality: str | None, spacing: Sequence[float] | float | None
+) -> list[xr.DataArray]:
+    if path.is_dir():
+        return [read_folder(path, lambda p: read_one(p, modality=modality, spacing=spacing))]
+    suffix = suffix_of(path, SUFFIXES_READ)
+    if suffix is None or not path.is_file():
+        _refuse(path, SUFFIXES_READ)
+    if not path.stat().st_size:
+        raise ScanError(f"“{path.name}” is empty (0 bytes); a complete {suffix} file was expected.")
+    reader: Reader = _load(READERS[suffix])
+    return reader(Request(path=path, modality=modality, spacing=spacing))
+
+
+def _numbered(scans: list[xr.DataArray], path: Path) -> list[xr.DataArray]:
+    """Note on every image of several which one it is: a command works on one of them."""
+    if len(scans) == 1:
+        return scans
+    names = [str(scan.name).removeprefix(f"{stem_of(path)} · ") for scan in scans]
+    listed = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    numbered = []
+    for number, (scan, name) in enumerate(zip(scans, names, strict=True), start=1):
+        which = (
+            f"“{path.name}” holds {len(scans)} images ({listed}); this is image {number}, "
+            f"“{name}” (--image on the command line chooses another)."
+        )
+        doubts = {"image": which, **scan.attrs.get("doubts", {})}
+        numbered.append(scan.assign_attrs(doubts=doubts))
+    return numbered
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep what libraries log about a file from the terminal; what matters is said in words."""
+
+    def silent(_: logging.LogRecord) -> bool:  # one for each call: threads do not share it
+        return False
+
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    for logger in loggers:
+        logger.addFilter(silent)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(silent)
 
 
 def read_one(
@@ -134,6 +187,13 @@ def _refuse(path: Path, known: Sequence[str]) -> NoReturn:
 def _unreadable(path: Path, error: Exception) -> ScanError:
     """Turn a library's exception into one sentence that names the file."""
 
+    if isinstance(error, PermissionError):
+        return ScanError(
+            f"You are not allowed to read “{path.name}”; ask its owner for the permission."
+        )
+    if path.is_dir() or (isinstance(error, OSError) and error.errno is not None):
+        reason = f"{error.strerror or error}" if isinstance(error, OSError) else str(error)
+        return ScanError(f"“{path.name}” could not be read: {reason}.")
     kind = suffix_of(path) or path.suffix
     why = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else ""
     reason = f" ({type(error).__name__}: {why})" if why else f" ({type(error).__name__})"

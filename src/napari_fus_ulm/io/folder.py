@@ -10,6 +10,7 @@ import xarray as xr
 
 from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.formats import images_in
+from napari_fus_ulm.io.request import open_axis
 from napari_fus_ulm.scan import make_scan, step_of
 
 
@@ -54,6 +55,7 @@ def stack(scans: Sequence[xr.DataArray], *, source: str, name: str) -> xr.DataAr
         origin, spacing = [place[0], *origin], [place[1], *spacing]
     else:
         attrs["leading_axis_known"] = False
+        attrs["doubts"] = {**attrs.get("doubts", {}), "leading": open_axis(len(scans))}
     return make_scan(
         np.stack([scan.values for scan in scans]),
         spacing=spacing,

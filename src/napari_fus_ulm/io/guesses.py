@@ -16,18 +16,29 @@ GUESS_SAMPLE = 1_000_000
 """Pixels from which the kind of values is guessed."""
 
 
+_ULM = re.compile(r"ulm(?![a-z])|(?<![a-z])ulm|matout|locali[sz]ation")
+_FUS = re.compile(r"(?<![a-z])(pwd|fusi?|cbv|angio)(?![a-z])|doppler")
+# Whole words, or glued to one side: "ratULM" but not "bulma", "counts" but not "accounts".
+_OF_A_MAP = re.compile(r"(?<![a-z])(tracks?|counts?)(?![a-z])")
+_ENTITY = re.compile(r"(?<![a-z0-9])[a-z]+-[a-z0-9+-]+(?=_)")
+"""A label in a BIDS name, such as ``task-track_``: what a person called it, not what it is."""
+
+
 def modality_of(path: Path) -> Modality:
     """Guess the modality from a file's name (BIDS suffix ``_pwd``: power Doppler) and folder."""
-    for text in (stem_of(path).lower(), path.parent.name.lower()):
-        # Whole words, or glued to one side: "ratULM" but not "bulma", "counts" but not "accounts".
-        if re.search(
-            r"ulm(?![a-z])|(?<![a-z])(ulm|tracks?(?![a-z])|counts?(?![a-z]))"
-            r"|matout|locali[sz]ation",
-            text,
-        ):
+    stem = stem_of(path).lower()
+    if stem.startswith("sub-"):
+        stem = _ENTITY.sub("", stem)
+    folder = path.parent.name.lower()
+    if _ULM.search(folder) and _FUS.search(folder):  # "fus-ulm-study" holds both
+        folder = ""
+    for text in (stem, folder):
+        if _ULM.search(text):
             return "ulm"
-        if re.search(r"(?<![a-z])(pwd|fusi?|cbv|angio)(?![a-z])|doppler", text):
+        if _FUS.search(text):
             return "fus"
+        if _OF_A_MAP.search(text):
+            return "ulm"
     return "unknown"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.io.affordable import check_affordable, in_words
 from napari_fus_ulm.io.atomic import array_writer, json_writer, write_files
-from napari_fus_ulm.io.request import Request, image_scan
+from napari_fus_ulm.io.axes import letters_for
+from napari_fus_ulm.io.colours import grey_levels
+from napari_fus_ulm.io.request import Request, image_scan, scans_of
 from napari_fus_ulm.io.side_information import (
     BLOCK,
     describe,
@@ -21,52 +27,83 @@ from napari_fus_ulm.io.side_information import (
 )
 
 
-def luminance(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return the grey levels of a colour picture, on the scale it came with.
-
-    Parameters
-    ----------
-    picture : array of shape (..., 2), (..., 3) or (..., 4)
-        Grey and alpha, RGB, or RGB and alpha; alpha is laid over black.
-
-    Returns
-    -------
-    array of shape (...), float32
-        0–255 for 8-bit pictures. A grey picture saved in colour gives its grey levels exactly.
-    """
-    white = float(np.iinfo(picture.dtype).max) if picture.dtype.kind in "ui" else 1.0
-    numbers = picture.astype(np.float64)
-    if numbers.shape[-1] in (2, 4):
-        numbers = numbers[..., :-1] * (numbers[..., -1:] / white)
-    if numbers.shape[-1] == 1 or (numbers == numbers[..., :1]).all():
-        return np.asarray(numbers[..., 0], dtype=np.float32)
-    # Rec. 709 weights, as scikit-image's rgb2gray.
-    return np.asarray(numbers @ [0.2125, 0.7154, 0.0721], dtype=np.float32)
-
-
 def read_picture(request: Request) -> list[xr.DataArray]:
-    """Read a PNG or JPEG: grey, or a colour screenshot by its luminance; values "display"."""
-    from PIL import Image
+    """Read a PNG or JPEG: grey, or in the colours of a known map; values "display"."""
+    from PIL import Image, ImageOps
 
-    # These two decoders only: sniffing could hand a disguised file to whatever decoder claims it.
-    with Image.open(request.path, formats=("PNG", "JPEG")) as opened:
-        coloured = opened.convert(opened.palette.mode) if opened.palette else opened
-        picture = np.asarray(coloured)
+    name = request.path.name
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # checked below
+        try:
+            # These two decoders only: sniffing could hand a disguised file to any decoder.
+            opened = Image.open(request.path, formats=("PNG", "JPEG"))
+        except Image.DecompressionBombError as error:
+            raise ScanError(
+                f"“{name}” declares more pixels than a picture has; save the image as TIFF if it "
+                "is that large, else the file is damaged."
+            ) from error
+    with opened:
+        check_affordable(request.path, (opened.height, opened.width, len(opened.getbands())), "f8")
+        frames = getattr(opened, "n_frames", 1)
+        picture = np.asarray(ImageOps.exif_transpose(_decoded(opened)))
+    doubts = {}
+    if frames > 1:
+        doubts["frames"] = f"“{name}” is an animation of {frames} frames; the first one was read."
     if picture.ndim == 3:
-        picture = luminance(picture)
+        picture, note = grey_levels(picture, name)
+        doubts |= {"colours": note} if note else {}
     # A resolution in a picture is that of a screen or a printer, so it is ignored.
-    return [image_scan(request, picture, values_kind="display", dims=("j", "i"))]
+    return [image_scan(request, picture, values_kind="display", dims=("j", "i"), doubts=doubts)]
+
+
+def _decoded(opened: Any) -> Any:
+    """Return a picture as grey or RGB, with alpha where some of it is transparent."""
+    if "transparency" in opened.info and opened.mode in ("1", "L", "P", "RGB"):
+        return opened.convert("LA" if opened.mode in ("1", "L") else "RGBA")
+    if opened.palette:
+        return opened.convert(opened.palette.mode)
+    return opened.convert("RGB") if opened.mode in ("CMYK", "YCbCr", "LAB", "HSV") else opened
 
 
 def read_npy(request: Request) -> list[xr.DataArray]:
     """Read a NumPy array with the JSON file beside it; pickled objects are refused."""
-    with request.path.open("rb") as file:
-        values = np.load(file, allow_pickle=False)
+    values = _array_in(request.path)
     block = read_sidecar(request.path).get(BLOCK)
     if isinstance(block, dict):
         return [rebuild(request, values, block)]
-    leading: dict[str, Any] = {"leading_axis_known": False} if values.ndim == 3 else {}
-    return [image_scan(request, values, **leading)]
+    while values.ndim > 2 and values.shape[-1] == 1:
+        values = values[..., 0]
+    letters, words = letters_for(values)
+    return scans_of(request, values, letters, doubts={"axes": words} if words else {})
+
+
+def _array_in(path: Path) -> npt.NDArray[Any]:
+    """Return the array of a ``.npy`` file, whose header is believed only as far as it can be."""
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        header = {(1, 0): np.lib.format.read_array_header_1_0}
+        shape, _, dtype = header.get(version, np.lib.format.read_array_header_2_0)(file)
+        start = file.tell()
+        size = path.stat().st_size
+    if dtype.names:
+        raise ScanError(
+            f"“{path.name}” holds a table with the columns {', '.join(dtype.names[:8])}; an array "
+            "of numbers was expected. Save the one that is the image."
+        )
+    if dtype.hasobject:
+        raise ScanError(
+            f"“{path.name}” holds Python objects, which are never loaded because they can contain "
+            "programs; an array of numbers was expected."
+        )
+    check_affordable(path, shape, dtype)
+    declared = math.prod(shape) * dtype.itemsize
+    if size - start < declared:
+        raise ScanError(
+            f"“{path.name}” is truncated: {in_words(declared)} of numbers were expected, it holds "
+            f"{in_words(size - start)}."
+        )
+    with path.open("rb") as file:
+        return np.asarray(np.load(file, allow_pickle=False))
 
 
 def write_npy(path: Path, scan: xr.DataArray) -> None:

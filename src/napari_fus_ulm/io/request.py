@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.io.axes import arranged
+from napari_fus_ulm.io.colours import grey_levels
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.guesses import assumed_pixel, guess_kind, modality_of
 from napari_fus_ulm.scan import make_scan
+
+_SMALLEST, _LARGEST = 1e-30, 1e30
+"""Between these, largest values leave float32 room for what is a million times fainter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,31 +36,164 @@ def image_scan(
     values: npt.NDArray[Any],
     *,
     spacing: Sequence[float] | float | None = None,
+    assumed: Sequence[float] | None = None,
     modality: str | None = None,
     values_kind: str | None = None,
     name: str | None = None,
+    doubts: Mapping[str, str] | None = None,
     **kwargs: Any,
 ) -> xr.DataArray:
     """Make a scan of what a file stores, and mark every assumption.
 
     The caller's values come first, then the file's, then the guess from the name.
+
+    Parameters
+    ----------
+    request : Request
+    values : array
+    spacing : float or sequence of float, optional
+        What the file states.
+    assumed : sequence of float, optional
+        A likely pixel size ``(dy, dx)`` of a file that states none.
+    doubts : mapping, optional
+        See `napari_fus_ulm.scan.doubts_of`; what the values leave unclear is added.
+    modality, values_kind, name, **kwargs
+        As for `make_scan`.
     """
+    if values.dtype.kind == "c":
+        raise complex_values(request.path, "its values")
     kind = request.modality or modality or modality_of(request.path)
     known = in_plane(request.spacing, spacing)
     if values_kind is None:
         kwargs.setdefault("values_guessed", True)
-    pixel = assumed_pixel(kind)
+    pixel = assumed or (assumed_pixel(kind),) * 2
+    unclear = dict(doubts or {})
+    if kwargs.get("leading_axis_known") is False:
+        unclear.setdefault("leading", open_axis(values.shape[0]))
+    values, remarks = in_range(values, request.path.name)
+    unclear |= remarks
+    if kind != "ulm" and is_mask(values):
+        unclear["mask"] = (
+            f"“{request.path.name}” holds two values only, as a mask does; power Doppler was "
+            "expected."
+        )
     return make_scan(
         values,
         # Two numbers: the distance of slices is then marked as assumed too.
-        spacing=(pixel, pixel) if known is None else known,
+        spacing=tuple(pixel) if known is None else known,
         spacing_known=known is not None,
         modality=kind,
         values_kind=values_kind or guess_kind(values, kind),
         source=kwargs.pop("source", str(request.path)),
         name=name or stem_of(request.path),
+        doubts=unclear or None,
         **kwargs,
     )
+
+
+def scans_of(
+    request: Request,
+    values: npt.NDArray[Any],
+    letters: str,
+    *,
+    step: Mapping[str, float] | None = None,
+    times: npt.NDArray[np.float64] | None = None,
+    names: Sequence[str] = (),
+    label: str = "",
+    doubts: Mapping[str, str] | None = None,
+    **kwargs: Any,
+) -> list[xr.DataArray]:
+    """Make a scan of every channel of an array whose axes have letters (see `axes`).
+
+    Parameters
+    ----------
+    request : Request
+    values : array
+    letters : str
+        One for each axis.
+    step : mapping, optional
+        Pixel size (mm) by dim, as far as the file states it.
+    times : array, optional
+        Of the frames (s), where there is a time axis.
+    names : sequence of str
+        Of the channels.
+    label : str
+        What tells this array from others of the file.
+    doubts, **kwargs
+        As for `image_scan`.
+    """
+    unclear, sizes = dict(doubts or {}), dict(step or {})
+    if "S" in letters:
+        picture = np.moveaxis(values, letters.index("S"), -1)
+        values, note = grey_levels(picture, request.path.name)
+        letters, kwargs["values_kind"] = letters.replace("S", ""), "display"
+        unclear |= {"colours": note} if note else {}
+    channels = arranged(values, letters, request.path.name)
+    scans = []
+    for number, channel in enumerate(channels):
+        extra = dict(kwargs)
+        if not channel.leading_known:
+            extra["leading_axis_known"] = False
+        if "time" in channel.dims and times is not None:
+            extra["time"] = times
+        spacing: list[float] | None = None
+        if {"j", "i"} <= sizes.keys():
+            slices = [sizes["k"]] if "k" in sizes and "k" in channel.dims else []
+            spacing = [*slices, sizes["j"], sizes["i"]]
+        elif side := sizes.get("j") or sizes.get("i"):
+            extra["assumed"] = (side, side)
+            unclear["spacing"] = (
+                f"“{request.path.name}” states the pixel's {'height' if 'j' in sizes else 'width'} "
+                f"only ({side:g} mm); square pixels were assumed."
+            )
+        parts = [label] if label else []
+        if len(channels) > 1:
+            parts.append(names[number] if number < len(names) else f"channel {number + 1}")
+        if parts:
+            extra["name"] = " · ".join([stem_of(request.path), *parts])
+        scans.append(
+            image_scan(
+                request,
+                channel.values,
+                dims=channel.dims,
+                spacing=spacing,
+                doubts=unclear,
+                **extra,
+            )
+        )
+    return scans
+
+
+def open_axis(count: int) -> str:
+    """Say that nobody knows what the images of a stack are."""
+    return (
+        f"The file does not say whether its {count} images are slices or times; slices are assumed."
+    )
+
+
+def in_range(values: npt.NDArray[Any], name: str) -> tuple[npt.NDArray[Any], dict[str, str]]:
+    """Bring numbers that float32 cannot hold into its range by a power of ten, and say so."""
+    if values.dtype.kind != "f" or values.dtype.itemsize <= 4 or not values.size:
+        return values, {}
+    with np.errstate(invalid="ignore"):
+        largest = max(abs(float(np.fmin.reduce(values, None))), abs(np.fmax.reduce(values, None)))
+    if not np.isfinite(largest) or largest == 0 or _SMALLEST < largest < _LARGEST:
+        return values, {}
+    power = -int(np.floor(np.log10(largest)))
+    # In two steps, because 10 to the power of 320 is no number.
+    scaled = values * 10.0 ** (power // 2) * 10.0 ** (power - power // 2)
+    return scaled, {
+        "range": f"The values of “{name}” (up to {largest:.2g}) were multiplied by 1e{power:+d}, "
+        "so that single precision holds them."
+    }
+
+
+def is_mask(values: npt.NDArray[Any]) -> bool:
+    """Whether an image holds exactly two values."""
+    if values.dtype.kind not in "buif" or not values.size:
+        return False
+    low, high = values.min(), values.max()
+    return bool(low < high and ((values == low) | (values == high)).all())
 
 
 def in_plane(

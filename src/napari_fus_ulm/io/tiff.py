@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,15 +14,22 @@ import tifffile
 import xarray as xr
 
 from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.io.affordable import check_affordable
 from napari_fus_ulm.io.atomic import write_files
-from napari_fus_ulm.io.images import luminance
-from napari_fus_ulm.io.request import Request, image_scan
+from napari_fus_ulm.io.axes import letters_for
+from napari_fus_ulm.io.ome import images_in, resolved
+from napari_fus_ulm.io.request import Request, scans_of
 from napari_fus_ulm.io.side_information import BLOCK, describe, rebuild, words
-from napari_fus_ulm.scan import MM_PER, step_of
+from napari_fus_ulm.io.stored import Stored
+from napari_fus_ulm.io.units import mm_per, seconds_per
+from napari_fus_ulm.scan import AXIS_OF, step_of
 
-_PRINTERS = (72, 96, 100, 150, 200, 300, 600, 1200)
-"""Default dots per inch, which programs write when they know no pixel size."""
+_PRINTERS = (72, 96, 100, 120, 144, 150, 200, 240, 300, 350, 400, 600, 1200, 2400)
+"""Dots per inch, which programs write when they know no pixel size."""
+_TAG_UNITS = {2: "inch", 3: "cm"}
 _OME_AXIS = {"time": "T", "pose": "C", "k": "Z", "j": "Y", "i": "X"}
+_COLOURED = ("RGB", "YCBCR")
+_GREY = ("MINISBLACK", "MINISWHITE", "PALETTE", "MASK")
 
 
 def read_tiff(request: Request) -> list[xr.DataArray]:
@@ -31,146 +39,221 @@ def read_tiff(request: Request) -> list[xr.DataArray]:
     centimetre; dots per inch are those of a printer and are ignored.
     """
     with tifffile.TiffFile(request.path) as tif:
-        if tif.ome_metadata:
-            images = _ome_images(tif.ome_metadata)
+        stored = tif.ome_metadata
+    found = None if stored is None else resolved(stored, request.path, _uuid_of)
+    # tifffile opens the files that OME-XML names wherever they are, and blanks what it misses.
+    changed = None if found is None or found.xml == stored else found.xml
+    with tifffile.TiffFile(request.path, omexml=changed) as tif:
+        if found is not None:
+            images = images_in(found.xml)
         else:
-            images = [_tag_image(tif)] * len(tif.series)
+            images = [_stored_in_tags(tif)] * len(tif.series)
         scans = []
         for number, series in enumerate(tif.series):
-            stored = images[number] if number < len(images) else {}
-            scans += _series(request, series, stored, len(tif.series))
+            image = images[number] if number < len(images) else Stored()
+            label = ""
+            if len(tif.series) > 1:
+                label = image.name if found is not None and image.name else f"image {number + 1}"
+            missing = found.missing if found is not None else ()
+            scans += _scans_of_series(request, series, image, label, missing)
     return scans
 
 
-def _series(
-    request: Request, series: Any, stored: dict[str, Any], count: int
+def _scans_of_series(
+    request: Request, series: Any, stored: Stored, label: str, missing: tuple[str, ...]
 ) -> list[xr.DataArray]:
-    values = np.asarray(series.asarray())
-    axes = series.axes
-    step = stored.get("spacing", {})
-    if block := stored.get("block"):
-        corner = dict(zip("ji", stored.get("origin", ()), strict=False))
-        return [rebuild(request, values, block, spacing=step, origin=corner)]
-    kind = None
-    if "S" in axes:
-        values = luminance(np.moveaxis(values, axes.index("S"), -1))
-        axes, kind = axes.replace("S", ""), "display"
-    keep = [n for n, size in enumerate(values.shape) if size > 1 or axes[n] in "YX"]
-    values = values.reshape([values.shape[n] for n in keep])
-    axes = "".join(axes[n] for n in keep)
-    if not axes.endswith("YX"):
+    check_affordable(request.path, series.shape, series.dtype)
+    doubts = dict(stored.doubts)
+    if missing and series.kind != "ome":
+        doubts["missing"] = _missing_words(request.path, missing, "only this file's images")
+    values, letters = np.asarray(series.asarray()), str(series.axes)
+    values, times, lost = _without_gaps(request.path, series, values, stored, missing)
+    if lost:
+        doubts["missing"] = lost
+    values = _shown(request.path, values, letters, series.keyframe, stored)
+    if stored.block and not lost:
+        corner = dict(zip("ji", stored.origin or (), strict=False))
+        step = {dim: stored.step.get(dim) for dim in AXIS_OF}
+        return [rebuild(request, values, stored.block, spacing=step, origin=corner)]
+    if "S" in letters and series.keyframe.photometric.name not in _COLOURED:
+        _refuse_colours(request.path, series.keyframe)
+        letters = letters.replace("S", "C")
+    elif series.keyframe.photometric.name == "PALETTE" and not series.parent.is_imagej:
+        table = np.moveaxis(np.asarray(series.keyframe.colormap), 0, -1)
+        values, letters = table[values], letters + "S"
+    if series.kind == "shaped" and set(letters) <= set("QYX") and values.ndim > 2:
+        # tifffile.imwrite of an array without a word about its axes.
+        letters, guessed = letters_for(values)
+        doubts |= {"axes": guessed} if guessed else {}
+    return scans_of(
+        request,
+        values,
+        letters,
+        step=stored.step,
+        origin=stored.origin if {"j", "i"} <= stored.step.keys() else None,
+        times=times,
+        names=stored.channels,
+        label=label,
+        doubts=doubts,
+    )
+
+
+def _shown(
+    path: Path, values: npt.NDArray[Any], letters: str, page: Any, stored: Stored
+) -> npt.NDArray[Any]:
+    """Return the numbers that other viewers show for those that are stored."""
+    if page.photometric.name == "MINISWHITE" and values.dtype.kind in "bu":
+        values = (2**page.bitspersample - 1 - values.astype(np.int64)).astype(values.dtype)
+    if stored.calibration is not None:
+        offset, slope = stored.calibration
+        values = offset + slope * values.astype(np.float64)
+    return values
+
+
+def _refuse_colours(path: Path, page: Any) -> None:
+    """Refuse samples that are neither grey nor red, green and blue."""
+    kind = page.photometric.name
+    if kind not in _GREY:
         raise ScanError(
-            f"“{request.path.name}” has the axes {axes}; an image that ends in Y, X was expected."
+            f"“{path.name}” is a picture in {kind} colours; grey levels or RGB were expected. Save "
+            "it in grey."
         )
-    extra: dict[str, Any] = {"values_kind": kind}
-    if len(axes) == 3 and axes[0] not in "TZC":
-        extra["leading_axis_known"] = False
-    names = {"T": "time", "Y": "j", "X": "i"}
-    dims = [names.get(axis, "k") for axis in axes if axis != "C"]
-    if len(set(dims)) != len(dims):
-        raise ScanError(
-            f"“{request.path.name}” has the axes {axes}; at most time, channel and slice before "
-            "Y, X were expected."
-        )
-    if "T" in axes and stored.get("interval"):
-        extra["time"] = np.arange(values.shape[axes.index("T")]) * stored["interval"]
-    spacing: list[float] | None = None
-    if step.get("j") and step.get("i"):
-        z = [step["k"]] if step.get("k") and "k" in dims else []
-        spacing = [*z, step["j"], step["i"]]
-        if "origin" in stored:
-            extra["origin"] = stored["origin"]
-    channels = [values]
-    if "C" in axes:
-        channels = list(np.moveaxis(values, axes.index("C"), 0))
-    order = sorted(range(len(dims)), key=lambda n: ("time", "pose", "k", "j", "i").index(dims[n]))
-    scans = []
-    for number, channel in enumerate(channels):
-        name = None
-        if count * len(channels) > 1:
-            part = f"channel {number}" if len(channels) > 1 else f"image {series.index}"
-            name = f"{request.path.stem} · {part}"
-        scans.append(
-            image_scan(
-                request,
-                np.transpose(channel, order),
-                dims=[dims[n] for n in order],
-                spacing=spacing,
-                name=name,
-                **extra,
-            )
-        )
-    return scans
 
 
-def _ome_images(xml: str) -> list[dict[str, Any]]:
-    """Return what OME-XML stores about each image: spacing, origin, frame interval, our block."""
-    root = ElementTree.fromstring(xml)
-    images = []
-    for image in root.findall("{*}Image"):
-        pixels = image.find("{*}Pixels")
-        if pixels is None:
-            continue
-        stored: dict[str, Any] = {"spacing": {}}
-        for dim, axis in (("k", "Z"), ("j", "Y"), ("i", "X")):
-            size = pixels.get(f"PhysicalSize{axis}")
-            factor = MM_PER.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-            if size is not None and factor is not None and float(size) > 0:
-                stored["spacing"][dim] = float(size) * factor
-        seconds = {"s": 1.0, "ms": 1e-3, "min": 60.0}.get(pixels.get("TimeIncrementUnit", "s"))
-        if pixels.get("TimeIncrement") and seconds:
-            stored["interval"] = float(pixels.get("TimeIncrement", 0)) * seconds
-        plane = pixels.find("{*}Plane")
-        if plane is not None:
-            at = [(plane.get(f"Position{a}"), plane.get(f"Position{a}Unit", "")) for a in "YX"]
-            if all(number is not None and unit in MM_PER for number, unit in at):
-                stored["origin"] = [float(number or 0) * MM_PER[unit] for number, unit in at]
-        stored["block"] = _block_in(image.findtext("{*}Description") or "")
-        images.append(stored)
-    return images
+def _without_gaps(
+    path: Path, series: Any, values: npt.NDArray[Any], stored: Stored, missing: tuple[str, ...]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64] | None, str]:
+    """Cut planes that no file holds, which would be black; say so.
+
+    Returns
+    -------
+    values : array
+    times : array or None
+        Of the frames that are left (s).
+    words : str
+        Which were cut; empty where none was.
+
+    Raises
+    ------
+    ScanError
+        If what is left is no stack.
+    """
+    letters = str(series.axes)
+    frames = values.shape[letters.index("T")] if "T" in letters else 0
+    times = stored.times_of(frames)
+    if series.kind != "ome":
+        return values, times, ""
+    held = np.array([_is_held(series[n]) for n in range(len(series))])
+    if held.all():
+        return values, times, ""
+    leading = values.shape[: values.ndim - series.keyframe.ndim]
+    if held.size != int(np.prod(leading)):
+        raise ScanError(f"“{path.name}” is truncated: planes that it declares are missing.")
+    held = held.reshape(leading)
+    for axis, letter in enumerate(letters[: len(leading)]):
+        others = tuple(n for n in range(held.ndim) if n != axis)
+        kept = np.flatnonzero(held.any(axis=others))
+        if kept.size and kept[-1] - kept[0] + 1 != kept.size and letter != "T":
+            break
+        held, values = held.take(kept, axis), values.take(kept, axis)
+        if letter == "T" and times is not None:
+            times = times[kept]
+    else:
+        if held.size and held.all():
+            rest = f"{held.size} of {int(np.prod(leading))} planes"
+            return values, times, _missing_words(path, missing, rest)
+    raise ScanError(
+        f"“{path.name}” declares {' × '.join(map(str, leading))} planes, of which some between "
+        f"others are missing{_listed(missing)}; put all files of the set into one folder."
+    )
 
 
-def _block_in(description: str) -> dict[str, Any] | None:
-    """Find our side information, one line of JSON in a description."""
-    for line in description.splitlines():
-        if line.startswith(f"{BLOCK}: "):
-            block = json.loads(line.removeprefix(f"{BLOCK}: "))
-            return block if isinstance(block, dict) else None
-    return None
+def _is_held(page: Any) -> bool:
+    return page is not None and any(page.databytecounts)
 
 
-def _tag_image(tif: tifffile.TiffFile) -> dict[str, Any]:
+def _missing_words(path: Path, missing: tuple[str, ...], rest: str) -> str:
+    if not missing:
+        return f"“{path.name}” is incomplete: {rest} were read, the others are missing."
+    return (
+        f"“{path.name}” is part of a set; files of it are missing{_listed(missing)}, so {rest} "
+        "were read. Put all of them into one folder."
+    )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = ", …" if len(names) > 3 else ""
+    return f" ({', '.join(names[:3])}{more})" if names else ""
+
+
+def _uuid_of(path: Path) -> str | None:
+    """Return the identifier that an OME-TIFF stores of itself."""
+    try:
+        with tifffile.TiffFile(path) as tif:
+            return ElementTree.fromstring(tif.pages.first.description).get("UUID")
+    except Exception:  # another file of the folder, whatever it is, is no reason to fail
+        return None
+
+
+def _stored_in_tags(tif: tifffile.TiffFile) -> Stored:
     """Return the pixel size (mm) and frame interval (s) that tags and ImageJ store."""
-    stored: dict[str, Any] = {"spacing": {}}
-    page = tif.pages.first
-    ij = tif.imagej_metadata or {}
-    unit = _unit_name(str(ij.get("unit", "")))
+    page, ij = tif.pages.first, tif.imagej_metadata or {}
+    step: dict[str, float] = {}
+    doubts: dict[str, str] = {}
     tag = page.tags.get("ResolutionUnit")
-    if not unit and tag is not None:
-        unit = {2: "inch", 3: "cm"}.get(int(tag.value), "")
-    if unit not in MM_PER:
-        return stored
-    for dim, name in (("j", "YResolution"), ("i", "XResolution")):
-        tag = page.tags.get(name)
-        if tag is None or not tag.value[0] or not tag.value[1]:
-            return stored
-        per_unit = tag.value[0] / tag.value[1]
-        per_inch = per_unit * 25.4 / MM_PER[unit]
-        if unit in ("inch", "in") or (
-            not ij and any(abs(per_inch - dpi) < 0.6 for dpi in _PRINTERS)
-        ):
-            return stored
-        stored["spacing"][dim] = MM_PER[unit] / per_unit
-    if ij.get("spacing"):
-        stored["spacing"]["k"] = float(ij["spacing"]) * MM_PER[unit]
-    if ij.get("finterval"):
-        stored["interval"] = float(ij["finterval"])
-    return stored
+    by_tag = _TAG_UNITS.get(int(tag.value), "") if tag is not None else ""
+    unit = str(ij.get("unit") or by_tag)
+    for dim, axis in (("j", "y"), ("i", "x")):
+        named = str(ij.get(f"{axis}unit") or unit)
+        factor = mm_per(named)
+        per_unit = _ratio(page.tags.get(f"{axis.upper()}Resolution"))
+        if per_unit is None or (per_unit == 1.0 and not ij):
+            continue  # a default
+        if factor is not None and not _of_a_printer(per_unit, factor, named, is_imagej=bool(ij)):
+            step[dim] = factor / per_unit
+        elif factor is None and named.lower() not in ("", "pixel", "pixels"):
+            doubts["spacing"] = f"The pixel size is stated in “{named}”, which is no known length."
+    far, factor = _number(ij.get("spacing")), mm_per(ij.get("zunit") or unit)
+    if far and factor is not None and {"j", "i"} <= step.keys():
+        step["k"] = abs(far) * factor
+    every, seconds = _number(ij.get("finterval")), seconds_per(ij.get("tunit") or "s")
+    return Stored(
+        step=step,
+        interval=every * seconds if every and every > 0 and seconds else None,
+        calibration=_calibration(ij),
+        doubts=doubts,
+    )
 
 
-def _unit_name(text: str) -> str:
-    """Undo ImageJ's escape of µ."""
-    return text.replace("\\u00B5", "µ").replace("\\u00b5", "µ").strip()
+def _of_a_printer(per_unit: float, factor: float, unit: str, *, is_imagej: bool) -> bool:
+    """Whether a resolution is that of a screen or a printer."""
+    per_inch = per_unit * 25.4 / factor
+    inches = mm_per(unit) == 25.4
+    common = any(abs(per_inch - dpi) < 0.6 for dpi in _PRINTERS)
+    return (inches and not is_imagej) or (common and (inches or not is_imagej))
+
+
+def _calibration(ij: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return ImageJ's straight line from stored to shown values; it stores signed numbers so."""
+    offset, slope = _number(ij.get("c0")), _number(ij.get("c1"))
+    if ij.get("cf") != 0 or offset is None or not slope:
+        return None
+    return offset, slope
+
+
+def _ratio(tag: Any) -> float | None:
+    if tag is None or not tag.value[0] or not tag.value[1]:
+        return None
+    return float(tag.value[0] / tag.value[1])
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite number, None for anything else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) else None
 
 
 def write_tiff(path: Path, scan: xr.DataArray) -> None:

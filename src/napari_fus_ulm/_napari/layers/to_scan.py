@@ -24,9 +24,9 @@ from napari_fus_ulm._napari.layers.parts import (
 )
 from napari_fus_ulm._napari.layers.units import dimension, factor, mm_in
 from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.io.colours import luminance
 from napari_fus_ulm.io.confusius import from_confusius
 from napari_fus_ulm.io.guesses import assumed_pixel, guess_values, length_in_mm, modality_of
-from napari_fus_ulm.io.images import luminance
 from napari_fus_ulm.scan import ASSUMED_SLICE_MM, AXIS_OF, DIMS, check_scan, make_scan, step_of
 
 if TYPE_CHECKING:
