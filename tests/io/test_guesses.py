@@ -42,6 +42,13 @@ def test_guess_values(image: np.ndarray, kind: str):
         ("holiday.png", "unknown"),
         ("confused.png", "unknown"),
         ("accounts.csv", "unknown"),
+        ("sub-01_task-track_pwd.nii.gz", "fus"),
+        ("sub-01_task-ulmtrack_acq-counts_pwd.nii.gz", "fus"),
+        ("track3_fus.tif", "fus"),
+        ("fus_counts_trial3.tif", "fus"),
+        ("tracks_rat1.csv", "ulm"),
+        ("fus-ulm-study/rat1.png", "unknown"),
+        ("RAT_PWD.OME.TIF", "fus"),
     ],
 )
 def test_modality_is_guessed_from_the_name(name: str, kind: str):

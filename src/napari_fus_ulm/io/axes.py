@@ -109,14 +109,10 @@ def _last_is_stack(values: npt.NDArray[Any]) -> bool:
     first, middle, last = (int(size) for size in values.shape)
     if (first == middle) != (middle == last):
         return first == middle
-    if min(first, last) < SMALLEST_SIDE <= max(first, last):
+    if 2 * min(first, last) < min(middle, max(first, last)):
         return last < first
-    if first == last:
-        return False
-    # Both axes of a plane change alike from pixel to pixel; the odd one out is the stack.
-    changes = np.log([_change(values, axis) for axis in range(3)])
-    as_first, as_last = abs(changes[1] - changes[2]), abs(changes[0] - changes[1])
-    return bool(as_last < 0.5 * as_first)
+    # The images of a stack look alike; the rows of an image do not.
+    return _likeness(values, 2) > _likeness(values, 0)
 
 
 def _alike(values: npt.NDArray[Any]) -> bool:
@@ -125,18 +121,29 @@ def _alike(values: npt.NDArray[Any]) -> bool:
     return _change(values, 2) < in_plane
 
 
+def _likeness(values: npt.NDArray[Any], axis: int) -> float:
+    """Share of an array's variance that its mean along an axis keeps."""
+    if values.dtype.kind not in "buif":
+        return 0.0
+    thinned = _thinned(values, 200)
+    total = float(np.var(thinned))
+    return float(np.var(np.mean(thinned, axis=axis))) / total if total > 0 else 0.0
+
+
 def _change(values: npt.NDArray[Any], axis: int) -> float:
-    """Median size of the steps along an axis."""
+    """Mean size of the steps along an axis."""
     if values.shape[axis] < 2 or values.dtype.kind not in "buif":
-        return 1.0
-    # Some planes tell as much as a film of a gigabyte.
-    others = [n for n in range(values.ndim) if n != axis]
-    cut = [slice(None)] * values.ndim
-    for n in others:
-        cut[n] = slice(None, None, max(1, values.shape[n] // 64))
-    steps = np.abs(np.diff(values[tuple(cut)].astype(np.float64), axis=axis))
-    steps = steps[np.isfinite(steps)]
-    return max(float(np.mean(steps)) if steps.size else 0.0, 1e-300)
+        return 0.0
+    sizes = [values.shape[n] if n == axis else 64 for n in range(values.ndim)]
+    return float(np.abs(np.diff(_thinned(values, *sizes), axis=axis)).mean())
+
+
+def _thinned(values: npt.NDArray[Any], *sizes: int) -> npt.NDArray[np.float64]:
+    """Leave out planes: some tell as much as all of a long film. What is not finite becomes 0."""
+    most = sizes if len(sizes) > 1 else sizes * values.ndim
+    steps = [max(1, n // size) for n, size in zip(values.shape, most, strict=True)]
+    thinned = values[tuple(slice(None, None, step) for step in steps)].astype(np.float64)
+    return np.where(np.isfinite(thinned), thinned, 0.0)
 
 
 def _planes_first(shape: tuple[int, ...]) -> bool:

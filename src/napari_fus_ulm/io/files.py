@@ -191,9 +191,8 @@ def _unreadable(path: Path, error: Exception) -> ScanError:
         return ScanError(
             f"You are not allowed to read “{path.name}”; ask its owner for the permission."
         )
-    if path.is_dir() or (isinstance(error, OSError) and error.errno is not None):
-        reason = f"{error.strerror or error}" if isinstance(error, OSError) else str(error)
-        return ScanError(f"“{path.name}” could not be read: {reason}.")
+    if isinstance(error, OSError) and error.errno is not None:  # libraries' own have no number
+        return ScanError(f"“{path.name}” could not be read: {error.strerror or error}.")
     kind = suffix_of(path) or path.suffix
     why = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else ""
     reason = f" ({type(error).__name__}: {why})" if why else f" ({type(error).__name__})"

@@ -99,7 +99,7 @@ def _sibling(
     plain = bool(name) and "/" not in name and "\\" not in name and name not in (".", "..")
     if plain and (path.parent / name).is_file():
         beside = path.parent / name
-        if beside == path or uuid_of(beside) in (None, identifier):
+        if uuid_of(beside) in (None, identifier):
             return beside
     if not identifier:
         return None
