@@ -76,6 +76,22 @@ def test_what_is_no_length_is_asked(tmp_path: Path, size: str, unit: str):
     assert unit in scan.attrs["doubts"]["spacing"]
 
 
+@pytest.mark.parametrize(
+    ("size", "unit", "likely"),
+    [("0.1", "µm", 0.1), ("0.0001", "µm", 0.1), ("100", "mm", 0.1), ("5", "m", 0.1)],
+)
+def test_a_pixel_that_no_image_has_is_doubted(tmp_path: Path, size: str, unit: str, likely):
+    said = "".join(f' PhysicalSize{a}="{size}" PhysicalSize{a}Unit="{unit}"' for a in "XY")
+    path = write(tmp_path / "a_pwd.ome.tif", xml(said))
+    scan = read_one(path)
+    assert spacing_of(scan) == pytest.approx((likely, likely))
+    assert scan.attrs["spacing_known"] is False
+    assert "no ultrasound image has" in scan.attrs["doubts"]["spacing"]
+    given = read_one(path, spacing=0.05)
+    assert given.attrs["spacing_known"] is True
+    assert "doubts" not in given.attrs
+
+
 def test_a_pixel_known_in_one_direction_is_taken_for_square_and_asked(tmp_path: Path):
     scan = read_one(write(tmp_path / "a.ome.tif", xml('PhysicalSizeX="50"')))
     assert spacing_of(scan) == pytest.approx((0.05, 0.05))

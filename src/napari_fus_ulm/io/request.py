@@ -15,7 +15,7 @@ from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.axes import arranged
 from napari_fus_ulm.io.colours import grey_levels
 from napari_fus_ulm.io.formats import stem_of
-from napari_fus_ulm.io.guesses import assumed_pixel, guess_kind, modality_of
+from napari_fus_ulm.io.guesses import assumed_pixel, factor_to_mm, guess_kind, modality_of
 from napari_fus_ulm.scan import make_scan
 
 _SMALLEST, _LARGEST = 1e-30, 1e30
@@ -66,8 +66,12 @@ def image_scan(
     known = in_plane(request.spacing, spacing)
     if values_kind is None:
         kwargs.setdefault("values_guessed", True)
-    pixel = assumed or (assumed_pixel(kind),) * 2
     unclear = dict(doubts or {})
+    if request.spacing is None and known is not None:
+        unlikely = unlikely_pixel(request.path, known)
+        if unlikely is not None:
+            known, (assumed, unclear["spacing"]) = None, unlikely
+    pixel = assumed or (assumed_pixel(kind),) * 2
     if kwargs.get("leading_axis_known") is False:
         unclear.setdefault("leading", open_axis(values.shape[0]))
     values, remarks = in_range(values, request.path.name)
@@ -162,6 +166,41 @@ def scans_of(
             )
         )
     return scans
+
+
+def unlikely_pixel(
+    path: Path, stated: Sequence[float] | float
+) -> tuple[tuple[float, float] | None, str] | None:
+    """Doubt a pixel that no ultrasound image has.
+
+    Parameters
+    ----------
+    path : Path
+        The file that states it.
+    stated : float or sequence of float
+        Its size in mm; the last two numbers are those of the plane.
+
+    Returns
+    -------
+    likely : tuple of float or None
+        ``(dy, dx)`` in mm as it was probably meant, in another unit.
+    words : str
+        What is doubted. None in place of both where there is no doubt.
+    """
+    down, right = (stated, stated) if isinstance(stated, int | float) else stated[-2:]
+    factor = factor_to_mm([down, right])
+    if factor == 1.0:
+        return None
+    said = (
+        f"“{path.name}” states pixels of {right:.4g} × {down:.4g} mm, which no ultrasound image has"
+    )
+    if factor is None:
+        return None, f"{said}. Give the pixel size (--spacing, in mm, on the command line)."
+    likely = (down * factor, right * factor)
+    return likely, (
+        f"{said}; {likely[1]:.4g} × {likely[0]:.4g} mm was assumed, as if the unit was mistaken. "
+        "Give the pixel size if that is wrong (--spacing, in mm, on the command line)."
+    )
 
 
 def open_axis(count: int) -> str:

@@ -18,7 +18,7 @@ from napari_fus_ulm.io.affordable import check_affordable
 from napari_fus_ulm.io.atomic import write_files
 from napari_fus_ulm.io.axes import letters_for
 from napari_fus_ulm.io.ome import images_in, resolved
-from napari_fus_ulm.io.request import Request, scans_of
+from napari_fus_ulm.io.request import Request, scans_of, unlikely_pixel
 from napari_fus_ulm.io.side_information import BLOCK, describe, rebuild, words
 from napari_fus_ulm.io.stored import Stored
 from napari_fus_ulm.io.units import mm_per, seconds_per
@@ -73,7 +73,9 @@ def _scans_of_series(
     values = _shown(request.path, values, letters, series.keyframe, stored)
     if stored.block and not lost:
         corner = dict(zip("ji", stored.origin or (), strict=False))
-        step = {dim: stored.step.get(dim) for dim in AXIS_OF}
+        sizes = [stored.step[dim] for dim in "ji" if dim in stored.step]
+        believed = bool(sizes) and unlikely_pixel(request.path, sizes) is None
+        step = {dim: stored.step.get(dim) for dim in AXIS_OF} if believed else {}
         return [rebuild(request, values, stored.block, spacing=step, origin=corner)]
     if "S" in letters and series.keyframe.photometric.name not in _COLOURED:
         _refuse_colours(request.path, series.keyframe)
