@@ -98,6 +98,24 @@ def test_a_trailing_axis_of_one_is_no_axis(tmp_path: Path):
     np.testing.assert_array_equal(read_one(tmp_path / "a.npy").values, STACK[0])
 
 
+@pytest.mark.parametrize("shape", [(1, 4, 12, 15), (4, 1, 12, 15), (1, 4, 1, 12, 15)])
+def test_axes_of_one_are_no_axes(tmp_path: Path, shape):
+    np.save(tmp_path / "a.npy", STACK.reshape(shape))
+    np.testing.assert_array_equal(read_one(tmp_path / "a.npy").values, STACK)
+
+
+@pytest.mark.parametrize("shape", [(9,), (), (2,) * 6])
+def test_arrays_of_too_few_or_many_axes_are_refused(tmp_path: Path, shape):
+    np.save(tmp_path / "a.npy", np.ones(shape))
+    with pytest.raises(ScanError, match=rf"a\.npy.*{len(shape)} axes"):
+        read_one(tmp_path / "a.npy")
+
+
+def test_five_axes_are_those_of_a_scan(tmp_path: Path):
+    np.save(tmp_path / "a.npy", np.ones((2, 3, 4, 12, 15)))
+    assert read_one(tmp_path / "a.npy").dims == ("time", "pose", "k", "j", "i")
+
+
 def test_a_tiff_with_named_axes_is_obeyed(tmp_path: Path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(

@@ -117,3 +117,13 @@ def test_transparent_pixels_are_black(tmp_path: Path):
     values = read_one(tmp_path / "a.png").values
     assert values[0, 0] == 0
     assert values[0, -1] == 200
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("unassalpha", 0), ("assocalpha", 200), (0, 200)])
+def test_only_alpha_that_is_to_be_applied_hides(tmp_path: Path, kind, shown: int):
+    grey = np.full((12, 15), 200, np.uint8)
+    alpha = np.full_like(grey, 255)
+    alpha[:, :5] = 0
+    picture = np.stack([grey, grey, grey, alpha], axis=-1)
+    tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", extrasamples=[kind])
+    assert read_one(tmp_path / "a.tif").values[0].tolist() == [shown] * 5 + [200] * 10

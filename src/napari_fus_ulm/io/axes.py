@@ -57,12 +57,12 @@ def arranged(values: npt.NDArray[Any], axes: str, name: str) -> list[Channel]:
     values = values.reshape([values.shape[n] for n in keep])
     dim_of = {"T": "time", "Z": "k", depth: "j", "X": "i"}
     dims = [dim_of.get(letter, "?") for letter in letters if letter != "C"]
-    if dims.count("?") == 1 and "k" not in dims:
-        dims[dims.index("?")] = "k"
+    if dims.count("?") == 1:
+        dims[dims.index("?")] = "pose" if "k" in dims else "k"
     if not {"j", "i"} <= set(dims) or "?" in dims or len(set(dims)) < len(dims):
         raise ScanError(
             f"“{name}” has the axes {axes}; depth and lateral (Y, X) were expected, with at most "
-            "time (T), channel (C) and slice (Z) beside them."
+            "time (T), channel (C) and slice (Z) beside them. Save it with these."
         )
     stated = len(dims) != 3 or any(letter in letters for letter in "TZ" if letter != depth)
     channels = [values]
@@ -95,13 +95,18 @@ def letters_for(values: npt.NDArray[Any]) -> tuple[str, str]:
         kind, letter = ("times", "T") if _alike(values) else ("slices", "Z")
         return f"YX{letter}", (
             f"The array is {size}; the last axis was taken for {shape[-1]} {kind} of "
-            f"{shape[0]} × {shape[1]} pixels (depth × lateral)."
+            f"{shape[0]} × {shape[1]} pixels (depth × lateral). Save it with the stack as its "
+            "first axis if that is wrong."
         )
     if count == 4:
         last = _planes_first(shape)
         words = "depth, lateral, slice, time" if last else "time, slice, depth, lateral"
         return ("YXZT" if last else "TZYX"), f"The array is {size}; taken for {words}."
-    return {2: "YX", 3: "QYX"}.get(count, "Q" * count), ""
+    if count == 5:
+        return "TQZYX", f"The array is {size}; taken for time, pose, slice, depth, lateral."
+    if count in (2, 3):
+        return "QYX"[-count:], ""
+    raise ScanError(f"The array has {count} axes; 2 (depth, lateral) to 5 were expected.")
 
 
 def _last_is_stack(values: npt.NDArray[Any]) -> bool:

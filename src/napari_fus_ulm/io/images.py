@@ -71,8 +71,8 @@ def read_npy(request: Request) -> list[xr.DataArray]:
     block = read_sidecar(request.path).get(BLOCK)
     if isinstance(block, dict):
         return [rebuild(request, values, block)]
-    while values.ndim > 2 and values.shape[-1] == 1:
-        values = values[..., 0]
+    while values.ndim > 2 and 1 in values.shape:
+        values = values.squeeze(values.shape.index(1))
     letters, words = letters_for(values)
     return scans_of(request, values, letters, doubts={"axes": words} if words else {})
 

@@ -29,6 +29,8 @@ _PRINTERS = (72, 96, 100, 120, 144, 150, 200, 240, 300, 350, 400, 600, 1200, 240
 _TAG_UNITS = {2: "inch", 3: "cm"}
 _OME_AXIS = {"time": "T", "pose": "C", "k": "Z", "j": "Y", "i": "X"}
 _COLOURED = ("RGB", "YCBCR")
+_UNASSOCIATED = 2
+_ALPHA = (1, _UNASSOCIATED)
 _GREY = ("MINISBLACK", "MINISWHITE", "PALETTE", "MASK")
 
 
@@ -77,9 +79,8 @@ def _scans_of_series(
         believed = bool(sizes) and unlikely_pixel(request.path, sizes) is None
         step = {dim: stored.step.get(dim) for dim in AXIS_OF} if believed else {}
         return [rebuild(request, values, stored.block, spacing=step, origin=corner)]
-    if "S" in letters and series.keyframe.photometric.name not in _COLOURED:
-        _refuse_colours(request.path, series.keyframe)
-        letters = letters.replace("S", "C")
+    if "S" in letters:
+        values, letters = _samples(request.path, values, letters, series.keyframe)
     elif series.keyframe.photometric.name == "PALETTE" and not series.parent.is_imagej:
         table = np.moveaxis(np.asarray(series.keyframe.colormap), 0, -1)
         values, letters = table[values], letters + "S"
@@ -112,14 +113,22 @@ def _shown(
     return values
 
 
-def _refuse_colours(path: Path, page: Any) -> None:
-    """Refuse samples that are neither grey nor red, green and blue."""
-    kind = page.photometric.name
-    if kind not in _GREY:
+def _samples(
+    path: Path, values: npt.NDArray[Any], letters: str, page: Any
+) -> tuple[npt.NDArray[Any], str]:
+    """Keep colours and the alpha that is to be applied; other samples of a pixel are channels."""
+    kind, axis = page.photometric.name, letters.index("S")
+    if kind not in (*_COLOURED, *_GREY):
         raise ScanError(
             f"“{path.name}” is a picture in {kind} colours; grey levels or RGB were expected. Save "
             "it in grey."
         )
+    extra = [int(one) for one in page.extrasamples]
+    if kind in _GREY and not set(extra[:1]) & set(_ALPHA):
+        return values, letters.replace("S", "C")
+    # Associated alpha is in the colours already.
+    kept = values.shape[axis] - len(extra) + int(extra[:1] == [_UNASSOCIATED])
+    return values.take(range(kept), axis), letters
 
 
 def _without_gaps(
