@@ -56,6 +56,7 @@ def command(
 ) -> None:
     """Find the finest detail at which two images agree (Fourier ring correlation)."""
     with failing_politely(json):
+        from napari_fus_ulm.tasks.events import noting
         from napari_fus_ulm.tasks.record import Record
         from napari_fus_ulm.tasks.replay import save
         from napari_fus_ulm.tasks.resolution import FRC, ResolutionSettings
@@ -76,7 +77,7 @@ def command(
                 power = source_of(fus, spacing=spacing, **how)  # type: ignore[arg-type]
                 inputs["fus"] = replace(power, values=values)
         takes = {name: partial(_plane, source) for name, source in inputs.items()}
-        ready = follow(FRC.run(takes, settings), one.name)
+        ready = follow(noting(FRC.run, takes, settings), one.name)
         if out is not None:
             for saved in save(Record.of("frc", inputs, settings), ready, out):
                 say(str(saved.path))

@@ -54,6 +54,7 @@ def command(
 ) -> None:
     """Rate how well each drawn vessel is supported."""
     with failing_politely(json):
+        from napari_fus_ulm.tasks.events import noting
         from napari_fus_ulm.tasks.record import Record
         from napari_fus_ulm.tasks.replay import save
         from napari_fus_ulm.tasks.support import SUPPORT, support_classes
@@ -76,7 +77,7 @@ def command(
             }
         record = Record.of("support", inputs, settings)
         takes = {name: partial(take_named, source) for name, source in inputs.items()}
-        ready = follow(SUPPORT.run(takes, settings), result.name)
+        ready = follow(noting(SUPPORT.run, takes, settings), result.name)
         picture, probability = (one.path for one in list(save(record, ready, out))[:2])
         if json:
             names = [one.name for one in support_classes()]

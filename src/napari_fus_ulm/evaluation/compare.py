@@ -21,7 +21,7 @@ from napari_fus_ulm.grey.image import measured_image
 from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.registration.shift import align
-from napari_fus_ulm.scan import spacing_of
+from napari_fus_ulm.scan import doubts_of, spacing_of
 
 IMAGES = "images"
 
@@ -117,6 +117,7 @@ def _read(
     from napari_fus_ulm.io import read_one
 
     scan = read_one(path, modality=modality).squeeze(drop=True)
+    notes += doubts_of(scan).values()
     if scan.attrs.get("spacing_known", True):
         return scan
     if spacing is not None:

@@ -13,7 +13,7 @@ import xarray as xr
 from napari_fus_ulm.errors import RecordError, UserError
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.selection import as_times
-from napari_fus_ulm.tasks.events import Saved, last_of
+from napari_fus_ulm.tasks.events import Saved, last_of, noting
 from napari_fus_ulm.tasks.record import (
     WHERE,
     Record,
@@ -104,7 +104,7 @@ def run_of(record: Record) -> Iterator[Any]:
         raise RecordError(str(error)) from error
     settings = settings_of(task.settings, record.settings)
     takes = {name: partial(take, source) for name, source in record.inputs.items()}
-    return task.run(takes, settings)
+    return noting(task.run, takes, settings)
 
 
 def replay(record: Record, out: Path) -> Iterator[Any]:
