@@ -131,7 +131,8 @@ def make_scan(
         attributes.setdefault("slice_spacing_known", False)
     if "time" in names and time is None:
         attributes.setdefault("time_known", False)
-    with np.errstate(over="ignore"):  # beyond single precision is infinite, which is said later
+    # Beyond single precision is infinite, which is said later.
+    with np.errstate(over="ignore", invalid="ignore"):
         numbers = array.astype(np.float32)
     scan = xr.DataArray(
         numbers,

@@ -1,6 +1,8 @@
 """MATLAB structures of the field, in v5 and v7.3."""
 
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,11 @@ import h5py
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io import read, read_one
-from napari_fus_ulm.scan import spacing_of, step_of
+from napari_fus_ulm.scan import doubts_of, spacing_of, step_of
 
 MAP = np.random.default_rng(0).poisson(2.0, (40, 50)).astype(float)  # (depth, lateral)
 FILM = np.random.default_rng(1).random((12, 15, 4))
@@ -176,3 +179,198 @@ def test_pala_tracks_are_drawn_at_the_pixel_asked_for(tmp_path: Path):
         assert spacing_of(read_one(tmp_path / "a_tracks.mat", spacing=spacing)) == (
             pytest.approx((0.02, 0.02))
         )
+
+
+FRAME = np.random.default_rng(2).gamma(4.0, 0.25, (12, 15))  # (depth, lateral)
+AXES = {"z_axis": 2e-3 + np.arange(12) * 1e-4, "x_axis": np.arange(15) * 5e-5}  # m
+FRAMES = np.stack([FRAME * (1 + 0.01 * n) for n in range(9)], axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("more", "pixel"),
+    [
+        (AXES, (0.1, 0.05)),
+        ({"z": AXES["z_axis"] * 1e3, "x": AXES["x_axis"] * 1e3}, (0.1, 0.05)),
+        ({"acq": {"xCoord": AXES["x_axis"] * 1e6, "zCoord": AXES["z_axis"] * 1e6}}, (0.1, 0.05)),
+        ({"depth_mm": np.arange(12) * 0.1, "lateral_mm": np.arange(15) * 0.05}, (0.1, 0.05)),
+        (dict(zip("XZ", np.meshgrid(AXES["x_axis"], AXES["z_axis"]), strict=True)), (0.1, 0.05)),
+        ({"dx": 5e-5, "dz": 1e-4}, (0.1, 0.05)),
+        ({"P": {"pixelSize": [1e-4, 5e-5]}}, (0.1, 0.05)),
+        ({"P": {"voxel_size": [100.0, 50.0, 400.0]}}, (0.1, 0.05)),
+        ({"z": np.arange(12.0) * 9e4, "x": np.arange(15.0) * 9e4}, None),  # no length of a pixel
+        ({"z": np.arange(12.0) ** 2, "x": np.arange(15.0)}, None),  # uneven
+        ({"dx": "n/a", "dz": np.nan}, None),
+        ({"dx": [1.0, 2.0], "VoxelSize": {"a": 1.0}}, None),
+    ],
+)
+def test_pixels_beside_an_image(tmp_path: Path, more, pixel):
+    savemat(tmp_path / "a_pwd.mat", {"PDI": FRAME, **more})
+    scan = read_one(tmp_path / "a_pwd.mat")
+    np.testing.assert_array_equal(scan.values, FRAME.astype(np.float32))
+    assert scan.attrs["spacing_known"] is (pixel is not None)
+    assert spacing_of(scan) == pytest.approx(pixel or (0.1, 0.1))
+
+
+def test_axes_place_and_turn_an_image_and_contradictions_are_said(tmp_path: Path, save):
+    path = tmp_path / "a_pwd.mat"
+    save(path, {"PDI": FRAME.T, **AXES, "dx": 1e-4, "dz": 1e-4})
+    scan = read_one(path)
+    np.testing.assert_array_equal(scan.values, FRAME.astype(np.float32))
+    assert float(scan["y"][0]) == pytest.approx(2.0)
+    assert "turned" in doubts_of(scan)["axes"]
+    assert "contradicts itself" in doubts_of(scan)["pixel"]
+
+
+def test_frames_by_their_times_and_wherever_they_lie(tmp_path: Path, save):
+    path = tmp_path / "a_pwd.mat"
+    save(path, {"PDI": FRAMES, "t": np.arange(9) * 0.4})
+    assert read_one(path)["time"].values.tolist() == pytest.approx(np.arange(9) * 0.4)
+    save(path, {"PDI": np.moveaxis(FRAMES, -1, 0)})
+    scan = read_one(path)
+    np.testing.assert_array_equal(scan.values, np.moveaxis(FRAMES, -1, 0).astype(np.float32))
+    assert "first axis" in doubts_of(scan)["axes"]
+
+
+@pytest.mark.parametrize("kind", ["cell", "structures"])
+def test_images_in_cells_and_in_many_structures_are_a_stack(tmp_path: Path, kind: str):
+    frames = list(np.moveaxis(FRAMES, -1, 0))
+    cells = np.empty((1, 9), dtype=object)
+    cells[0, :] = frames
+    array = np.array([(frame, "x") for frame in frames], dtype=[("PDI", object), ("n", object)])
+    savemat(tmp_path / "a_pwd.mat", {"acq": cells if kind == "cell" else array})
+    scan = read_one(tmp_path / "a_pwd.mat")
+    np.testing.assert_array_equal(scan.values, np.moveaxis(FRAMES, -1, 0).astype(np.float32))
+
+
+@pytest.mark.parametrize("version", ["4", "5"])
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "f4", "f8", "bool"])
+def test_every_type_of_number(tmp_path: Path, version: str, dtype: str):
+    numbers = (FRAME * 40).astype(dtype)
+    savemat(tmp_path / "a_pwd.mat", {"PDI": numbers, "note": "rat 7"}, format=version)
+    scan = read_one(tmp_path / "a_pwd.mat")
+    np.testing.assert_array_equal(scan.values, numbers.astype(np.float32))
+
+
+def test_whole_doubles_stay_doubles(tmp_path: Path):
+    """MATLAB stores them as bytes; they are no picture for that."""
+    counts = np.zeros((12, 15))
+    counts[3:, 2] = 7
+    savemat(tmp_path / "a.mat", {"PDI": counts}, do_compression=True)
+    assert read_one(tmp_path / "a.mat", modality="fus").attrs["values"] == "linear"
+
+
+def test_a_sparse_map_is_filled_in(tmp_path: Path):
+    counts = np.where(MAP > 3, MAP, 0.0)
+    savemat(tmp_path / "a.mat", {"MatOut": csc_matrix(counts)})
+    np.testing.assert_array_equal(read_one(tmp_path / "a.mat").values, counts)
+
+
+def test_iq_data_are_named_and_give_way_to_a_real_image(tmp_path: Path):
+    iq = FRAME * np.exp(1j * FRAME)
+    for version in ("4", "5"):
+        savemat(tmp_path / "iq.mat", {"IQ": iq}, format=version)
+        with pytest.raises(ScanError, match=r"“iq.mat”: the values of IQ are complex \(IQ data\)"):
+            read(tmp_path / "iq.mat")
+    with h5py.File(tmp_path / "iq.mat", "w") as file:
+        pairs = np.zeros((15, 12), dtype=[("real", "f4"), ("imag", "f4")])
+        file.create_dataset("IQ", data=pairs).attrs["MATLAB_class"] = np.bytes_("single")
+    with pytest.raises(ScanError, match="IQ data"):
+        read(tmp_path / "iq.mat")
+    savemat(tmp_path / "both.mat", {"IQ": iq, "P": FRAME, "mask": FRAME > 1, "f": {"g": "text"}})
+    np.testing.assert_array_equal(read_one(tmp_path / "both.mat").values, FRAME.astype(np.float32))
+
+
+def test_the_array_named_like_an_image_is_taken(tmp_path: Path, save):
+    save(tmp_path / "a.mat", {"PDI": FRAME, "baseline": FRAME + 1, "labels": FRAME + 2})
+    np.testing.assert_array_equal(read_one(tmp_path / "a.mat").values, FRAME.astype(np.float32))
+
+
+def test_hdf5_that_matlab_did_not_write_has_depth_and_lateral_last(tmp_path: Path):
+    for stored in (FRAME, np.moveaxis(FRAMES, -1, 0)):
+        with h5py.File(tmp_path / "a_pwd.mat", "w") as file:
+            file["PDI"] = stored
+        np.testing.assert_array_equal(
+            read_one(tmp_path / "a_pwd.mat").values, stored.astype(np.float32)
+        )
+
+
+def test_octave_text_is_named(tmp_path: Path):
+    (tmp_path / "a.mat").write_text("# Created by Octave 8.4.0\n# name: PDI\n# type: matrix\n")
+    with pytest.raises(ScanError, match=r"Octave's own format.*save\('-v7'"):
+        read(tmp_path / "a.mat")
+
+
+def test_no_changed_byte_of_version_5_is_more_than_a_sentence(tmp_path: Path):
+    cells = np.empty((1, 2), dtype=object)
+    cells[0, :] = [np.ones((2, 2)), "text"]
+    path = tmp_path / "a.mat"
+    variables = {"s": {"a": cells}, "p": csc_matrix(np.eye(3)), "m": np.eye(9), "c": np.array([1j])}
+    savemat(path, variables)
+    good, rng = path.read_bytes(), np.random.default_rng(0)
+    for at in range(124, len(good), 3):
+        damaged = bytearray(good)
+        damaged[at] = rng.integers(256)
+        path.write_bytes(damaged)
+        with suppress(ScanError):
+            read(path)
+
+
+def test_a_compressed_variable_goes_no_further_than_it_says(tmp_path: Path):
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    for declared, said in ((64, "damaged or cut off"), (2**32 - 8, r"4.29e\+09|memory|damaged")):
+        bomb = zlib.compress(np.array([14, declared], "<u4").tobytes() + bytes(50_000_000), 9)
+        size = np.array([15, len(bomb)], "<u4").tobytes()
+        (tmp_path / "a.mat").write_bytes(head + size + bomb)
+        with pytest.raises(ScanError, match=said):
+            read(tmp_path / "a.mat")
+
+
+def hostile(path: Path, how: str) -> None:
+    """Write an HDF5 file that is not what it seems."""
+    with h5py.File(path.with_name("other.h5"), "w") as other:
+        other["PDI"] = FRAME
+    with h5py.File(path, "w") as file:
+        match how:
+            case "link":
+                file["PDI"] = h5py.ExternalLink("other.h5", "/PDI")
+            case "storage":
+                storage = [("other.h5", 0, h5py.h5f.UNLIMITED)]
+                file.create_dataset("PDI", (12, 15), "f8", external=storage)
+            case "virtual":
+                layout = h5py.VirtualLayout((12, 15), "f8")
+                layout[:] = h5py.VirtualSource(path.with_name("other.h5"), "PDI", (12, 15))
+                file.create_virtual_dataset("PDI", layout)
+            case "unwritten":
+                file.create_dataset("PDI", (1200, 1500), "f8", chunks=(100, 100))
+            case "huge":
+                file.create_dataset("PDI", (10**7, 10**7), "f8", chunks=(10, 10))
+            case "loop":
+                file["a/b"] = h5py.SoftLink("/a")
+                file["a/c"] = file["a"]
+            case "doubling":  # each cell refers twice to the next
+                inner = file.create_dataset("#refs#/0", data=FRAME[:2, :2])
+                for number in range(1, 31):
+                    cell = file.create_dataset(f"#refs#/{number}", (2, 1), h5py.ref_dtype)
+                    cell[:, 0] = [inner.ref, inner.ref]
+                    inner = cell
+                file["C"] = inner
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".scan"])
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("link", "points to another file, “other.h5”"),
+        ("storage", "in another file"),
+        ("virtual", "in another file"),
+        ("unwritten", "nothing was written"),
+        ("huge", "10000000 × 10000000"),
+        ("loop", "a\\."),
+        ("doubling", "a\\."),
+    ],
+)
+def test_hdf5_that_is_not_what_it_seems(tmp_path: Path, suffix: str, how: str, said: str):
+    path = tmp_path / f"a{suffix}"
+    hostile(path, how)
+    with pytest.raises(ScanError, match=said):
+        read(path)

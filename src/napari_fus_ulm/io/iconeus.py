@@ -11,6 +11,7 @@ import xarray as xr
 
 from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.formats import stem_of
+from napari_fus_ulm.io.hdf5 import check_content
 from napari_fus_ulm.io.request import Request, image_scan
 
 _PROBE_TO_SCAN = np.array([[0, 1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]], float)
@@ -23,9 +24,12 @@ def read_iconeus(request: Request) -> list[xr.DataArray]:
     Poses on a regular grid (a volume acquired slice by slice) become the elevation axis k;
     other poses stay on ``pose``.
     """
-    from h5py import is_hdf5
+    from h5py import File, is_hdf5
     from pyiconeus import Scan
 
+    if is_hdf5(request.path):
+        with File(request.path, "r") as file:
+            check_content(request.path, file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # "only one probe pose" is no news
