@@ -95,7 +95,7 @@ def test_files_that_may_not_be_read(tmp_path: Path, monkeypatch):
     with pytest.raises(ScanError, match=r"not allowed to read “a\.npy”"):
         read(tmp_path / "a.npy")
     monkeypatch.setattr(Path, "iterdir", denied)
-    with pytest.raises(ScanError, match=f"not allowed to read “{tmp_path.name}”"):
+    with pytest.raises(ScanError, match=f"“{tmp_path.name}” could not be read: Permission denied"):
         read(tmp_path)
 
 

@@ -8,6 +8,7 @@ import tifffile
 
 from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io import read_one
+from napari_fus_ulm.io import write as write_scan
 from napari_fus_ulm.scan import spacing_of, step_of
 
 A, B, C = (letter * 8 + "-1111-1111-1111-111111111111" for letter in "abc")
@@ -146,6 +147,21 @@ def test_a_set_is_found_again_whatever_its_files_are_called(tmp_path: Path, name
     np.testing.assert_array_equal(scan.values, [plane(0), plane(1), plane(2)])
     assert step_of(scan, "k") == pytest.approx(0.4)
     assert "doubts" not in scan.attrs
+
+
+def test_a_folder_that_is_one_set_is_read_once(tmp_path: Path):
+    a_set(tmp_path, "r0.ome.tif", "r1.ome.tif", "r2.ome.tif")
+    assert read_one(tmp_path).shape == (3, 12, 15)
+
+
+def test_what_is_written_alone_forgets_its_neighbours(tmp_path: Path):
+    stack = np.stack([plane(0), plane(1)])
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, ome=True, metadata={"axes": "CYX"})
+    scan = read_one(tmp_path / "a.ome.tif")
+    assert "image" in scan.attrs["doubts"]
+    again = read_one(write_scan(tmp_path / "b.ome.tif", scan))
+    assert "doubts" not in again.attrs
+    assert "image" in scan.attrs["doubts"]
 
 
 def test_missing_files_are_named_and_their_planes_cut(tmp_path: Path):

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import xarray as xr
 
 from napari_fus_ulm.errors import ScanError
-from napari_fus_ulm.io.folder import read_folder
+from napari_fus_ulm.io.folder import SET, read_folder
 from napari_fus_ulm.io.formats import (
     READERS,
     SUFFIXES_READ,
@@ -22,7 +22,7 @@ from napari_fus_ulm.io.formats import (
     suffix_of,
 )
 from napari_fus_ulm.io.request import Request
-from napari_fus_ulm.scan import MODALITIES, check_scan
+from napari_fus_ulm.scan import MODALITIES, check_scan, doubts_of
 
 _TALKATIVE = ("tifffile", "nibabel.global", "PIL", "h5py")
 """Loggers of libraries that comment on files."""
@@ -170,8 +170,19 @@ def write(path: str | Path, scan: xr.DataArray) -> Path:
             f"{', '.join(SUFFIXES_WRITE)} was expected."
         )
     writer: Writer = _load(WRITERS[suffix])
-    writer(path, check_scan(scan))
+    writer(path, _alone(check_scan(scan)))
     return path
+
+
+def _alone(scan: xr.DataArray) -> xr.DataArray:
+    """Leave out what is true only of the file that an image came from."""
+    doubts = {key: words for key, words in doubts_of(scan).items() if key != "image"}
+    attrs = {key: value for key, value in scan.attrs.items() if key not in ("doubts", SET)}
+    if len(attrs) == len(scan.attrs):
+        return scan
+    bare = scan.copy(deep=False)
+    bare.attrs = attrs | ({"doubts": doubts} if doubts else {})
+    return bare
 
 
 def _refuse(path: Path, known: Sequence[str]) -> NoReturn:

@@ -13,13 +13,21 @@ from napari_fus_ulm.io.formats import images_in
 from napari_fus_ulm.io.request import open_axis
 from napari_fus_ulm.scan import make_scan, step_of
 
+SET = "files_beside"
+"""Attribute of a scan that several files hold together: the names of the others."""
+
 
 def read_folder(folder: Path, read_one: Callable[[Path], xr.DataArray]) -> xr.DataArray:
     """Read a folder's images, in natural order of their names, as one stack along k."""
     files = [path for path in images_in(folder) if path.suffix.lower() not in (".csv", ".npz")]
     if not files:
         raise ScanError(f"The folder “{folder.name}” holds no image that can be read.")
-    scans = [read_one(file) for file in files]
+    scans: list[xr.DataArray] = []
+    read_with_others: set[str] = set()
+    for file in files:
+        if file.name not in read_with_others:
+            scans.append(read_one(file))
+            read_with_others.update(scans[-1].attrs.get(SET, ()))
     return scans[0] if len(scans) == 1 else stack(scans, source=str(folder), name=folder.name)
 
 

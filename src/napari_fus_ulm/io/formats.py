@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from napari_fus_ulm.errors import ScanError
+
 READERS = {
     ".ome.tif": "tiff.read_tiff",
     ".ome.tiff": "tiff.read_tiff",
@@ -54,9 +56,14 @@ def images_in(folder: str | Path) -> list[Path]:
 
     Hidden files are left out: macOS puts "._slice1.tif" beside "slice1.tif" on foreign disks.
     """
+    try:
+        inside = list(Path(folder).iterdir())
+    except OSError as error:
+        why = error.strerror or error
+        raise ScanError(f"The folder “{Path(folder).name}” could not be read: {why}.") from error
     files = [
         path
-        for path in Path(folder).iterdir()
+        for path in inside
         if path.is_file() and not path.name.startswith(".") and suffix_of(path) is not None
     ]
 

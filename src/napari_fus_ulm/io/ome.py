@@ -32,10 +32,13 @@ class Resolved:
     xml : str
     missing : tuple of str
         Names of the files that were not found.
+    beside : tuple of str
+        Names of the other files of the set, as they are called now.
     """
 
     xml: str
     missing: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 def resolved(xml: str, path: Path, uuid_of: Callable[[Path], str | None]) -> Resolved:
@@ -79,17 +82,19 @@ def resolved(xml: str, path: Path, uuid_of: Callable[[Path], str | None]) -> Res
         for _, data, uuid in next(iter(named.values())):
             data.remove(uuid)
         return Resolved(_text(root))
-    missing = []
+    missing, beside = [], []
     for (identifier, name), places in named.items():
         found = _sibling(path, name, identifier, uuid_of)
         if found is None:
             missing.append(name or str(identifier))
+        elif found.name != path.name:
+            beside.append(found.name)
         for pixels, data, uuid in places:
             if found is None:
                 pixels.remove(data)
             else:
                 uuid.set("FileName", found.name)
-    return Resolved(_text(root), tuple(missing)) if named else Resolved(xml)
+    return Resolved(_text(root), tuple(missing), tuple(beside)) if named else Resolved(xml)
 
 
 def _sibling(

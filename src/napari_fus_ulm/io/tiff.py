@@ -17,6 +17,7 @@ from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.affordable import check_affordable
 from napari_fus_ulm.io.atomic import write_files
 from napari_fus_ulm.io.axes import letters_for
+from napari_fus_ulm.io.folder import SET
 from napari_fus_ulm.io.ome import images_in, resolved
 from napari_fus_ulm.io.request import Request, scans_of, unlikely_pixel
 from napari_fus_ulm.io.side_information import BLOCK, describe, rebuild, words
@@ -43,6 +44,7 @@ def read_tiff(request: Request) -> list[xr.DataArray]:
     with tifffile.TiffFile(request.path) as tif:
         stored = tif.ome_metadata
     found = None if stored is None else resolved(stored, request.path, _uuid_of)
+    beside = list(found.beside) if found is not None else []
     # tifffile opens the files that OME-XML names wherever they are, and blanks what it misses.
     changed = None if found is None or found.xml == stored else found.xml
     with tifffile.TiffFile(request.path, omexml=changed) as tif:
@@ -58,7 +60,7 @@ def read_tiff(request: Request) -> list[xr.DataArray]:
                 label = image.name if found is not None and image.name else f"image {number + 1}"
             missing = found.missing if found is not None else ()
             scans += _scans_of_series(request, series, image, label, missing)
-    return scans
+    return [scan.assign_attrs({SET: beside}) for scan in scans] if beside else scans
 
 
 def _scans_of_series(
