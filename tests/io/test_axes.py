@@ -142,6 +142,13 @@ def test_one_image_of_several_is_said(tmp_path: Path):
     assert "image 2, “PowerDoppler”" in said
 
 
+def test_images_are_called_as_their_pages_are(tmp_path: Path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for values, name in ((STACK[0], "left"), (STACK[0, :9], "right")):
+            writer.write(values, extratags=[(285, 2, 0, name, True)])
+    assert [scan.name for scan in read(tmp_path / "a.tif")] == ["a · left", "a · right"]
+
+
 def test_images_of_several_pages_have_names(tmp_path: Path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
         writer.write(STACK[0])

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io import read_one
-from napari_fus_ulm.io.colours import MAPS, grey_levels
+from napari_fus_ulm.io.colours import _POINTS, MAPS, grey_levels
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,16 @@ def test_ramps_to_one_colour_are_undone(vessels: np.ndarray, channel: int):
     picture[..., channel] = np.round(255 * vessels)
     levels, _ = grey_levels(picture, "a.png")
     np.testing.assert_allclose(levels, picture[..., channel], atol=1)
+
+
+@pytest.mark.parametrize("name", ["parula", "fire"])
+def test_maps_of_matlab_and_imagej_are_undone(vessels: np.ndarray, name: str):
+    points = np.array(_POINTS[name])
+    at = np.linspace(0, 1, len(points))
+    picture = np.stack([np.interp(vessels, at, one) for one in points.T], -1).astype(np.uint8)
+    levels, note = grey_levels(picture, "a.png")
+    np.testing.assert_allclose(levels / 255, vessels, atol=0.06)
+    assert f"“{name}”" in note
 
 
 def test_letters_on_a_coloured_picture_are_counted(vessels: np.ndarray):

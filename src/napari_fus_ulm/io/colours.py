@@ -16,10 +16,30 @@ from napari_fus_ulm.errors import ScanError
 
 MAPS = (
     "gray", "hot", "jet", "viridis", "inferno", "magma", "plasma", "turbo", "cividis", "afmhot",
-    "bone", "copper", "rainbow", "red", "green", "blue", "cyan", "magenta",
+    "bone", "copper", "rainbow", "parula", "fire", "red", "green", "blue", "cyan", "magenta",
     "yellow",
 )  # fmt: skip
 """Colour maps that are recognised; the last six ramp from black to one colour."""
+_POINTS = {
+    "red": ((0, 0, 0), (255, 0, 0)),
+    "green": ((0, 0, 0), (0, 255, 0)),
+    "blue": ((0, 0, 0), (0, 0, 255)),
+    "cyan": ((0, 0, 0), (0, 255, 255)),
+    "magenta": ((0, 0, 0), (255, 0, 255)),
+    "yellow": ((0, 0, 0), (255, 255, 0)),
+    # MATLAB's and ImageJ's, which matplotlib has not: colours at even steps.
+    "parula": (
+        (57, 40, 150), (15, 92, 221), (18, 125, 216), (6, 160, 205), (21, 177, 180),
+        (89, 189, 140), (165, 190, 107), (225, 186, 82), (252, 206, 46), (249, 251, 14),
+    ),
+    "fire": (
+        (0, 0, 0), (0, 0, 61), (1, 0, 96), (25, 0, 130), (49, 0, 165), (73, 0, 192), (98, 0, 220),
+        (122, 0, 227), (146, 0, 210), (162, 0, 181), (173, 0, 151), (184, 0, 122), (195, 0, 93),
+        (207, 14, 64), (217, 35, 35), (229, 57, 5), (240, 79, 0), (252, 101, 0), (255, 117, 0),
+        (255, 133, 0), (255, 147, 0), (255, 161, 0), (255, 175, 0), (255, 190, 0), (255, 205, 35),
+        (255, 219, 98), (255, 234, 160), (255, 248, 223), (255, 255, 255),
+    ),
+}  # fmt: skip
 _NEAR = 30.0
 """Distance (of 255, in RGB) up to which a colour is taken for one of a map: JPEG blurs colours."""
 _BRIGHT = 40.0
@@ -104,10 +124,7 @@ def _recognised(
     telling = counts * bright if bright.any() else counts
     best: tuple[float, str, float] | None = None
     for name in MAPS:
-        tree = _tree(name)
-        if tree is None:
-            continue
-        distance, _ = tree.query(colours)
+        distance, _ = _tree(name).query(colours)
         near = distance <= _NEAR
         explained = float(telling[near].sum() / telling.sum())
         if explained < _EXPLAINED:
@@ -120,16 +137,16 @@ def _recognised(
 
 @lru_cache(maxsize=len(MAPS))
 def _tree(name: str) -> Any:
-    """Return the 256 colours of a map for look-ups by colour, or None where there is none."""
+    """Return the 256 colours of a map for look-ups by colour."""
     from matplotlib import colormaps
     from scipy.spatial import KDTree
 
-    ramps = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "cyan": (0, 1, 1),
-             "magenta": (1, 0, 1), "yellow": (1, 1, 0)}  # fmt: skip
     steps = np.linspace(0.0, 1.0, 256)
-    if name in ramps:
-        return KDTree(255.0 * steps[:, None] * np.array(ramps[name], float))
-    return KDTree(255.0 * colormaps[name](steps)[:, :3]) if name in colormaps else None
+    if name in _POINTS:
+        points = np.array(_POINTS[name], dtype=float)
+        at = np.linspace(0.0, 1.0, len(points))
+        return KDTree(np.stack([np.interp(steps, at, one) for one in points.T], axis=1))
+    return KDTree(255.0 * colormaps[name](steps)[:, :3])
 
 
 def _distinct(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -52,15 +52,25 @@ def read_tiff(request: Request) -> list[xr.DataArray]:
             images = images_in(found.xml)
         else:
             images = [_stored_in_tags(tif)] * len(tif.series)
+        images += [Stored()] * (len(tif.series) - len(images))
         scans = []
-        for number, series in enumerate(tif.series):
-            image = images[number] if number < len(images) else Stored()
-            label = ""
-            if len(tif.series) > 1:
-                label = image.name if found is not None and image.name else f"image {number + 1}"
+        labels = _labels(tif.series, images)
+        for series, image, label in zip(tif.series, images, labels, strict=False):
             missing = found.missing if found is not None else ()
             scans += _scans_of_series(request, series, image, label, missing)
     return [scan.assign_attrs({SET: beside}) for scan in scans] if beside else scans
+
+
+def _labels(series: Sequence[Any], images: Sequence[Stored]) -> list[str]:
+    """Name the images of a file that holds several, by the file's own names where they differ."""
+    if len(series) == 1:
+        return [""]
+    names = [
+        image.name or str(one.keyframe.tags.valueof("PageName") or "")
+        for one, image in zip(series, images, strict=False)
+    ]
+    unclear = not all(names) or len(set(names)) < len(names)
+    return [f"image {n}" for n in range(1, len(names) + 1)] if unclear else names
 
 
 def _scans_of_series(
