@@ -22,7 +22,7 @@ READERS = {
     ".hdr": "nifti.read_nifti",
     ".scan": "iconeus.read_iconeus",
     ".mat": "matlab.read_matlab",
-    ".csv": "tracks.read_csv",
+    ".csv": "track_table.read_csv",
     ".npz": "tracks.read_npz",
 }
 """Module and function that read a file, by its suffix."""

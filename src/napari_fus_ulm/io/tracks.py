@@ -1,11 +1,10 @@
-"""Tables of bubble tracks, drawn as a density map: one count per track and pixel."""
+"""Bubble tracks drawn as a density map: one count per track and pixel."""
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Sequence
-from contextlib import suppress
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,17 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.io.affordable import check_affordable
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.request import Request
-from napari_fus_ulm.scan import ASSUMED_ULM_PIXEL_MM, MM_PER, make_scan
+from napari_fus_ulm.scan import ASSUMED_ULM_PIXEL_MM, make_scan
 
-_TRACK_COLUMNS = ("track", "track_id", "trackid", "id", "particle", "bubble")
 _LARGEST = 20_000
 """Pixels a side beyond which the positions cannot be in the unit they were taken to be in."""
+_LONGEST = 50_000_000
+"""Steps of half a pixel in one track; a bubble that crosses an image makes some thousand."""
+_FURTHEST = 1000
+"""Images that lie between a position and the origin, likewise."""
 
 
 def density_map(
@@ -56,16 +59,18 @@ def density_map(
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):
         raise ScanError(f"“{name or source}” holds no track with finite positions.")
-    low = np.floor(points.min(axis=0) / pixel_mm).astype(int)
-    width, height = np.floor(points.max(axis=0) / pixel_mm).astype(int) - low + 1
-    if max(width, height) > _LARGEST:
+    first = _pixels(points.min(axis=0), pixel_mm)
+    span = _pixels(points.max(axis=0), pixel_mm) - first + 1
+    if span.max() > _LARGEST or np.abs(first).max() > _FURTHEST * _LARGEST:
         raise ScanError(
-            f"The tracks of “{name or source}” span {width} × {height} pixels of "
+            f"The tracks of “{name or source}” span {span[0]:.6g} × {span[1]:.6g} pixels of "
             f"{pixel_mm * 1e3:g} µm; positions in mm, or a larger pixel, were expected."
         )
+    low, (width, height) = first.astype(int), span.astype(int).tolist()
+    check_affordable(Path(source), (height, width), np.float32)
     counts = np.zeros((height, width), dtype=np.float32)
     for line in lines:
-        at = np.floor(_dense(line, pixel_mm / 2) / pixel_mm).astype(int) - low
+        at = _pixels(_dense(line, pixel_mm / 2), pixel_mm).astype(int) - low
         once = np.unique(at[:, 1] * width + at[:, 0])
         counts.reshape(-1)[once] += 1.0
     return make_scan(
@@ -81,12 +86,19 @@ def density_map(
     )
 
 
+def _pixels(points: npt.NDArray[np.float64], pixel_mm: float) -> npt.NDArray[np.float64]:
+    """Return the pixels that positions lie in; one on an edge is in the next, in any unit."""
+    return np.floor(points / pixel_mm + 1e-6)
+
+
 def _dense(line: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
     """Put points on a polyline at most ``step`` apart."""
     line = line[np.isfinite(line).all(axis=1)]
     if len(line) < 2:
         return line
     pieces = np.maximum(np.ceil(np.linalg.norm(np.diff(line, axis=0), axis=1) / step), 1)
+    if pieces.sum() > _LONGEST:
+        raise ScanError("The positions of a track jump about; they were expected in their order.")
     along = np.concatenate([[0.0], np.cumsum(pieces)])
     at = np.arange(along[-1] + 1)
     return np.stack([np.interp(at, along, line[:, axis]) for axis in (0, 1)], axis=1)
@@ -112,68 +124,76 @@ def tracks_of_rows(rows: npt.NDArray[Any], ends: npt.NDArray[Any]) -> list[npt.N
 
 def read_npz(request: Request) -> list[xr.DataArray]:
     """Read ulmtools' bubbles: one array of rows and one of end indices."""
-    with np.load(request.path, allow_pickle=False) as file:
-        arrays = {key: file[key] for key in file.files}
+    arrays = _arrays_in(request.path)
     rows = [value for value in arrays.values() if value.ndim == 2 and value.shape[1] >= 2]
     ends = [value for value in arrays.values() if value.ndim == 1 and value.dtype.kind in "iu"]
-    if len(rows) != 1 or len(ends) != 1:
+    if len(rows) != 1 or len(ends) != 1 or rows[0].dtype.kind not in "iuf":
         raise ScanError(
-            f"“{request.path.name}” holds {', '.join(arrays) or 'no arrays'}; one array of rows "
-            "[x, y, intensity] and one of end indices were expected."
+            f"“{request.path.name}” holds {', '.join(arrays)[:200] or 'no arrays'}; one array of "
+            "rows [x, y, intensity] and one of end indices were expected."
         )
-    return [_map(request, tracks_of_rows(rows[0], ends[0]), factor=None)]
+    return [map_of_tracks(request, tracks_of_rows(rows[0], ends[0]), known=False)]
 
 
-def read_csv(request: Request) -> list[xr.DataArray]:
-    """Read a table with a header: a track column, x, and y or z (depth); units as in ``x_um``."""
-    with request.path.open(newline="", encoding="utf-8-sig") as file:
-        sample = file.read(4096)
-        file.seek(0)
-        dialect: type[csv.Dialect] = csv.excel
-        with suppress(csv.Error):  # too short a table to tell: commas
-            dialect = csv.Sniffer().sniff(sample, delimiters=",;\t")
-        reader = csv.reader(file, dialect)
-        header = [cell.strip() for cell in next(reader, [])]
-        rows = [row for row in reader if any(cell.strip() for cell in row)]
-    plain = [re.split(r"[ _(\[]", cell.lower())[0] for cell in header]
-    track = next((n for n, c in enumerate(header) if c.lower() in _TRACK_COLUMNS), None)
-    depth = "z" if "z" in plain else "y"
-    if track is None or "x" not in plain or depth not in plain:
-        raise _wrong_header(request, header)
-    x, y = plain.index("x"), plain.index(depth)
+def _arrays_in(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of an archive, each once it is known to be affordable and complete."""
+    from zipfile import BadZipFile, ZipFile
+
+    arrays: dict[str, npt.NDArray[Any]] = {}
     try:
-        labels = [row[track] for row in rows]
-        points = np.array([[float(row[x]), float(row[y])] for row in rows])
-    except (IndexError, ValueError) as error:
+        with ZipFile(path) as archive:
+            for info in archive.infolist():
+                check_affordable(path, (info.file_size,), np.uint8)
+                with archive.open(info) as file:
+                    version = np.lib.format.read_magic(file)
+                    known = {(1, 0): np.lib.format.read_array_header_1_0}
+                    header = known.get(version, np.lib.format.read_array_header_2_0)
+                    shape, _, dtype = header(file)
+                if dtype.hasobject or math.prod(shape) * dtype.itemsize > info.file_size:
+                    raise ScanError(
+                        f"“{path.name}” is damaged, or holds Python objects; arrays of numbers "
+                        "were expected."
+                    )
+                with archive.open(info) as file:
+                    arrays[info.filename.removesuffix(".npy")] = np.lib.format.read_array(file)
+    except (BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
+        if isinstance(error, ScanError):
+            raise
         raise ScanError(
-            f"“{request.path.name}” has a row without numbers in {header[x]} and {header[y]} "
-            f"({error})."
+            f"“{path.name}” is damaged, truncated or no .npz file; a complete one was expected."
         ) from error
-    groups: dict[str, list[int]] = {}
-    for row, label in enumerate(labels):
-        groups.setdefault(label, []).append(row)
-    unit = re.search(r"[_(\[ ](mm|um|µm|μm|m)\b", header[x].lower())
-    tracks = [points[members] for members in groups.values()]
-    return [_map(request, tracks, factor=MM_PER[unit.group(1)] if unit else None)]
+    return arrays
 
 
-def _map(
-    request: Request, tracks: list[npt.NDArray[np.float64]], factor: float | None
+def map_of_tracks(
+    request: Request,
+    tracks: list[npt.NDArray[np.float64]],
+    *,
+    known: bool,
+    doubts: Mapping[str, str] | None = None,
 ) -> xr.DataArray:
-    known = factor is not None
-    if factor is None:
+    """Draw tracks in mm (or, if not ``known``, in a unit that is guessed from their extent)."""
+    said = dict(doubts or {})
+    if not known:
         # A field of view is 1 to 100 mm wide: m, mm and µm cannot be confused.
         points = np.concatenate([np.empty((0, 2)), *tracks])
         points = points[np.isfinite(points).all(axis=1)]
         span = float(np.ptp(points, axis=0).max()) if len(points) else 0.0
         factor = 1e3 if span < 0.1 else 1.0 if span <= 200 else 1e-3
-    return density_map(
-        [track * factor for track in tracks],
+        tracks = [track * factor for track in tracks]
+        unit = {1e3: "m", 1.0: "mm", 1e-3: "µm"}[factor]
+        said["spacing"] = (
+            f"“{request.path.name}” gives no unit; positions were taken for {unit}, which makes a "
+            f"field of {span * factor:.3g} mm."
+        )
+    scan = density_map(
+        tracks,
         pixel_mm=map_pixel(request),
         source=str(request.path),
         name=stem_of(request.path),
         spacing_known=known,
     )
+    return scan.assign_attrs(doubts=said) if said else scan
 
 
 def map_pixel(request: Request) -> float:
@@ -182,11 +202,3 @@ def map_pixel(request: Request) -> float:
     if isinstance(pixel, Sequence):
         pixel = pixel[-1]
     return float(pixel) if pixel else ASSUMED_ULM_PIXEL_MM
-
-
-def _wrong_header(request: Request, header: list[str]) -> ScanError:
-    columns = f"the columns {', '.join(header)}" if any(header) else "no columns"
-    return ScanError(
-        f"“{request.path.name}” has {columns}; a header with a track column (track, id), x, and y "
-        "or z was expected."
-    )
