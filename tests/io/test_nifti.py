@@ -232,10 +232,10 @@ def test_a_timing_that_contradicts_the_file_is_said(tmp_path: Path, sidecar, sai
 @pytest.mark.parametrize(
     ("step", "unit", "pixel", "said"),
     [
-        (100.0, None, 0.1, "read as µm"),
-        (50.0, "mm", 0.05, "read as µm"),
-        (1e-4, "mm", 0.1, "read as m"),
-        (1e-4, None, 0.1, "read as m"),
+        (100.0, None, 0.1, "as if the unit was mistaken"),
+        (50.0, "mm", 0.05, "as if the unit was mistaken"),
+        (1e-4, "mm", 0.1, "as if the unit was mistaken"),
+        (1e-4, None, 0.1, "as if the unit was mistaken"),
         (0.1, "micron", 0.1, None),  # below: no size in µm, m or mm that is ultrasound's
         (0.1, None, 0.1, None),
         (1e-4, "meter", 0.1, None),
@@ -258,7 +258,7 @@ def test_a_unit_that_cannot_be_is_read_as_the_likely_one(tmp_path: Path, step, u
 def test_a_size_that_no_unit_explains_is_assumed_and_said(tmp_path: Path):
     scan = read_one(save(tmp_path / "a_pwd.nii", affine=np.diag([9e4, 3.0, 1, 1])))
     assert spacing_of(scan) == (0.1, 0.1)
-    assert "no ultrasound image has; 0.1 mm was assumed" in doubts_of(scan)["spacing"]
+    assert "no ultrasound image has. Give the pixel size" in doubts_of(scan)["spacing"]
 
 
 PLANE = np.random.default_rng(5).random((12, 15)).astype(np.float32)  # (depth, lateral)
@@ -349,6 +349,14 @@ def test_scaled_integers(tmp_path: Path):
         image.header.set_data_dtype(dtype)
         nib.save(image, tmp_path / "a.nii")
         np.testing.assert_allclose(read_one(tmp_path / "a.nii").values, FILM[..., 0].T, atol=0.005)
+
+
+def test_masks_and_numbers_beyond_single_precision_are_said(tmp_path: Path):
+    huge = read_one(save(tmp_path / "a.nii", values=FILM[..., 0].astype(float) * 1e45))
+    assert "multiplied by 1e-4" in doubts_of(huge)["range"]
+    assert np.isfinite(huge.values).all()
+    mask = read_one(save(tmp_path / "b.nii", values=(FILM[..., 0] > 0.5).astype(np.uint8)))
+    assert "two values only" in doubts_of(mask)["mask"]
 
 
 def test_more_than_memory_holds_is_said_before_it_is_allocated(tmp_path: Path):

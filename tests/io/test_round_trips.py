@@ -291,3 +291,31 @@ def test_weights_that_saw_no_phantom_are_not_called_phantom_trained(tmp_path: Pa
     sidecar = json.loads(write(tmp_path / "a.npy", scan).with_name("a.npy.json").read_text())
     assert "generated" in sidecar["Description"]
     assert "phantom" not in sidecar["Description"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("dims", "ji"),
+        ("dims", ["i", "j"]),
+        ("shape", [9, "9"]),
+        ("shape", [9]),
+        ("spacing", {"j": 0.1}),
+        ("spacing", {"j": 0.1, "i": -1}),
+        ("origin", {"j": "n/a", "i": 0}),
+        ("origin", [0, 0]),
+        ("at", {"q": 1.0}),
+        ("time", {"0": 1}),
+        ("attrs", [1]),
+        ("attrs", {"voxel_to_world": [[1, 2], 3]}),
+        ("name", {"a": 1}),
+    ],
+)
+def test_a_damaged_description_is_named(tmp_path: Path, key: str, value: object):
+    path = write(tmp_path / "a.npy", make_scan(np.eye(9), spacing=0.1))
+    beside = tmp_path / "a.npy.json"
+    content = json.loads(beside.read_text())
+    content["napari_fus_ulm"][key] = value
+    beside.write_text(json.dumps(content))
+    with pytest.raises(ScanError, match=r"What was written about the image “a.npy” is damaged"):
+        read(path)

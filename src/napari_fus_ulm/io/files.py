@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -26,6 +27,8 @@ from napari_fus_ulm.scan import MODALITIES, check_scan, doubts_of
 
 _TALKATIVE = ("tifffile", "nibabel.global", "PIL", "h5py")
 """Loggers of libraries that comment on files."""
+_QUOTED = 160
+"""Characters of a library's own message that are passed on."""
 _NAMED = 6
 """Images of a file that are named in a sentence."""
 Reader = Callable[[Request], list[xr.DataArray]]
@@ -70,8 +73,11 @@ def read(
         if path.name in str(error):
             raise
         raise ScanError(f"“{path.name}”: {error}") from error
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise ScanError(
+            f"“{path.name}” needs more memory than there is. Close other programs, cut out a part "
+            "of the image or save fewer frames; if it is not that large, the file is damaged."
+        ) from error
     except Exception as error:
         # Libraries raise anything at all on a damaged file; the user needs one sentence.
         raise _unreadable(path, error) from error
@@ -122,7 +128,10 @@ def _hushed() -> Iterator[None]:
     for logger in loggers:
         logger.addFilter(silent)
     try:
-        yield
+        # Not safe among threads, which is to say that a warning of another one may be lost.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         for logger in loggers:
             logger.removeFilter(silent)
@@ -206,6 +215,7 @@ def _unreadable(path: Path, error: Exception) -> ScanError:
         return ScanError(f"“{path.name}” could not be read: {error.strerror or error}.")
     kind = suffix_of(path) or path.suffix
     why = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else ""
+    why = "".join(mark for mark in why if mark.isprintable())[:_QUOTED]  # bytes of the file
     reason = f" ({type(error).__name__}: {why})" if why else f" ({type(error).__name__})"
     return ScanError(
         f"“{path.name}” could not be read; a complete {kind} file was expected, this one is "

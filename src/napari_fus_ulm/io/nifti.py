@@ -24,7 +24,7 @@ from napari_fus_ulm.io.confusius import scan_from_affine
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.guesses import assumed_pixel, factor_to_mm, guess_kind, modality_of
 from napari_fus_ulm.io.orientation import reorder
-from napari_fus_ulm.io.request import Request, complex_values
+from napari_fus_ulm.io.request import Request, complex_values, looked_at, unlikely_pixel
 from napari_fus_ulm.io.side_information import (
     BLOCK,
     describe,
@@ -42,7 +42,6 @@ _CLASSES = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 _FURTHEST_VOXEL = 1 << 26
 """Bytes that a header and its extensions may take up."""
 _MM_PER_CODE = {"meter": 1e3, "mm": 1.0, "micron": 1e-3}
-_UNIT_NAMES = {"meter": "m", "mm": "mm", "micron": "µm", "unknown": "(no unit)"}
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 _FREQUENCIES = {
     "probe_center_frequency_hz": ("ProbeCenterFrequency", "ProbeCentralFrequency"),
@@ -78,7 +77,9 @@ def read_nifti(request: Request) -> list[xr.DataArray]:
         else:
             extra["leading_axis_known"] = False
     modality = request.modality or modality_of(request.path)
-    chosen, known, doubt = _spacing(request, affine, sizes_known, modality, header)
+    values, remarks = looked_at(values, request.path, modality)
+    doubts |= remarks
+    chosen, known, doubt = _spacing(request, affine, sizes_known, modality)
     if doubt:
         doubts["spacing"] = doubt
     times = None
@@ -190,6 +191,9 @@ def _ours(
     step: dict[str, float] = {}
     if matrix is not None:
         sizes = np.linalg.norm(matrix[:3, [2, 1, 0]], axis=0)
+        if factor_to_mm(sizes[1:]) is None:
+            matrix = None  # damaged: what we wrote beside it holds
+    if matrix is not None:
         step = dict(zip(AXIS_OF, sizes.tolist(), strict=True))
     scan = rebuild(request, values, sidecar[BLOCK], spacing=step)
     if bids := {key: value for key, value in sidecar.items() if key not in _OURS}:
@@ -294,7 +298,6 @@ def _spacing(
     affine: npt.NDArray[np.float64],
     known: bool,
     modality: str,
-    header: Any,
 ) -> tuple[npt.NDArray[np.float64], bool, str | None]:
     """Return the matrix (k, j, i) → (z, y, x) to use, whether it is known, and what to say."""
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
@@ -307,28 +310,14 @@ def _spacing(
     assumed = np.diag([sizes[0], pixel, pixel, 1.0])
     if not known:
         return assumed, False, None
-    factor = factor_to_mm(sizes[1:])
-    if factor == 1.0:
+    unlikely = unlikely_pixel(request.path, sizes.tolist())
+    if unlikely is None:
         return affine, True, None
-    stated, unit = sizes[1:] / _MM_PER_CODE.get(_unit(header), 1.0), _UNIT_NAMES[_unit(header)]
-    said = (
-        f"“{request.path.name}” gives pixels of {stated[1]:.4g} × {stated[0]:.4g} {unit}, which "
-        "no ultrasound image has"
-    )
-    if factor is None:
-        return assumed, False, f"{said}; {pixel:g} mm was assumed. Correct the pixel size."
-    affine = affine.copy()
-    affine[:3] *= factor
-    down, right = sizes[1:] * factor
-    meant = {1e3: "m", 1e-3: "µm"}[factor]
-    return (
-        affine,
-        False,
-        (
-            f"{said}; they were read as {meant}: {right:.4g} × {down:.4g} mm. Correct the pixel "
-            "size if that is wrong."
-        ),
-    )
+    likely, said = unlikely
+    if likely is not None:
+        assumed = affine.copy()
+        assumed[:3] *= likely[0] / sizes[1]
+    return assumed, False, said
 
 
 def _bids(sidecar: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,13 @@ from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.axes import arranged
 from napari_fus_ulm.io.colours import grey_levels
 from napari_fus_ulm.io.formats import stem_of
-from napari_fus_ulm.io.guesses import assumed_pixel, factor_to_mm, guess_kind, modality_of
+from napari_fus_ulm.io.guesses import (
+    assumed_pixel,
+    factor_to_mm,
+    guess_kind,
+    length_in_mm,
+    modality_of,
+)
 from napari_fus_ulm.scan import make_scan
 
 _SMALLEST, _LARGEST = 1e-30, 1e30
@@ -74,13 +80,8 @@ def image_scan(
     pixel = assumed or (assumed_pixel(kind),) * 2
     if kwargs.get("leading_axis_known") is False:
         unclear.setdefault("leading", open_axis(values.shape[0]))
-    values, remarks = in_range(values, request.path.name)
+    values, remarks = looked_at(values, request.path, kind)
     unclear |= remarks
-    if kind != "ulm" and is_mask(values):
-        unclear["mask"] = (
-            f"“{request.path.name}” holds two values only, as a mask does; power Doppler was "
-            "expected."
-        )
     return make_scan(
         values,
         # Two numbers: the distance of slices is then marked as assumed too.
@@ -144,7 +145,7 @@ def scans_of(
         if {"j", "i"} <= sizes.keys():
             slices = [sizes["k"]] if "k" in sizes and "k" in channel.dims else []
             spacing = [*slices, sizes["j"], sizes["i"]]
-        elif side := sizes.get("j") or sizes.get("i"):
+        elif side := length_in_mm(sizes.get("j") or sizes.get("i") or 0.0):
             extra["assumed"] = (side, side)
             unclear["spacing"] = (
                 f"“{request.path.name}” states the pixel's {'height' if 'j' in sizes else 'width'} "
@@ -208,6 +209,18 @@ def open_axis(count: int) -> str:
     return (
         f"The file does not say whether its {count} images are slices or times; slices are assumed."
     )
+
+
+def looked_at(
+    values: npt.NDArray[Any], path: Path, modality: str
+) -> tuple[npt.NDArray[Any], dict[str, str]]:
+    """Return values that single precision holds, and what is odd about them."""
+    values, remarks = in_range(values, path.name)
+    if modality != "ulm" and is_mask(values):
+        remarks["mask"] = (
+            f"“{path.name}” holds two values only, as a mask does; power Doppler was expected."
+        )
+    return values, remarks
 
 
 def in_range(values: npt.NDArray[Any], name: str) -> tuple[npt.NDArray[Any], dict[str, str]]:

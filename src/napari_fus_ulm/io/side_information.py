@@ -14,7 +14,7 @@ import xarray as xr
 from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.request import Request, in_plane
-from napari_fus_ulm.scan import AXIS_OF, MODALITIES, VALUES, make_scan, step_of
+from napari_fus_ulm.scan import AXIS_OF, DIMS, MODALITIES, VALUES, make_scan, step_of
 
 BLOCK = "napari_fus_ulm"
 """Key under which our side information is stored in a JSON file."""
@@ -80,6 +80,12 @@ def rebuild(
         Pixel size and centre of the first pixel (mm) from the file's own header by dim. They win
         where they differ, because another program may have corrected them.
     """
+    if wrong := _wrong_in(block):
+        raise ScanError(
+            f"What was written about the image “{request.path.name}” is damaged: {wrong} cannot be "
+            "used. Write the image anew, or remove that text to have it read as one of unknown "
+            "origin."
+        )
     dims = [str(dim) for dim in block["dims"]]
     shape = [int(size) for size in block["shape"]]
     if [n for n in values.shape if n != 1] != [n for n in shape if n != 1]:
@@ -128,6 +134,41 @@ def rebuild(
 
 _LARGEST_SIDECAR = 1 << 26
 """Bytes; the times of a million frames are a third of it."""
+
+
+def _wrong_in(block: Mapping[str, Any]) -> str:
+    """Return what of the side information is not as `describe` wrote it, or ""."""
+    dims, shape = block.get("dims"), block.get("shape")
+    if not isinstance(dims, list) or dims != [dim for dim in DIMS if dim in dims]:
+        return "“dims”"
+    if not isinstance(shape, list) or len(shape) != len(dims):
+        return "“shape”"
+    if not all(type(size) is int and size > 0 for size in shape):
+        return "“shape”"
+    for key in ("spacing", "origin", "at"):
+        numbers = block.get(key, {} if key == "at" else None)
+        if not isinstance(numbers, Mapping) or any(number_in(numbers, n) is None for n in numbers):
+            return f"“{key}”"
+        if key != "at" and not set(numbers) >= set(dims) & set(AXIS_OF):
+            return f"“{key}”"
+    if any(size <= 0 for size in block["spacing"].values()) or set(block.get("at", {})) - set(
+        "zyx"
+    ):
+        return "“spacing”"
+    if block.get("time") is not None and _numbers_in(block["time"]) is None:
+        return "“time”"
+    attrs = block.get("attrs", {})
+    if not isinstance(attrs, Mapping):
+        return "“attrs”"
+    world = attrs.get("voxel_to_world")
+    if world is not None and (
+        not isinstance(world, list)
+        or len(world) != 4
+        or any(not isinstance(row, list) or len(row) != 4 for row in world)
+        or any(_numbers_in(row) is None for row in world)
+    ):
+        return "“voxel_to_world”"
+    return "" if isinstance(block.get("name"), str | None) else "“name”"
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:
@@ -187,7 +228,7 @@ def frame_times(
     doubts: list[str] = []
     stated = sidecar.get("VolumeTiming")
     if stated not in (None, [], "n/a"):
-        timing = _times_in(stated)
+        timing = _numbers_in(stated)
         if timing is not None and timing.size == frames and (np.diff(timing) > 0).all():
             return timing, None
         if timing is None:
@@ -219,11 +260,11 @@ def frame_times(
     return delay + chosen * np.arange(frames, dtype=np.float64), sentence
 
 
-def _times_in(stated: Any) -> npt.NDArray[np.float64] | None:
-    """Return a list of numbers as times, or None where it is something else."""
+def _numbers_in(stated: Any) -> npt.NDArray[np.float64] | None:
+    """Return a list of finite numbers, or None where it is something else."""
     if not isinstance(stated, list):
         return None
-    numbers = [number_in({"time": item}, "time") for item in stated]
+    numbers = [number_in({"": item}, "") for item in stated]
     if any(number is None for number in numbers):
         return None
     return np.array(numbers, dtype=float)
