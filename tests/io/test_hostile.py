@@ -139,3 +139,30 @@ def test_complex_arrays_are_named_with_what_to_do(tmp_path: Path):
         np.save(path, values) if name.endswith("npy") else tifffile.imwrite(path, values)
         with pytest.raises(ScanError, match=rf"“{name}”.*complex.*magnitude"):
             read(path)
+
+
+@pytest.mark.parametrize(
+    ("tag", "number"), [("StripByteCounts", 3_000_000_000), ("RowsPerStrip", 2_000_000_000)]
+)
+def test_strips_are_not_larger_than_their_file(tmp_path: Path, tag: str, number: int, monkeypatch):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, RAMP, compression="zlib")
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.pages.first.tags[tag].overwrite(number, dtype="I")
+    monkeypatch.setattr(affordable, "memory_free", lambda: 1_000_000_000)
+    if tag == "RowsPerStrip":
+        np.testing.assert_array_equal(read_one(path).values, RAMP)  # one strip, says the standard
+    else:
+        with pytest.raises(ScanError, match=r"“a\.tif” is truncated"):
+            read(path)
+
+
+def test_tiles_are_not_larger_than_memory(tmp_path: Path, monkeypatch):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, RAMP, compression="zlib", tile=(16, 16))
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        for tag in ("TileWidth", "TileLength"):
+            tif.pages.first.tags[tag].overwrite(60_000, dtype="I")
+    monkeypatch.setattr(affordable, "memory_free", lambda: 1_000_000_000)
+    with pytest.raises(ScanError, match=r"“a\.tif” declares 60000 × 60000"):
+        read(path)

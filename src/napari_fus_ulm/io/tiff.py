@@ -76,7 +76,7 @@ def _labels(series: Sequence[Any], images: Sequence[Stored]) -> list[str]:
 def _scans_of_series(
     request: Request, series: Any, stored: Stored, label: str, missing: tuple[str, ...]
 ) -> list[xr.DataArray]:
-    check_affordable(request.path, series.shape, series.dtype)
+    _check_sizes(request.path, series)
     doubts = dict(stored.doubts)
     if missing and series.kind != "ome":
         doubts["missing"] = _missing_words(request.path, missing, "only this file's images")
@@ -111,6 +111,15 @@ def _scans_of_series(
         label=label,
         doubts=doubts,
     )
+
+
+def _check_sizes(path: Path, series: Any) -> None:
+    """Refuse an image, a strip or a tile that memory or the file cannot hold."""
+    check_affordable(path, series.shape, series.dtype)
+    check_affordable(path, series.keyframe.chunks, series.dtype)
+    for page in series:
+        if page is not None and any(n > page.parent.filehandle.size for n in page.databytecounts):
+            raise ScanError(f"“{path.name}” is truncated: it declares more bytes than it has.")
 
 
 def _shown(
