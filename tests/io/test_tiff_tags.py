@@ -31,9 +31,20 @@ def test_imagej_units(tmp_path: Path, unit: str, per: float):
 
 @pytest.mark.parametrize("unit", ["pixel", "", "furlong", "sec"])
 def test_imagej_without_a_length(tmp_path: Path, unit: str):
-    scan = read_one(imagej(tmp_path / "a.tif", unit=unit))
+    scan = read_one(imagej(tmp_path / "a.tif", resolution=(1.0, 1.0), unit=unit))
     assert scan.attrs["spacing_known"] is False
     assert ("doubts" in scan.attrs) == (unit in ("furlong", "sec"))
+
+
+@pytest.mark.parametrize("size", [100.0, 0.1, 1e-4])
+def test_a_scale_without_a_unit_is_recognised_and_asked(tmp_path: Path, size: float):
+    imagej(tmp_path / "a.tif", resolution=(1 / size, 1 / size))
+    tifffile.imwrite(tmp_path / "b.tif", RAMP, resolution=(1 / size,) * 2, resolutionunit="NONE")
+    for name in ("a.tif", "b.tif"):
+        scan = read_one(tmp_path / name)
+        assert spacing_of(scan) == pytest.approx((0.1, 0.1), rel=1e-3)
+        assert scan.attrs["spacing_known"] is False
+        assert "without a unit" in scan.attrs["doubts"]["spacing"]
 
 
 def test_imagej_axes_may_have_units_of_their_own(tmp_path: Path):

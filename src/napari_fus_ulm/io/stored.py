@@ -18,6 +18,8 @@ class Stored:
     ----------
     step : mapping
         Pixel size (mm) by dim.
+    likely : tuple of float, optional
+        Pixel size (dy, dx) in mm as it was probably meant, where the file states no unit.
     origin : tuple of float, optional
         Centre of the first pixel, (y, x) in mm.
     interval : float, optional
@@ -37,6 +39,7 @@ class Stored:
     """
 
     step: Mapping[str, float] = field(default_factory=dict)
+    likely: tuple[float, float] | None = None
     origin: tuple[float, float] | None = None
     interval: float | None = None
     times: npt.NDArray[np.float64] | None = None

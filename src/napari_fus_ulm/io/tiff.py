@@ -18,6 +18,7 @@ from napari_fus_ulm.io.affordable import check_affordable
 from napari_fus_ulm.io.atomic import write_files
 from napari_fus_ulm.io.axes import letters_for
 from napari_fus_ulm.io.folder import SET
+from napari_fus_ulm.io.guesses import factor_to_mm
 from napari_fus_ulm.io.ome import images_in, resolved
 from napari_fus_ulm.io.request import Request, scans_of, unlikely_pixel
 from napari_fus_ulm.io.side_information import BLOCK, describe, rebuild, words
@@ -27,6 +28,7 @@ from napari_fus_ulm.scan import AXIS_OF, step_of
 
 _PRINTERS = (72, 96, 100, 120, 144, 150, 200, 240, 300, 350, 400, 600, 1200, 2400)
 """Dots per inch, which programs write when they know no pixel size."""
+_NO_UNIT = ("", "none", "pixel", "pixels")
 _TAG_UNITS = {2: "inch", 3: "cm"}
 _OME_AXIS = {"time": "T", "pose": "C", "k": "Z", "j": "Y", "i": "X"}
 _COLOURED = ("RGB", "YCBCR")
@@ -105,6 +107,7 @@ def _scans_of_series(
         values,
         letters,
         step=stored.step,
+        assumed=stored.likely,
         origin=stored.origin if {"j", "i"} <= stored.step.keys() else None,
         times=times,
         names=stored.channels,
@@ -231,6 +234,7 @@ def _stored_in_tags(tif: tifffile.TiffFile) -> Stored:
     """Return the pixel size (mm) and frame interval (s) that tags and ImageJ store."""
     page, ij = tif.pages.first, tif.imagej_metadata or {}
     step: dict[str, float] = {}
+    bare: list[float] = []
     doubts: dict[str, str] = {}
     tag = page.tags.get("ResolutionUnit")
     by_tag = _TAG_UNITS.get(int(tag.value), "") if tag is not None else ""
@@ -243,14 +247,25 @@ def _stored_in_tags(tif: tifffile.TiffFile) -> Stored:
             continue  # a default
         if factor is not None and not _of_a_printer(per_unit, factor, named, is_imagej=bool(ij)):
             step[dim] = factor / per_unit
-        elif factor is None and named.lower() not in ("", "pixel", "pixels"):
+        elif factor is None and named.lower() not in _NO_UNIT:
             doubts["spacing"] = f"The pixel size is stated in “{named}”, which is no known length."
+        elif factor is None and per_unit not in (1.0, *_PRINTERS):
+            bare.append(1.0 / per_unit)
+    factor = factor_to_mm(bare)
+    likely = None
+    if len(bare) == 2 and factor is not None:
+        down, right = likely = (bare[0] * factor, bare[1] * factor)
+        doubts["spacing"] = (
+            f"The file states pixels of {bare[1]:.4g} × {bare[0]:.4g} without a unit; "
+            f"{right:.4g} × {down:.4g} mm was assumed."
+        )
     far, factor = _number(ij.get("spacing")), mm_per(ij.get("zunit") or unit)
     if far and factor is not None and {"j", "i"} <= step.keys():
         step["k"] = abs(far) * factor
     every, seconds = _number(ij.get("finterval")), seconds_per(ij.get("tunit") or "s")
     return Stored(
         step=step,
+        likely=likely,
         interval=every * seconds if every and every > 0 and seconds else None,
         calibration=_calibration(ij),
         doubts=doubts,
