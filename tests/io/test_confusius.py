@@ -93,3 +93,20 @@ def test_from_confusius_takes_attributes_of_any_name():
     awkward = {"name": "n", "spacing": 3, "origin": "o", "affine": [1], "dims": 2, "time": "noon"}
     da = make_scan(noise(20, 30), spacing=0.1).assign_attrs(awkward)
     assert awkward.items() <= from_confusius(da).attrs.items()
+
+
+@pytest.mark.parametrize(
+    ("units", "pixel", "known"),
+    [
+        ({"y": "µm", "x": "mm"}, (1e-4, 0.11), True),
+        ({"y": "micrometer", "x": "micrometers"}, (1e-4, 1.1e-4), True),
+        ({"y": "m", "x": ""}, (100.0, 110.0), True),
+        ({"y": "px", "x": "px"}, (0.1, 0.11), False),
+    ],
+)
+def test_each_axis_goes_by_its_own_unit(units, pixel, known: bool):
+    step = {"y": 0.1, "x": 0.11}
+    coords = {a: (a, step[a] * np.arange(9), {"units": unit}) for a, unit in units.items()}
+    scan = from_confusius(xr.DataArray(noise(9, 9), dims=("y", "x"), coords=coords))
+    assert spacing_of(scan) == pytest.approx(pixel)
+    assert scan.attrs["spacing_known"] is known

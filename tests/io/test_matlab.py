@@ -374,3 +374,23 @@ def test_hdf5_that_is_not_what_it_seems(tmp_path: Path, suffix: str, how: str, s
     hostile(path, how)
     with pytest.raises(ScanError, match=said):
         read(path)
+
+
+def test_a_colour_picture_and_a_film_of_one_plane(tmp_path: Path):
+    grey = (FRAME * 60).astype(np.uint8)
+    savemat(tmp_path / "a.mat", {"img": np.repeat(grey[:, :, None], 3, 2)})
+    np.testing.assert_array_equal(read_one(tmp_path / "a.mat").values, grey.astype(np.float32))
+    savemat(tmp_path / "b.mat", {"PDI": FRAMES[:, :, None]})
+    assert read_one(tmp_path / "b.mat").dims == ("time", "j", "i")
+
+
+def test_pixels_that_are_counted_or_in_wavelengths(tmp_path: Path):
+    counted = {"PDI": FRAME, "z": np.arange(12.0), "x": np.arange(15.0)}
+    savemat(tmp_path / "a.mat", counted)
+    assert read_one(tmp_path / "a.mat").attrs["spacing_known"] is False
+    savemat(tmp_path / "a.mat", {**counted, "lambda": 9.86e-5})
+    assert spacing_of(read_one(tmp_path / "a.mat")) == pytest.approx((0.0986, 0.0986))
+    savemat(tmp_path / "a.mat", {"PDI": FRAME, "dx": 5e-5})
+    one_side = read_one(tmp_path / "a.mat")
+    assert spacing_of(one_side) == pytest.approx((0.05, 0.05))
+    assert "one side of the pixel only" in doubts_of(one_side)["spacing"]

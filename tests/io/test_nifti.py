@@ -403,3 +403,13 @@ def test_a_sidecar_with_a_byte_order_mark_and_nan(tmp_path: Path):
     scan = read_one(path)
     assert scan["time"].values.tolist() == pytest.approx([0, 0.4, 0.8, 1.2])
     assert scan.attrs["bids"]["Gain"] is None
+
+
+def test_what_no_size_is_written_as_and_what_is_skewed(tmp_path: Path):
+    ones = read_one(save(tmp_path / "a_pwd.nii", affine=np.eye(4)))  # "mm", says the header
+    assert ones.attrs["spacing_known"] is False
+    skewed = AFFINE.copy()
+    skewed[0, 1] = 0.03
+    assert (
+        "not perpendicular" in doubts_of(read_one(save(tmp_path / "b.nii", affine=skewed)))["shear"]
+    )

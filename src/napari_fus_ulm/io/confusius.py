@@ -10,12 +10,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.io.units import mm_per, seconds_per
 from napari_fus_ulm.scan import (
     ASSUMED_PIXEL_MM,
     ASSUMED_SLICE_MM,
     AXIS_OF,
     DIMS,
-    MM_PER,
     MODALITIES,
     VALUES,
     even_step,
@@ -51,9 +51,9 @@ def from_confusius(da: xr.DataArray) -> xr.DataArray:
     data = np.asarray(da.data)
     values = xr.DataArray(np.abs(data) if np.iscomplexobj(data) else data, dims=dims)
     values = values.transpose(*(dim for dim in DIMS if dim in dims))
-    units = {str(da.coords[axis].attrs.get("units", "mm")) for axis in "yx" if axis in da.coords}
     affine = _geometry(da, renamed)
-    affine[:3] *= MM_PER.get(units.pop(), 1.0) if len(units) == 1 else 1.0
+    factors = [_mm_along(da, axis) for axis in AXIS_OF.values()]
+    affine[:3] *= np.array([factor or 1.0 for factor in factors])[:, None]
     reserved = ("modality", "source", "values", "spacing_known", "voxel_to_world")
     modality, kind = (str(da.attrs.get(key, "unknown")) for key in ("modality", "values"))
     scan = scan_from_affine(
@@ -63,7 +63,7 @@ def from_confusius(da: xr.DataArray) -> xr.DataArray:
         modality=modality if modality in MODALITIES else "unknown",
         values_kind=kind if kind in VALUES else "unknown",
         source=str(da.attrs.get("source", da.name or "ConfUSIus")),
-        spacing_known=bool(da.attrs.get("spacing_known", True)),
+        spacing_known=bool(da.attrs.get("spacing_known", True)) and None not in factors[1:],
         time=_times(da),
         name=None if da.name is None else str(da.name),
     )
@@ -177,9 +177,17 @@ def _times(da: xr.DataArray) -> npt.NDArray[np.float64] | None:
         coord = coord.isel({dim: 0 for dim in coord.dims if dim != "time"})
     if coord.dtype.kind not in "iuf":
         return None
-    units = str(coord.attrs.get("units", "s"))
-    factor = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "min": 60.0}.get(units, 1.0)
-    return np.asarray(coord, dtype=float) * factor
+    factor = seconds_per(coord.attrs.get("units", "s"))
+    return None if factor is None else np.asarray(coord, dtype=float) * factor
+
+
+def _mm_along(da: xr.DataArray, axis: str) -> float | None:
+    """Return the millimetres in the unit of an axis; None for pixels and the like.
+
+    An axis without a unit has that of another one.
+    """
+    stated = [da.coords[a].attrs.get("units") for a in (axis, *"yxz") if a in da.coords]
+    return mm_per(next((unit for unit in stated if unit), "mm"))
 
 
 def _is_plain(value: Any) -> bool:

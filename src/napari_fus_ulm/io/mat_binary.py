@@ -238,10 +238,15 @@ def dense(
 
 
 def squeezed(values: npt.NDArray[Any]) -> Any:
-    """Leave out axes of one; a single number becomes one of Python's."""
+    """Leave out axes of one; a single number becomes one of Python's.
+
+    The third of four axes stays: (depth, lateral, 1, time) says what the fourth is.
+    """
     if values.size == 1:
         return values.reshape(-1)[0].item()
-    return values.squeeze().astype(values.dtype.newbyteorder("="), copy=False)
+    film = values.ndim == 4 and values.shape[2] == 1 and 1 not in values.shape[:2]
+    kept = values if film and values.shape[3] > 1 else values.squeeze()
+    return kept.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def read_version_4(path: Path) -> dict[str, Any]:

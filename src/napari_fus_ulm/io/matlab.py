@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.io.colours import grey_levels
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.guesses import factor_to_mm, length_in_mm
 from napari_fus_ulm.io.mat_binary import Damaged, binary_version, read_version_4, read_version_5
@@ -28,6 +29,8 @@ _AXIS = re.compile(
     re.IGNORECASE,
 )
 """Names of vectors that say where the pixels or when the frames are."""
+_COARSEST_MM = 0.4
+"""Coarser steps count wavelengths, where a file says how long those are."""
 _IMAGE = re.compile(
     r"(bf)?_?(pdi?|pwd|power_?doppler|doppler|fus|img|image|i|data|cbv)s?", re.IGNORECASE
 )
@@ -197,6 +200,12 @@ def _pixel_in(meta: Mapping[str, Any]) -> tuple[float, float] | None:
     return None
 
 
+def _side(meta: Mapping[str, Any]) -> float:
+    """Return the one side of a pixel that is stated, 0 where there is none."""
+    low = {key.lower(): value for key, value in meta.items()}
+    return next((side for name in ("dx", "dz", "dy") if (side := _number(low.get(name)))), 0.0)
+
+
 def _pala_tracks(request: Request, variables: dict[str, Any]) -> list[xr.DataArray]:
     """PALA track cells, rows ``[z x vz vx t]`` in wavelengths, as a density map."""
     ulm = variables.get("ULM") if isinstance(variables.get("ULM"), dict) else {}
@@ -235,7 +244,47 @@ def _tracks(value: Any) -> list[npt.NDArray[np.float64]]:
 def _one_array(request: Request, variables: dict[str, Any]) -> list[xr.DataArray]:
     """Read the array that is the image, placed by what else the file says."""
     arrays = [pair for name, value in variables.items() for pair in _arrays(name, value)]
-    axes = _axes(arrays)
+    axes = _axes(arrays, _wavelength(variables, {}))
+    chosen = _image_among(request, arrays)
+    if chosen is None:
+        return []
+    label, array = chosen
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
+        array, said = grey_levels(array, request.path.name)
+        colour = {"colours": said} if said else {}
+        return [_scan(request, array, label, None, values_kind="display", doubts=colour)]
+    array, doubts = _depth_first(request, array, axes)
+    spacing, origin = _place(array, axes)
+    for struct in (variables, *(v for v in variables.values() if isinstance(v, dict))):
+        stated = _pixel_in(struct)
+        if stated and spacing and not np.allclose(stated, spacing, rtol=0.01):
+            doubts["pixel"] = (
+                f"“{request.path.name}” contradicts itself: pixels of {stated[0]:g} × "
+                f"{stated[1]:g} mm (depth × lateral), and axes with steps of {spacing[0]:g} × "
+                f"{spacing[1]:g} mm. The axes were used."
+            )
+        spacing = spacing or stated
+    extra: dict[str, Any] = {}
+    if spacing is None and (side := length_in_mm(_side(variables))):
+        extra["assumed"] = (side, side)
+        doubts["spacing"] = (
+            f"“{request.path.name}” states one side of the pixel only ({side:g} mm); square pixels "
+            "were assumed."
+        )
+    times = axes.get("t")
+    if array.ndim > 2 and times is not None and times.size == array.shape[-1]:
+        extra["time"] = times
+        if array.ndim == 3:
+            array = np.moveaxis(array, -1, 0)
+            extra["dims"] = ("time", "j", "i")
+    place = {"spacing": spacing, "origin": origin}
+    return [_scan(request, array, label, None, doubts=doubts, **place, **extra)]
+
+
+def _image_among(
+    request: Request, arrays: list[tuple[str, npt.NDArray[Any]]]
+) -> tuple[str, npt.NDArray[Any]] | None:
+    """Return the one array that can be the image, or the one of several that is called so."""
     planes = [
         (label, array)
         for label, array in arrays
@@ -249,27 +298,7 @@ def _one_array(request: Request, variables: dict[str, Any]) -> list[xr.DataArray
         raise complex_values(request.path, f"the values of {planes[0][0]}")
     named = [pair for pair in real if _IMAGE.fullmatch(pair[0].rpartition(".")[2])]
     chosen = named if len(named) == 1 else real
-    if len(chosen) != 1:
-        return []
-    label, array = chosen[0]
-    array, doubts = _depth_first(request, array, axes)
-    spacing, origin = _place(array, axes)
-    for struct in (variables, *(v for v in variables.values() if isinstance(v, dict))):
-        stated = _pixel_in(struct)
-        if stated and spacing and not np.allclose(stated, spacing, rtol=0.01):
-            doubts["pixel"] = (
-                f"“{request.path.name}” contradicts itself: pixels of {stated[0]:g} × "
-                f"{stated[1]:g} mm (depth × lateral), and axes with steps of {spacing[0]:g} × "
-                f"{spacing[1]:g} mm. The axes were used."
-            )
-        spacing = spacing or stated
-    extra: dict[str, Any] = {}
-    times = axes.get("t")
-    if array.ndim == 3 and times is not None and times.size == array.shape[2]:
-        array = np.moveaxis(array, -1, 0)
-        extra = {"dims": ("time", "j", "i"), "time": times}
-    place = {"spacing": spacing, "origin": origin}
-    return [_scan(request, array, label, None, doubts=doubts, **place, **extra)]
+    return chosen[0] if len(chosen) == 1 else None
 
 
 def _arrays(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str, npt.NDArray[Any]]]:
@@ -287,7 +316,9 @@ def _arrays(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str, npt.ND
             yield from _arrays(f"{name}.{key}", item, depth + 1)
 
 
-def _axes(arrays: list[tuple[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[np.float64]]:
+def _axes(
+    arrays: list[tuple[str, npt.NDArray[Any]]], wavelength: float | None
+) -> dict[str, npt.NDArray[np.float64]]:
     """Return the even vectors that are named like axes: z (depth) and x in mm, t in s."""
     found: dict[str, npt.NDArray[np.float64]] = {}
     for label, array in arrays:
@@ -305,8 +336,12 @@ def _axes(arrays: list[tuple[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[n
         unit = (match["unit"] or "").lower()
         if axis == "t":
             factor = 1e-3 if unit == "ms" else 1.0
-        else:
-            factor = {"mm": 1.0, "um": 1e-3, "m": 1e3}.get(unit) or factor_to_mm([mean]) or 0.0
+        elif unit:
+            factor = {"mm": 1.0, "um": 1e-3, "m": 1e3}.get(unit, 0.0)
+        elif wavelength and mean > _COARSEST_MM:
+            factor = wavelength
+        else:  # pixels that are counted have no length
+            factor = 0.0 if np.isclose(mean, 1.0) else factor_to_mm([mean]) or 0.0
         if factor:
             found.setdefault(axis, ticks * factor)
     return found
@@ -387,7 +422,8 @@ def _scan(
     if modality == "ulm":
         kwargs.setdefault("values_kind", "linear")
     name = f"{stem_of(request.path)} · {label}"
-    return image_scan(request, array, modality=modality, name=name, **kwargs)
+    scan = image_scan(request, array, modality=modality, name=name, **kwargs)
+    return scan.isel(k=0, drop=True) if scan.sizes.get("k") == 1 else scan
 
 
 _WORDS = {

@@ -41,6 +41,8 @@ _CLASSES = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 """By the size of the header, which is its first number."""
 _FURTHEST_VOXEL = 1 << 26
 """Bytes that a header and its extensions may take up."""
+_SKEW = 0.02
+"""Cosine between two axes up to which they are perpendicular, rounding aside."""
 _MM_PER_CODE = {"meter": 1e3, "mm": 1.0, "micron": 1e-3}
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 _FREQUENCIES = {
@@ -64,6 +66,11 @@ def read_nifti(request: Request) -> list[xr.DataArray]:
         return [_ours(request, values, matrix if sizes_known else None, placed, sidecar)]
     doubts: dict[str, str] = {}
     values, matrix, said = reorder(values, matrix)
+    if (np.abs(_cosines(matrix)) > _SKEW).any():
+        doubts["shear"] = (
+            f"The axes of “{request.path.name}” are not perpendicular; the image is used as if "
+            "they were."
+        )
     if said:
         doubts["axes"] = f"“{request.path.name}”: {said}"
     affine = matrix[[2, 1, 0, 3]][:, [2, 1, 0, 3]]
@@ -252,8 +259,8 @@ def _matrix_in_file(image: Any, shape: Sequence[int]) -> tuple[npt.NDArray[np.fl
         matrix = np.diag([*zooms, 1.0])
     matrix[:3] *= _MM_PER_CODE.get(unit, 1.0)
     sizes = np.linalg.norm(matrix[:3, :3], axis=0)
-    # Programs that know no voxel size write 1 × 1 × 1 without a unit.
-    known = not (unit == "unknown" and np.allclose(sizes, 1.0)) and bool((sizes > 0).all())
+    # Programs that know no voxel size write 1 × 1 × 1, with a unit or without.
+    known = not np.allclose(sizes, 1.0) and bool((sizes > 0).all())
     return matrix, known, known and placed
 
 
@@ -273,6 +280,13 @@ def _without_gaps(
     elif missing.size:
         matrix[:] = np.nan
     return matrix
+
+
+def _cosines(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the cosines between the axes of voxels."""
+    sizes = np.linalg.norm(matrix[:3, :3], axis=0)
+    unit = matrix[:3, :3] / np.where(sizes > 0, sizes, 1.0)
+    return unit.T @ unit - np.eye(3)
 
 
 def _unit(header: Any) -> str:
