@@ -62,6 +62,18 @@ def test_imagej_times(tmp_path: Path, unit: str, seconds: float):
     assert float(scan["time"][1]) == pytest.approx(seconds)
 
 
+def test_metadata_of_tifffile_are_obeyed(tmp_path: Path):
+    said = {"axes": "YX", "PhysicalSizeX": 0.11, "PhysicalSizeXUnit": "mm", "PhysicalSizeY": 100}
+    tifffile.imwrite(tmp_path / "a.tif", RAMP, metadata=said)
+    assert spacing_of(read_one(tmp_path / "a.tif")) == pytest.approx((0.1, 0.11))
+
+
+def test_tags_help_where_ome_states_no_size(tmp_path: Path):
+    how = {"ome": True, "resolution": (200, 100), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", RAMP, metadata={"axes": "YX"}, **how)
+    assert spacing_of(read_one(tmp_path / "a.ome.tif")) == pytest.approx((0.1, 0.05))
+
+
 def test_signed_numbers_of_imagej_are_signed(tmp_path: Path):
     shown = RAMP.astype(int) - 90
     stored = (shown + 32768).astype(np.uint16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -147,32 +147,37 @@ def images_in(xml: str) -> list[Stored]:
     ]
 
 
-def _image(image: Any, pixels: Any) -> Stored:
+def physical_sizes(attributes: Any) -> Stored:
+    """Return the pixel size that OME's attributes state (XML, or a mapping with their names)."""
     step: dict[str, float] = {}
     unclear: list[str] = []
     for dim, axis in (("k", "Z"), ("j", "Y"), ("i", "X")):
-        text, unit = pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")
+        text = attributes.get(f"PhysicalSize{axis}")
+        unit = attributes.get(f"PhysicalSize{axis}Unit") or "µm"
         size, factor = _number(text), mm_per(unit)
         if size is not None and size > 0 and factor is not None:
             step[dim] = size * factor
         elif text is not None and dim != "k":
             unclear.append(f"{axis} “{text} {unit}”")
-    doubts: dict[str, str] = {}
-    if unclear:
-        doubts["spacing"] = f"The pixel size that the file states is none: {', '.join(unclear)}."
+    if not unclear:
+        return Stored(step=step)
+    said = f"The pixel size that the file states is none: {', '.join(unclear)}."
+    return Stored(step=step, doubts={"spacing": said})
+
+
+def _image(image: Any, pixels: Any) -> Stored:
     interval, seconds = _number(pixels.get("TimeIncrement")), _seconds(pixels, "TimeIncrementUnit")
     known = interval is not None and interval > 0 and seconds is not None
     planes = pixels.findall("{*}Plane")
     names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
-    return Stored(
-        step=step,
+    return replace(
+        physical_sizes(pixels),
         origin=_origin(planes[0]) if planes else None,
         interval=(interval or 0.0) * (seconds or 0.0) if known else None,
         times=_times(planes, _count(pixels.get("SizeT"))),
         name=image.get("Name") or "",
         channels=tuple(str(name) for name in names) if all(names) else (),
         block=block_in(image.findtext("{*}Description") or ""),
-        doubts=doubts,
     )
 
 
@@ -204,10 +209,10 @@ def _seconds(element: Any, name: str) -> float | None:
     return seconds_per(element.get(name, "s"))
 
 
-def _number(text: str | None) -> float | None:
+def _number(text: object) -> float | None:
     """Read a finite number, also with a comma for its point; None for anything else."""
     try:
-        number = float((text or "").strip().replace(",", "."))
+        number = float(str(text).strip().replace(",", "."))
     except ValueError:
         return None
     return number if math.isfinite(number) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,7 +20,7 @@ from napari_fus_ulm.io.atomic import write_files
 from napari_fus_ulm.io.axes import letters_for
 from napari_fus_ulm.io.folder import SET
 from napari_fus_ulm.io.guesses import factor_to_mm
-from napari_fus_ulm.io.ome import images_in, resolved
+from napari_fus_ulm.io.ome import images_in, physical_sizes, resolved
 from napari_fus_ulm.io.request import Request, scans_of, unlikely_pixel
 from napari_fus_ulm.io.side_information import BLOCK, describe, rebuild, words
 from napari_fus_ulm.io.stored import Stored
@@ -50,10 +51,11 @@ def read_tiff(request: Request) -> list[xr.DataArray]:
     # tifffile opens the files that OME-XML names wherever they are, and blanks what it misses.
     changed = None if found is None or found.xml == stored else found.xml
     with tifffile.TiffFile(request.path, omexml=changed) as tif:
+        tags = _stored_in_tags(tif)
         if found is not None:
-            images = images_in(found.xml)
+            images = [_with_size(image, tags) for image in images_in(found.xml)]
         else:
-            images = [_stored_in_tags(tif)] * len(tif.series)
+            images = [_with_size(physical_sizes(_shaped(tif)), tags)] * len(tif.series)
         images += [Stored()] * (len(tif.series) - len(images))
         scans = []
         labels = _labels(tif.series, images)
@@ -61,6 +63,21 @@ def read_tiff(request: Request) -> list[xr.DataArray]:
             missing = found.missing if found is not None else ()
             scans += _scans_of_series(request, series, image, label, missing)
     return [scan.assign_attrs({SET: beside}) for scan in scans] if beside else scans
+
+
+def _with_size(image: Stored, tags: Stored) -> Stored:
+    """Return what a description states, with the tags' words where it says nothing of the size."""
+    if image.step or image.doubts:
+        return image
+    own = {name: getattr(image, name) for name in ("origin", "times", "name", "channels", "block")}
+    interval = tags.interval if image.interval is None else image.interval
+    return replace(tags, **own, interval=interval)
+
+
+def _shaped(tif: tifffile.TiffFile) -> dict[str, Any]:
+    """Return the metadata that tifffile.imwrite was given for a file that is no OME-TIFF."""
+    described = tif.shaped_metadata
+    return dict(described[0]) if described else {}
 
 
 def _labels(series: Sequence[Any], images: Sequence[Stored]) -> list[str]:
