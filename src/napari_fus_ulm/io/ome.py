@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -64,7 +65,7 @@ def resolved(xml: str, path: Path, uuid_of: Callable[[Path], str | None]) -> Res
         return Resolved(xml)  # tifffile falls back on the pages
     for pixels in root.findall(".//{*}Pixels"):
         _check_planes(pixels, path)
-    own = root.get("UUID")
+    own, identify = root.get("UUID"), cache(uuid_of)  # a file is opened once at most
     named: dict[tuple[str | None, str], list[tuple[Any, Any, Any]]] = {}
     for pixels in root.findall(".//{*}Pixels"):
         for data in pixels.findall("{*}TiffData"):
@@ -84,7 +85,7 @@ def resolved(xml: str, path: Path, uuid_of: Callable[[Path], str | None]) -> Res
         return Resolved(_text(root))
     missing, beside = [], []
     for (identifier, name), places in named.items():
-        found = _sibling(path, name, identifier, uuid_of)
+        found = _sibling(path, name, identifier, identify)
         if found is None:
             missing.append(name or str(identifier))
         elif found.name != path.name:
