@@ -27,6 +27,8 @@ DIMS = ("time", "pose", "k", "j", "i")
 MODALITIES = ("fus", "ulm", "unknown")
 VALUES = ("linear", "sqrt", "cbrt", "db", "display", "grey", "unknown")
 AXIS_OF = {"k": "z", "j": "y", "i": "x"}
+GAPS_KNOWN = "gaps_are_dark"
+"""Attribute of a scan whose pixels without a value a person takes for no signal."""
 ASSUMED_PIXEL_MM = 0.1
 """In-plane pixel size assumed where a file stores none: λ at 15 MHz, the usual fUS pixel."""
 ASSUMED_ULM_PIXEL_MM = 0.01
@@ -34,6 +36,8 @@ ASSUMED_ULM_PIXEL_MM = 0.01
 ASSUMED_SLICE_MM = 0.5
 """Distance of slices assumed where a file stores none: a usual fUS slice thickness."""
 SMALLEST_SIDE = 8
+SCRUBBED = "scrubbed"
+"""Attribute of a mean over time: numbers of the frames that were left out as they are empty."""
 MM_PER = {
     "m": 1e3, "meter": 1e3, "metre": 1e3, "cm": 10.0, "mm": 1.0, "millimeter": 1.0,
     "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3,
@@ -284,10 +288,30 @@ def mean_over_time(scan: xr.DataArray) -> xr.DataArray:
     """
     if "time" not in scan.dims:
         raise ScanError(f"The image {_named(scan)}has no time axis to average over.")
+    empty = scrubbed_frames(scan)
+    if empty:
+        if len(empty) == scan.sizes["time"]:
+            raise ScanError(f"No frame of the image {_named(scan)}holds a value; all are NaN.")
+        scan = scan.drop_isel(time=list(empty)).assign_attrs({SCRUBBED: list(empty)})
     if scan.attrs.get("values") != "db":
         return scan.mean("time", keep_attrs=True)
     power = (10.0 ** (scan / 10.0)).mean("time")
-    return scan.isel(time=0, drop=True).copy(data=10.0 * np.log10(power.values))
+    with np.errstate(divide="ignore"):  # no power at all is −∞ dB
+        decibels = 10.0 * np.log10(power.values)
+    return scan.isel(time=0, drop=True).copy(data=decibels)
+
+
+def scrubbed_frames(scan: xr.DataArray) -> tuple[int, ...]:
+    """Numbers (from 0) of the frames that hold no value at all: they were scrubbed."""
+    if "time" not in scan.dims:
+        return ()
+    frames = np.moveaxis(scan.values, scan.get_axis_num("time"), 0).reshape(scan.sizes["time"], -1)
+    return tuple(n for n, frame in enumerate(frames) if not np.isfinite(frame).any())
+
+
+def gaps_in(values: npt.NDArray[np.floating]) -> int:
+    """How many pixels have no value: NaN, or −∞ (the decibels of nothing)."""
+    return int(np.isnan(values).sum() + np.isneginf(values).sum())
 
 
 def _default_dims(ndim: int, timed: bool) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from napari_fus_ulm.errors import ScanError
-from napari_fus_ulm.scan import mean_over_time
+from napari_fus_ulm.scan import AXIS_OF, mean_over_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,34 @@ def as_times(scan: xr.DataArray) -> xr.DataArray:
     scan = scan.drop_vars("z", errors="ignore").rename(k="time")
     scan = scan.assign_coords(time=("time", frames, {"units": "s"}))
     return scan.assign_attrs(time_known=False, leading_axis_known=True)
+
+
+def turned(scan: xr.DataArray, depth: str = "y", flip: str = "") -> xr.DataArray:
+    """Let another axis of a scan be its depth, and turn axes round.
+
+    Parameters
+    ----------
+    scan : xarray.DataArray
+    depth : {"y", "x", "z"}
+        The axis that is depth; it changes places with y.
+    flip : str
+        Those of "y" and "x", then, that run backwards. The field stays where it is.
+
+    Raises
+    ------
+    ScanError
+        If there is no such axis.
+    """
+    if depth != "y":
+        other = {axis: dim for dim, axis in AXIS_OF.items()}[depth]
+        if other not in scan.dims:
+            raise ScanError(f"“{scan.name}” has no axis {depth} that could be its depth.")
+        order = scan.dims
+        scan = scan.rename({"j": other, other: "j", "y": depth, depth: "y"}).transpose(*order)
+    for axis in flip:
+        dim = "j" if axis == "y" else "i"
+        scan = scan.copy(data=np.flip(scan.values, scan.get_axis_num(dim)))
+    return scan
 
 
 def _check(number: int, size: int, what: str, scan: xr.DataArray) -> None:

@@ -141,11 +141,9 @@ def test_a_shift_in_the_layers_affine_is_written(tmp_path: Path):
     assert [float(scan[a][0]) for a in "yx"] == pytest.approx([6.0, -4.0])
 
 
-@pytest.mark.parametrize(
-    "transform", [{"rotate": 20}, {"shear": [0.1]}, {"affine": np.diag([2.0, 2.0, 1.0])}]
-)
+@pytest.mark.parametrize("transform", [{"rotate": 20}, {"shear": [0.1]}])
 def test_a_transform_that_a_file_would_lose_is_refused(tmp_path: Path, transform):
     layer = Image(np.eye(12), scale=(0.1, 0.1), units=("mm", "mm"), name="rat01", **transform)
-    with pytest.raises(ScanError, match="“rat01” is rotated, sheared or scaled"):
+    with pytest.raises(ScanError, match="“rat01” is rotated obliquely or sheared"):
         write_image(str(tmp_path / "a.npy"), *layer.as_layer_data_tuple()[:2])
     assert not list(tmp_path.iterdir())

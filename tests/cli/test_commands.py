@@ -235,7 +235,7 @@ def test_a_bad_file_is_named_with_exit_code_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda image: np.where(image > image.mean(), np.nan, image), "NaN"),
+        (lambda image: np.where(image > image.mean(), np.inf, image), "infinite"),
         (lambda image: np.ones_like(image), "everywhere"),
         (lambda image: image[:5], "at least"),
     ],

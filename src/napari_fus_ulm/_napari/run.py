@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from napari_fus_ulm._napari.layers.identity import LayerId
+from napari_fus_ulm._napari.layers.parts import Offer
 from napari_fus_ulm.inference.events import Notice, Preview, Progress
 from napari_fus_ulm.tasks.enhance import Measured
 
@@ -23,10 +24,23 @@ DONE, CANCELLED, FAILED = "done", "cancelled", "failed"
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """A sentence, and the name of the correction that a button offers (or nothing)."""
+    """A sentence about the input, and the buttons beside it.
+
+    Parameters
+    ----------
+    text : str
+    fix : str
+        The layer ("fus" or "ulm") whose form can correct it; or nothing.
+    offers : tuple of Offer
+        Likely answers.
+    layer : str
+        The layer that they are about.
+    """
 
     text: str
     fix: str = ""
+    offers: tuple[Offer, ...] = ()
+    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from napari_fus_ulm.cli.console import (
     print_json,
     say,
 )
-from napari_fus_ulm.cli.inputs import Image, Leading, Spacing, Time, source_of
+from napari_fus_ulm.cli.inputs import Depth, Flip, Image, Leading, Spacing, Time, source_of
 from napari_fus_ulm.cli.options import option
 from napari_fus_ulm.errors import ScanError, SettingsError
 from napari_fus_ulm.inference.settings import PRESETS, EnhanceSettings
@@ -48,6 +48,8 @@ def command(
     spacing: Spacing = None,
     image: Image = 1,
     leading: Leading = "slice",
+    depth: Depth = "y",
+    flip: Flip = "",
     slice: Annotated[
         int | None, typer.Option(help="One slice, from 1; all by default.", min=1)
     ] = None,
@@ -119,6 +121,8 @@ def command(
                 spacing=spacing,
                 image=image,
                 leading=leading,
+                depth=depth,
+                flip=flip,
                 slice=slice,
                 time=time,
             )
@@ -178,7 +182,7 @@ def _enhanced(
     finished = follow(enhance_run(lambda: scan, None, chosen), name)
     result: Enhancement = finished.enhancement
     paths = [one.path for one in save(record_of(result, source), finished, target)]
-    say(f"{name} -> {target} ({result.seconds:.1f} s)")
+    say(f"{name} -> {target} ({result.reached}, {result.seconds:.1f} s)")
     report = {"file": str(target), "seconds": round(result.seconds, 2)}
     if result.spread is not None:
         report["spread"] = str(paths[1])

@@ -19,6 +19,8 @@ Spacing = Annotated[
 ]
 Image = Annotated[int, typer.Option(help="Number of the image in the file.", min=1)]
 Leading = Annotated[str, typer.Option(help="Axis of a stack: slice or time.")]
+Depth = Annotated[str, typer.Option(help="Axis of the file that is depth: y, x or z.")]
+Flip = Annotated[str, typer.Option(help="Axes that run backwards: y, x or yx.")]
 Time = Annotated[str, typer.Option(help="Frames: mean, all, or one from 1.")]
 Slice = Annotated[int, typer.Option(help="Slice, counted from 1.", min=1)]
 
@@ -30,6 +32,8 @@ def source_of(
     spacing: str | None = None,
     image: int = 1,
     leading: str = "slice",
+    depth: str = "y",
+    flip: str = "",
     slice: int | None = None,
     time: str = "mean",
 ) -> Source:
@@ -42,6 +46,10 @@ def source_of(
     """
     if leading not in ("slice", "time"):
         raise SettingsError(f"--leading is “{leading}”; it must be slice or time.")
+    if depth not in ("y", "x", "z"):
+        raise SettingsError(f"--depth is “{depth}”; it must be y, x or z.")
+    if flip not in ("", "y", "x", "yx", "xy"):
+        raise SettingsError(f"--flip is “{flip}”; it must be y, x or yx.")
     return Source(
         layer=path.name,
         path=str(path.absolute()),
@@ -49,6 +57,8 @@ def source_of(
         spacing=spacing_of(spacing),
         image=image - 1 or None,
         leading="time" if leading == "time" else None,
+        depth=None if depth == "y" else depth,
+        flip=flip or None,
         slice=None if slice is None else slice - 1,
         time=_times(time),
     )

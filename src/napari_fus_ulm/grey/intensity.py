@@ -22,6 +22,9 @@ FUS_LOW, FUS_HIGH = 2.0, 99.7
 """Percentiles of log power Doppler that become 0 and 1."""
 ULM_HIGH = 99.9
 """Percentile of the non-zero counts that becomes 1."""
+SIGNED_SHARE, SIGNED_LEVEL = 0.02, 0.2
+"""Of signed power Doppler: the share of pixels that is negative at least, and how bright their 99th
+percentile is beside that of the positive ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ def log_power(image: npt.NDArray[np.floating], values: str) -> Array:
     Parameters
     ----------
     image : array
-        Any shape. Zeros and negative numbers (a masked background) take the smallest positive
-        value's place.
+        Any shape. Pixels without signal (zeros and negative numbers of a masked background, NaN,
+        −∞ dB) take the smallest positive value's place. Signed power counts by its magnitude.
     values : {"linear", "sqrt", "cbrt", "db", "display", "unknown"}
         What the numbers are. Powers of the power differ in the factor only.
 
@@ -56,15 +59,40 @@ def log_power(image: npt.NDArray[np.floating], values: str) -> Array:
     """
     image = np.asarray(image, dtype=np.float32)
     if values == "db":
+        known = np.isfinite(image)
+        if not known.all():
+            image = np.where(known, image, _floor(image[known]))
         return image * np.float32(np.log(10.0) / 10.0)
+    if is_signed(image, values):
+        image = np.abs(image)
     positive = image[image > 0]
     if positive.size == 0:
         raise ScanError(
             "The image has no positive value, so it cannot be linear power Doppler. "
             "Choose “log/dB” as its values if it is in decibels."
         )
-    floor = np.percentile(positive, 0.5)
-    return np.asarray(np.log(np.maximum(image, floor)), dtype=np.float32)
+    # Not np.maximum, which would keep NaN.
+    floor = np.float32(_floor(positive))
+    return np.asarray(np.log(np.where(image > floor, image, floor)), dtype=np.float32)
+
+
+def is_signed(image: npt.NDArray[np.floating], values: str) -> bool:
+    """Whether power Doppler carries the direction of flow in its sign.
+
+    Then as much of it is bright below zero as above. Where noise was subtracted, only faint pixels
+    are negative.
+    """
+    if values == "db":
+        return False
+    below, above = -image[image < 0], image[image > 0]
+    if below.size < SIGNED_SHARE * image.size or above.size == 0:
+        return False
+    return bool(np.percentile(below, 99.0) > SIGNED_LEVEL * np.percentile(above, 99.0))
+
+
+def _floor(positive: npt.NDArray[np.floating]) -> float:
+    """The level below which there is no signal; 0 of nothing."""
+    return float(np.percentile(positive, 0.5)) if positive.size else 0.0
 
 
 def fus_range(log_image: Array) -> FusRange:

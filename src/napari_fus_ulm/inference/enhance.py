@@ -41,6 +41,7 @@ from napari_fus_ulm.inference.translate import (
     sample_frame,
     sample_patches,
 )
+from napari_fus_ulm.plausible import GIVEN
 from napari_fus_ulm.scan import make_scan
 
 Array = npt.NDArray[np.float32]
@@ -90,6 +91,7 @@ def enhance(
         if spacing is None:
             raise ScanError("A plain array needs its pixel size: pass spacing=(dy, dx) in mm.")
         fus = make_scan(np.asarray(fus), spacing=spacing, modality="fus", source="array")
+        fus = fus.assign_attrs({GIVEN: True})
     for event in enhance_events(fus, chosen):
         if isinstance(event, Finished):
             return event.enhancement

@@ -41,6 +41,12 @@ class Enhancement:
     patches: Patches | None = field(default=None, repr=False, compare=False)
 
     @property
+    def reached(self) -> str:
+        """The gain that was reached, which may be another one than was wished, and the pixels."""
+        rows, columns = self.image.shape[-2:]
+        return f"×{self.provenance['gain']:.2g}, {columns} × {rows} pixels"
+
+    @property
     def title(self) -> str:
         """Name for a layer or a figure; it says that the image is generated."""
         gain = self.provenance["gain"]

@@ -14,7 +14,7 @@ from napari_fus_ulm.generators.checkpoint import Card, bundled_weights
 from napari_fus_ulm.generators.device import choose_device, choose_precision
 from napari_fus_ulm.generators.loaded import loaded_generator
 from napari_fus_ulm.grey.condition import condition_grey
-from napari_fus_ulm.grey.intensity import FusRange, fus_range, log_power
+from napari_fus_ulm.grey.intensity import FusRange, fus_range, is_signed, log_power
 from napari_fus_ulm.grey.native import (
     NATIVE_UM,
     generator_pixel_um,
@@ -25,11 +25,21 @@ from napari_fus_ulm.grey.native import (
 from napari_fus_ulm.grey.position import position_channels
 from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.grid import Grid, Shape
+from napari_fus_ulm.inference.affordable import check_affordable
 from napari_fus_ulm.inference.departure import around
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import Applied, Frame
 from napari_fus_ulm.io.guesses import guess_values
-from napari_fus_ulm.scan import check_image, check_scan, doubts_of, planes
+from napari_fus_ulm.plausible import check_size
+from napari_fus_ulm.scan import (
+    GAPS_KNOWN,
+    SCRUBBED,
+    check_image,
+    check_scan,
+    doubts_of,
+    gaps_in,
+    planes,
+)
 
 Array = npt.NDArray[np.float32]
 
@@ -107,6 +117,7 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
         With a sentence about what is wrong and what to do.
     """
     fus = check_scan(fus)
+    check_size(fus)
     blank = _check_planes(fus)
     fus = with_native_um(fus, settings.native_um)
     weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
@@ -137,6 +148,7 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
         around(settings.departure),
     )
     values, notices = _values(fus, settings)
+    notices += _without_signal(fus, values)
     grid = Grid.of(fus)
     native = grid.with_shape(native_shape(fus))
     if native.shape != grid.shape:
@@ -156,7 +168,9 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     if not fus.attrs.get("spacing_known", True) and "spacing" not in doubts:
         dy, dx = grid.spacing_mm
         notices.append(f"Pixel size not in the file: {dy:g} × {dx:g} mm assumed.")
-    target = grid.with_pixel_um(finest)
+    target, result = grid.with_pixel_um(finest), grid.with_pixel_um(settings.pixel_um)
+    kept = 2 if settings.mode == "balanced" else 1
+    check_affordable(fus, target.shape, result.shape, kept)
     position, messages = _position(grid.extent_mm, target.shape, settings, card)
     notices += messages
     if not fus.attrs.get("leading_axis_known", True) and "leading" not in doubts:
@@ -177,7 +191,7 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
         grid=grid,
         native=native,
         target=target,
-        result=grid.with_pixel_um(settings.pixel_um),
+        result=result,
         planes=ready_planes,
         position=position,
         notices=notices,
@@ -185,28 +199,60 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
 
 
 def _check_planes(fus: xr.DataArray) -> list[int]:
-    """Check every plane; return the numbers of the constant ones.
+    """Check every plane; return the numbers of those in which there is nothing to enhance.
 
     Raises
     ------
     ScanError
-        If a plane cannot be enhanced (naming it), or all are constant.
+        If a plane cannot be enhanced (naming it), or there is nothing in any.
     """
     blank: list[int] = []
     every = list(planes(fus))
     for number, (_, plane) in enumerate(every):
+        known = plane.values[~(np.isnan(plane.values) | np.isneginf(plane.values))]
+        lowest = known.min() if known.size else np.float32(0.0)
         try:
-            check_image(plane)
+            check_image(plane.where(np.isfinite(plane) | np.isposinf(plane), lowest))
         except ScanError as error:
             if len(every) == 1:
                 raise
-            values = plane.values
-            if not np.isfinite(values).all() or values.min() != values.max():
+            if known.size and (np.isposinf(known).any() or known.min() != known.max()):
                 raise ScanError(f"Image {number + 1} of {len(every)}: {error}") from error
             blank.append(number)
             if len(blank) == len(every):
                 raise
     return blank
+
+
+def _without_signal(fus: xr.DataArray, values: str) -> list[str]:
+    """Say which pixels and frames hold no signal, and what is done about negative power."""
+    notices: list[str] = []
+    if scrubbed := fus.attrs.get(SCRUBBED):
+        numbers = ", ".join(str(n + 1) for n in scrubbed)
+        notices.append(f"Frames without any value were left out of the mean: {numbers}.")
+    pixels, gaps = fus.values, gaps_in(fus.values)
+    if gaps and not fus.attrs.get(GAPS_KNOWN, False):
+        notices.append(
+            f"{_share(gaps, fus.size)} of the pixels have no value (NaN or −∞); they are taken "
+            "as no signal."
+        )
+    below = int((pixels < 0).sum()) if values != "db" else 0
+    if below and is_signed(pixels[np.isfinite(pixels)], values):
+        notices.append(
+            f"{_share(below, fus.size)} of the pixels are negative, and bright: the sign is taken "
+            "for the direction of flow, and the magnitude is enhanced."
+        )
+    elif below > 0.001 * fus.size:
+        notices.append(
+            f"{_share(below, fus.size)} of the pixels are negative, and faint; they are taken as "
+            "no signal."
+        )
+    return notices
+
+
+def _share(part: int, whole: int) -> str:
+    share = 100.0 * part / whole
+    return f"{share:.0f} %" if share >= 1.0 else "Less than 1 %"
 
 
 def _values(fus: xr.DataArray, settings: EnhanceSettings) -> tuple[str, list[str]]:

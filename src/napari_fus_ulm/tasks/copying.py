@@ -80,6 +80,8 @@ def _has_options_for(record: Record) -> bool:
         return False
     parts = {name: _part(source) for name, source in record.inputs.items()}
     given = {name for name, words in parts.items() if words}
+    if record.task != "enhance" and any({"--depth", "--flip"} & {*one} for one in parts.values()):
+        return False
     if record.task == "missed" and {"--time", "--leading"} & {*parts["ulm"]}:
         return False
     return given <= {"ulm" if record.task == "missed" else "fus"}
@@ -176,6 +178,10 @@ class _Script:
         if source.leading == "time":
             self.imported("napari_fus_ulm.selection", "as_times")
             self.lines.append(f"{name} = as_times({name})")
+        if source.depth or source.flip:
+            self.imported("napari_fus_ulm.selection", "turned")
+            depth, flip = source.depth or "y", source.flip or ""
+            self.lines.append(f"{name} = turned({name}, depth={depth!r}, flip={flip!r})")
         if source.time == "mean":
             self.imported("napari_fus_ulm.scan", "mean_over_time")
             self.lines.append(f"if 'time' in {name}.dims:")
@@ -278,6 +284,10 @@ def _part(source: Source) -> list[str]:
         words += ["--image", str(source.image + 1)]
     if source.leading == "time":
         words += ["--leading", "time"]
+    if source.depth is not None:
+        words += ["--depth", source.depth]
+    if source.flip is not None:
+        words += ["--flip", source.flip]
     if source.time is not None and source.time != "mean":
         words += ["--time", str(source.time + 1 if isinstance(source.time, int) else source.time)]
     if source.slice is not None:

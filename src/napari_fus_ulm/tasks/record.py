@@ -56,6 +56,10 @@ class Source:
         Pixel size in mm, (dy, dx) or (dz, dy, dx); None takes the file's.
     leading : str or None
         What the first of three axes was taken for, where the file leaves it open.
+    depth : str or None
+        The axis of the file, y, x or z, that is depth; it changes places with y.
+    flip : str or None
+        Those of y and x that run backwards then.
     slice : int or None
         The slice (from 0); None is all.
     time : int, "mean", "all" or None
@@ -75,6 +79,8 @@ class Source:
     modality: str | None = "fus"
     spacing: tuple[float, ...] | None = None
     leading: str | None = None
+    depth: str | None = None
+    flip: str | None = None
     slice: int | None = None
     time: int | str | None = None
     image: int | None = None

@@ -12,7 +12,8 @@ import xarray as xr
 
 from napari_fus_ulm.errors import RecordError, UserError
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
-from napari_fus_ulm.selection import as_times
+from napari_fus_ulm.plausible import GIVEN
+from napari_fus_ulm.selection import as_times, turned
 from napari_fus_ulm.tasks.events import Saved, last_of, noting
 from napari_fus_ulm.tasks.record import (
     WHERE,
@@ -46,8 +47,11 @@ def take(source: Source) -> xr.DataArray:
         If the file is missing or damaged, or has no such part.
     """
     scan = _whole(source)
+    if source.spacing is not None:
+        scan = scan.assign_attrs({GIVEN: True})
     if source.leading == "time":
         scan = as_times(scan)
+    scan = turned(scan, source.depth or "y", source.flip or "")
     scan = source.part.of(scan)
     return scan if source.values is None else scan.assign_attrs(values=source.values)
 

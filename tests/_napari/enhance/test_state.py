@@ -429,7 +429,7 @@ def test_an_error_of_the_model_is_shown_and_the_dock_lives(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda image: np.where(image > np.median(image), np.nan, image), "NaN"),
+        (lambda image: np.where(image > np.median(image), np.inf, image), "infinite"),
         (lambda image: np.full_like(image, 3.0), "everywhere"),
         (lambda image: image[:6, :6], "at least 8"),
     ],

@@ -327,7 +327,7 @@ def test_a_result_lies_exactly_on_its_input(unit, sy, sx, ty, tx):
         translate=(ty * per, tx * per),
         units=(unit, unit),
     )
-    placement = placement_of(layer, layer_to_scan(layer).scan, Selection())
+    placement = placement_of(layer, layer_to_scan(layer).axes, Selection())
     result = Image(noise(100, 150), **placement.layer_kwargs((100, 150)))
     assert result.units == layer.units
     box, expected = world_box(result), world_box(layer)
@@ -337,8 +337,8 @@ def test_a_result_lies_exactly_on_its_input(unit, sy, sx, ty, tx):
 def test_a_result_lies_on_an_input_without_scale_and_units():
     layer = Image(noise(20, 30), translate=(3, 4))
     for spacing in (None, 0.05, (0.05, 0.05)):
-        scan = layer_to_scan(layer, spacing=spacing).scan
-        kwargs = placement_of(layer, scan, Selection()).layer_kwargs((100, 150))
+        axes = layer_to_scan(layer, spacing=spacing).axes
+        kwargs = placement_of(layer, axes, Selection()).layer_kwargs((100, 150))
         result = Image(noise(100, 150), **kwargs)
         np.testing.assert_allclose(world_box(result), world_box(layer), atol=1e-4)
         assert result.units == layer.units

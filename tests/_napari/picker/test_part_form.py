@@ -45,7 +45,7 @@ def test_shown_becomes_a_number(film):
 
 
 def test_one_line_says_what_is_used(film):
-    line = describe(film, Selection(slices=1, times="mean"), shown=True)
+    line = describe(film, Selection(slices=1, times="mean"), shown="shown")
     assert line == "12 × 10 px · 110 × 100 µm · slice 2 of 3 (shown) · mean of 4 time points"
     assert describe(film, Selection()).endswith("all 3 slices, 500 µm apart · all 4 time points")
 

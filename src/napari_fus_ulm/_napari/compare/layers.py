@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from napari_fus_ulm._napari.layers.parts import LayerScan
 from napari_fus_ulm._napari.layers.placing import Placement, placement_of
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.layers.to_scan import layer_to_scan
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FUS, RESULT, ULM = "fus", "result", "ulm"
 _ORDER = (FUS, RESULT, ULM)
+_PER_AXIS = ("scale", "translate", "units", "axis_labels")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +46,7 @@ class Seen:
 
     def where(self, shape: tuple[int, int]) -> dict[str, Any]:
         """Where a 2-D layer of this shape lies: in the plane, on the first image."""
-        return _in_plane(self.frame.layer_kwargs(shape))
+        return _in_plane(self.frame.layer_kwargs(shape), self.frame.plane_axes)
 
 
 def comparable_layers(viewer: ViewerModel) -> list[Image]:
@@ -92,7 +94,7 @@ def seen(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) -> S
     ordered = tuple(sorted(layers, key=place))
     scans = [_scan_of(layer, truth=layer.unique_id == last) for layer in ordered]
     planes = tuple(_shown(viewer, *one) for one in zip(ordered, scans, strict=True))
-    return Seen(planes, ordered, placement_of(ordered[0], scans[0], Selection()))
+    return Seen(planes, ordered, placement_of(ordered[0], scans[0].axes, Selection()))
 
 
 def plane_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> xr.DataArray:
@@ -126,16 +128,16 @@ def source_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> Sour
     truth : bool
         Whether it is the ground truth; see `plane_of`.
     """
-    scan = _scan_of(layer, truth=truth)
+    read = _scan_of(layer, truth=truth)
     shown = {
         dim: number
-        for dim, number in shown_numbers(viewer, layer, scan).items()
-        if scan.sizes.get(dim, 1) > 1
+        for dim, number in shown_numbers(viewer, layer, read.axes).items()
+        if read.scan.sizes.get(dim, 1) > 1
     }
     part = Selection(slices=shown.get("k"), times=shown.get("time"))
     record = layer.metadata.get(OURS, {}).get("record")
     if record is None:
-        return pick(layer, scan, part, {}).source
+        return pick(layer, read, part, {}).source
     return Source(
         layer=layer.name,
         modality=None,
@@ -145,15 +147,15 @@ def source_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> Sour
     )
 
 
-def _scan_of(layer: Image, *, truth: bool) -> xr.DataArray:
+def _scan_of(layer: Image, *, truth: bool) -> LayerScan:
     known = likely_modality(layer) != "unknown"
-    return layer_to_scan(layer, modality=None if known else "ulm" if truth else "fus").scan
+    return layer_to_scan(layer, modality=None if known else "ulm" if truth else "fus")
 
 
-def _shown(viewer: ViewerModel, layer: Image, scan: xr.DataArray) -> xr.DataArray:
-    shown = shown_numbers(viewer, layer, scan)
-    index = {str(dim): shown.get(str(dim), 0) for dim in scan.dims[:-2]}
-    return scan.isel(index, drop=True).rename(layer.name)
+def _shown(viewer: ViewerModel, layer: Image, read: LayerScan) -> xr.DataArray:
+    shown = shown_numbers(viewer, layer, read.axes)
+    index = {str(dim): shown.get(str(dim), 0) for dim in read.scan.dims[:-2]}
+    return read.scan.isel(index, drop=True).rename(layer.name)
 
 
 def _comparable(layer: Any) -> bool:
@@ -168,15 +170,14 @@ def _comparable(layer: Any) -> bool:
     return "provenance" in record and not name.endswith(" · spread")
 
 
-def _in_plane(where: Mapping[str, Any]) -> dict[str, Any]:
-    """A layer's place without its leading axes."""
+def _in_plane(where: Mapping[str, Any], axes: tuple[int, int]) -> dict[str, Any]:
+    """A layer's place along two of its axes."""
+    both = list(axes)
+    matrix = np.ix_([*both, -1], [*both, -1])
     shear = np.asarray(where["shear"])
     return {
-        "scale": where["scale"][-2:],
-        "translate": where["translate"][-2:],
-        "rotate": where["rotate"][-2:, -2:],
-        "shear": shear[-2:, -2:] if shear.ndim == 2 else shear[-1:],
-        "affine": where["affine"][-3:, -3:],
-        "units": where["units"][-2:],
-        "axis_labels": where["axis_labels"][-2:],
+        "rotate": np.asarray(where["rotate"])[np.ix_(both, both)],
+        "shear": shear[np.ix_(both, both)] if shear.ndim == 2 else shear[-1:],
+        "affine": np.asarray(where["affine"])[matrix],
+        **{name: tuple(where[name][n] for n in axes) for name in _PER_AXIS},
     }

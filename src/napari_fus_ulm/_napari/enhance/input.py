@@ -102,4 +102,5 @@ def about_truth(
 
 def warned(question: Question, layer: str) -> Warned:
     """Say what is open; only sizes and axes can be corrected in the form below the layer."""
-    return Warned(question.text, layer if question.kind in ("spacing", "slices", "leading") else "")
+    fix = layer if question.kind in ("spacing", "size", "slices", "leading") else ""
+    return Warned(question.text, fix, question.offers, layer)

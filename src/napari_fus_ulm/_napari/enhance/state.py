@@ -47,6 +47,7 @@ ENDINGS = {
     FAILED: "The run failed; the message above says why.",
     DONE: "Done.",
 }
+UNANSWERED = "Not started: answer the question about the image first."
 
 
 def is_result(layer: Layer) -> bool:
@@ -120,6 +121,8 @@ class EnhanceState:
             self.ulm.layer_scan,
             self.ulm.picked(),
         )
+        if self._run.error == UNANSWERED and not self.fus.unanswered:
+            self._run = replace(self._run, error="")
         self._show()
 
     def truth(self, picked: Picked) -> Picked | None:
@@ -226,6 +229,9 @@ class EnhanceState:
         self.fus.read_if_new()
         self.ulm.read_if_new()
         self.refresh()
+        if self.fus.unanswered:
+            self.fail(UNANSWERED)
+            return None
         return None if self.settings is None else self.fus.picked()
 
     def _begin(self, measured: tuple[Measured, ...] = ()) -> None:
@@ -236,7 +242,9 @@ class EnhanceState:
         layer = self._layers.finish(enhancement)
         self._layers = None
         self._newest, self._newest_id = enhancement, layer.unique_id
-        self._run = replace(self._run, status=f"Done in {enhancement.seconds:.1f} s.")
+        self._run = replace(
+            self._run, status=f"Done in {enhancement.seconds:.1f} s: {enhancement.reached}."
+        )
 
     def _own_run(self, **words: Any) -> Run:
         """The newest run, if it was on the chosen image, with other words."""

@@ -18,6 +18,7 @@ from napari_fus_ulm._napari.enhance.settings_form import SettingsForm
 from napari_fus_ulm._napari.enhance.shown import Shown
 from napari_fus_ulm._napari.enhance.state import EnhanceState
 from napari_fus_ulm._napari.layers.identity import LayerId
+from napari_fus_ulm._napari.layers.parts import Offer
 from napari_fus_ulm._napari.picker.layer_picker import LayerPicker
 from napari_fus_ulm._napari.picker.load_dialog import LoadDialog
 from napari_fus_ulm._napari.run import READY
@@ -118,6 +119,9 @@ class EnhanceWidget(DockedWidget):
     def _on_fix(self, which: str) -> None:
         (self.ulm if which == "ulm" else self.fus).open_form()
 
+    def _on_offer(self, which: str, offer: Offer) -> None:
+        (self.ulm if which == "ulm" else self.fus).state.take(offer)
+
     def open_sample(self) -> None:
         """Open the simulated pair and choose both of its layers."""
         try:
@@ -211,6 +215,7 @@ class EnhanceWidget(DockedWidget):
         self.settings.changed.connect(self._on_settings)
         self.settings.card_requested.connect(self._show_card)
         self.notices.fix_requested.connect(self._on_fix)
+        self.notices.offer_taken.connect(self._on_offer)
         self.run.run_requested.connect(self.start)
         self.run.cancel_requested.connect(self.cancel)
         self.diagnostics.requested.connect(self.start_diagnostic)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.scan import AXIS_OF
+from napari_fus_ulm._napari.layers.axes import Axes, Axis, in_world_order
+from napari_fus_ulm.scan import AXIS_OF, DIMS
 from napari_fus_ulm.selection import Selection
 
 if TYPE_CHECKING:
     from napari.layers import Image
+
+_TRANSFORM = ("scale", "translate", "rotate", "shear", "affine")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,35 +26,35 @@ class Placement:
 
     Parameters
     ----------
-    shape : tuple of int
-        The layer's shape, without colour.
-    dims : tuple of str
-        The scan dims of its axes.
+    axes : tuple of Axis
+        In the order of the result's: that of the world, where each axis of the layer lies along one
+        of the world's; then scale and translation say all about the result's place.
     selection : Selection
         The part of it that was used.
-    scale, translate : tuple of float
-    rotate, affine : arrays
-    shear : array
     units, axis_labels : tuple
         As the layer has them.
+    turned : mapping
+        Scale, translation, rotation, shear and affine of a layer that lies obliquely; else empty.
     """
 
-    shape: tuple[int, ...]
-    dims: tuple[str, ...]
+    axes: tuple[Axis, ...]
     selection: Selection
-    scale: tuple[float, ...]
-    translate: tuple[float, ...]
-    rotate: npt.NDArray[Any]
-    shear: npt.NDArray[Any]
-    affine: npt.NDArray[Any]
     units: tuple[Any, ...]
     axis_labels: tuple[str, ...]
+    turned: Mapping[str, Any]
 
-    def leading(self) -> tuple[int, ...]:
-        """Sizes of the result's leading axes: as many as the layer has."""
+    @property
+    def plane_axes(self) -> tuple[int, int]:
+        """Numbers of the axes of depth and of width."""
+        dims = [axis.dim for axis in self.axes]
+        return dims.index("j"), dims.index("i")
+
+    def shape(self, plane: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of a result whose planes have this shape: as many axes as the layer has."""
+        side = dict(zip("ji", plane, strict=True))
         return tuple(
-            size if self._chosen(dim) is None else 1
-            for size, dim in zip(self.shape[:-2], self.dims, strict=False)
+            side.get(axis.dim, axis.size if self._chosen(axis.dim) is None else 1)
+            for axis in self.axes
         )
 
     def layer_kwargs(self, plane: tuple[int, int]) -> dict[str, Any]:
@@ -60,45 +63,54 @@ class Placement:
         Along each axis the layer's pixel number is ``a·x + b`` of the result's pixel number x:
         pixels are areas, so that the outer edges coincide and not the centres.
         """
-        from napari.utils.transforms import Affine
-
-        a, b = np.ones(len(self.shape)), np.zeros(len(self.shape))
-        for axis, (size, dim) in enumerate(zip(self.shape, self.dims, strict=True)):
-            chosen = self._chosen(dim)
-            if dim in ("j", "i"):
-                a[axis] = size / plane[0 if dim == "j" else 1]
+        ndim = len(self.axes)
+        a, b = np.ones(ndim), np.zeros(ndim)
+        for n, axis in enumerate(self.axes):
+            chosen = self._chosen(axis.dim)
+            if axis.dim in ("j", "i"):
+                a[n] = axis.size / plane[0 if axis.dim == "j" else 1]
             elif chosen == "mean":
-                a[axis] = size
-            b[axis] = chosen if isinstance(chosen, int) else (a[axis] - 1) / 2
-            if dim in AXIS_OF and self.scale[axis] < 0:
-                a[axis], b[axis] = -a[axis], size - 1 - b[axis]
-        transform = Affine(
-            scale=self.scale, translate=self.translate, rotate=self.rotate, shear=self.shear
-        )
+                a[n] = axis.size
+            b[n] = chosen if isinstance(chosen, int) else (a[n] - 1) / 2
+            if axis.flipped:
+                a[n], b[n] = -a[n], axis.size - 1 - b[n]
+        common = {"units": self.units, "axis_labels": self.axis_labels}
+        if self.turned:
+            return {**_scaled(self.turned, a, b), **common}
+        step, first = (np.array([getattr(x, w) for x in self.axes]) for w in ("step", "first"))
         return {
-            "scale": tuple(float(s) for s in np.asarray(self.scale) * a),
-            "translate": tuple(float(t) for t in transform.linear_matrix @ b + transform.translate),
-            "rotate": self.rotate,
-            "shear": self.shear,
-            "affine": self.affine,
-            "units": self.units,
-            "axis_labels": self.axis_labels,
+            "scale": tuple(float(s) for s in step * a),
+            "translate": tuple(float(t) for t in first + step * b),
+            "rotate": np.eye(ndim),
+            "shear": np.zeros(ndim * (ndim - 1) // 2),
+            "affine": np.eye(ndim + 1),
+            **common,
         }
 
     def volume(self, image: xr.DataArray) -> npt.NDArray[np.float32]:
-        """A result's pixels with the leading axes of the layer."""
-        return image.values.reshape((*self.leading(), *image.shape[-2:]))
+        """A result's pixels with the axes of the layer."""
+        order = [axis.dim for axis in self.axes if axis.dim]
+        ordered = self.full_dims(image).transpose(*order)
+        return ordered.values.reshape(self.shape(image.shape[-2:]))
 
-    def index(self, plane: int) -> tuple[int, ...]:
-        """Place of a plane number in `volume`."""
-        return tuple(int(n) for n in np.unravel_index(plane, self.leading() or (1,)))[
-            : len(self.shape) - 2
-        ]
+    def put(self, volume: npt.NDArray[Any], number: int, plane: npt.NDArray[Any]) -> None:
+        """Put a plane of a number into what `volume` has made, or an array of its shape."""
+        sizes = dict(zip((axis.dim for axis in self.axes), self.shape(plane.shape), strict=True))
+        lead = [dim for dim in DIMS[:-2] if dim in sizes]
+        numbers = np.unravel_index(number, [sizes[dim] for dim in lead]) if lead else ()
+        at = {dim: int(one) for dim, one in zip(lead, numbers, strict=True)}
+        place = tuple(
+            slice(None) if axis.dim in ("j", "i") else at.get(axis.dim, 0) for axis in self.axes
+        )
+        down, across = self.plane_axes
+        volume[place] = plane if down < across else plane.T
 
     def full_dims(self, image: xr.DataArray) -> xr.DataArray:
         """A result as a scan with all the axes of the layer, so that the two stay together."""
-        missing = [dim for dim in self.dims[:-2] if dim not in image.dims]
-        for dim in missing:
+        present = [axis.dim for axis in self.axes if axis.dim]
+        for dim in present:
+            if dim in image.dims:
+                continue
             coord = AXIS_OF.get(dim, dim)
             known = image.coords.get(coord)
             at = 0.0 if known is None or known.ndim else float(known)
@@ -108,16 +120,16 @@ class Placement:
             image = image.assign_coords(
                 {coord: (dim, [at], {"units": unit, **attrs} if unit else {})}
             )
-        return image.transpose(*self.dims)
+        return image.transpose(*(dim for dim in DIMS if dim in present))
 
     def world(self, corners: npt.NDArray[np.float64], scan: xr.DataArray) -> dict[str, Any]:
         """Shapes in mm (…, (y, x)) of a 2-D scan as data and transform of a shapes layer."""
         start = np.array([float(scan["y"][0]), float(scan["x"][0])])
         step = np.array([float(scan["y"][1]) - start[0], float(scan["x"][1]) - start[1]])
-        data = (corners - start) / step
-        lead = np.zeros((*data.shape[:-1], len(self.shape) - 2))
+        data = np.zeros((*corners.shape[:-1], len(self.axes)))
+        data[..., list(self.plane_axes)] = (corners - start) / step
         shape = (scan.sizes["j"], scan.sizes["i"])
-        return {"data": np.concatenate([lead, data], axis=-1), **self.layer_kwargs(shape)}
+        return {"data": data, **self.layer_kwargs(shape)}
 
     def _chosen(self, dim: str) -> int | str | None:
         if dim == "k":
@@ -125,38 +137,35 @@ class Placement:
         return self.selection.times if dim == "time" else None
 
 
-def placement_of(layer: Image, scan: xr.DataArray, selection: Selection) -> Placement:
+def placement_of(layer: Image, axes: Axes, selection: Selection) -> Placement:
     """Remember where a layer lies.
 
     Parameters
     ----------
     layer : napari.layers.Image
-    scan : xarray.DataArray
-        What `layer_to_scan` made of it (axes of length 1 may be missing).
+    axes : Axes
+        What they are, as `layer_to_scan` has found.
     selection : Selection
         The part of it that is used.
     """
-    data: Any = layer.data[0] if layer.multiscale else layer.data
-    shape = tuple(int(n) for n in np.shape(data)[: layer.ndim])
+    turned = {} if axes.straight else {name: getattr(layer, name) for name in _TRANSFORM}
     return Placement(
-        shape=shape,
-        dims=_dims(len(shape), [str(dim) for dim in scan.dims]),
+        axes=in_world_order(axes) if axes.straight else axes.every,
         selection=selection,
-        scale=tuple(float(s) for s in layer.scale),
-        translate=tuple(float(t) for t in layer.translate),
-        rotate=np.asarray(layer.rotate),
-        shear=np.asarray(layer.shear),
-        affine=np.asarray(layer.affine.affine_matrix),
         units=tuple(layer.units),
         axis_labels=tuple(layer.axis_labels),
+        turned=turned,
     )
 
 
-def _dims(ndim: int, present: Sequence[str]) -> tuple[str, ...]:
-    """Names of a layer's axes; `layer_to_scan` gives them in this order, less those of length 1."""
-    if ndim == 3:
-        lead = next((dim for dim in ("time", "pose") if dim in present), "k")
-        return (lead, "j", "i")
-    if ndim == 4:
-        return ("pose" if "pose" in present and "time" not in present else "time", "k", "j", "i")
-    return {2: ("j", "i"), 5: ("time", "pose", "k", "j", "i")}[ndim]
+def _scaled(turned: Mapping[str, Any], a: npt.NDArray[Any], b: npt.NDArray[Any]) -> dict[str, Any]:
+    """A layer's transform before which pixel numbers become ``a·x + b``."""
+    from napari.utils.transforms import Affine
+
+    inner = Affine(**{name: turned[name] for name in _TRANSFORM[:-1]})
+    return {
+        **turned,
+        "scale": tuple(float(s) for s in np.asarray(turned["scale"]) * a),
+        "translate": tuple(float(t) for t in inner.linear_matrix @ b + inner.translate),
+        "affine": np.asarray(turned["affine"].affine_matrix),
+    }

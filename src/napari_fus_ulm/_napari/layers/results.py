@@ -64,13 +64,14 @@ class RunLayers:
         if self._preview is None:
             if self._shown:
                 return  # the user has deleted it
-            volume = np.zeros((*self._placement.leading(), *plane.shape), np.float32)
+            volume = np.zeros(self._placement.shape(plane.shape), np.float32)
             metadata = {OURS: {"preview": True}}
-            self._preview = self._add(volume, self._name, display_of(event.image), metadata)
+            look = display_of(event.image)
+            self._preview = self._add(volume, self._name, look, metadata, plane.shape)
             self._limits, self._shown = tuple(self._preview.contrast_limits), True
         if not self._present():
             return
-        self._preview.data[self._placement.index(event.plane)] = plane
+        self._placement.put(self._preview.data, event.plane, plane)
         self._follow_limits(display_of(event.image)["contrast_limits"])
         self._preview.refresh()
 
@@ -92,7 +93,8 @@ class RunLayers:
             layer.name = enhancement.title
             self._follow_limits(display_of(image)["contrast_limits"])
         else:
-            layer = self._add(volume, enhancement.title, display_of(image), metadata)
+            look = display_of(image)
+            layer = self._add(volume, enhancement.title, look, metadata, image.shape[-2:])
         self._preview = None
         if enhancement.spread is not None:
             self._add_spread(enhancement.spread, enhancement.title, record, below=layer)
@@ -116,17 +118,23 @@ class RunLayers:
         high = max(float(np.percentile(image.values, 99.9)), 1e-6)
         look = {"contrast_limits": (0.0, high), "colormap": "magma", "visible": False}
         metadata = {"xarray": image, OURS: record}
-        layer = self._add(self._placement.volume(image), f"{title} · spread", look, metadata)
+        volume, name = self._placement.volume(image), f"{title} · spread"
+        layer = self._add(volume, name, look, metadata, image.shape[-2:])
         layers = self._viewer.layers
         layers.move(layers.index(layer), layers.index(below))
         layers.selection.active = below
 
     def _add(
-        self, data: Any, name: str, look: Mapping[str, Any], metadata: Mapping[str, Any]
+        self,
+        data: Any,
+        name: str,
+        look: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+        plane: tuple[int, ...],
     ) -> Image:
         from napari.layers import Image
 
-        where = self._placement.layer_kwargs(data.shape[-2:])
+        where = self._placement.layer_kwargs((plane[0], plane[1]))
         # The metadata come first: whoever hears of the new layer must recognise it as ours.
         layer = Image(data, name=name, metadata=dict(metadata), **where, **look)
         self._viewer.add_layer(layer)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import xarray as xr
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
 
 from napari_fus_ulm._napari.picker.part_form import Corrections, Pick
 from napari_fus_ulm._napari.widgets.controls import (
@@ -20,6 +20,12 @@ from napari_fus_ulm._napari.widgets.controls import (
     row,
 )
 from napari_fus_ulm.scan import spacing_of, step_of
+
+DEPTHS = (
+    ("down the image (y)", "y"),
+    ("across the image (x)", "x"),
+    ("through the stack (z)", "z"),
+)
 
 
 class AxisChoice(QWidget):
@@ -104,17 +110,27 @@ class CorrectionForm(QWidget):
         ways = ("shown",) if shown else ()
         self._layout = form()
         self.setLayout(self._layout)
-        self.width_um = CalmDoubleSpinBox(0.5, 5000.0, 2)
-        self.depth_um = CalmDoubleSpinBox(0.5, 5000.0, 2)
+        self._shape, self._step = (1, 1), (0.1, 0.1)
+        self.wide_mm = CalmDoubleSpinBox(0.001, 1e6, 3)
+        self.deep_mm = CalmDoubleSpinBox(0.001, 1e6, 3)
+        self.width_um = CalmDoubleSpinBox(0.01, 1e7, 2)
+        self.depth_um = CalmDoubleSpinBox(0.01, 1e7, 2)
         self.slice_um = CalmDoubleSpinBox(1.0, 50000.0, 1)
         self.leading = CalmComboBox((("slices", "slice"), ("time points", "time")))
+        self.depth_axis = CalmComboBox(DEPTHS[:2])
+        self.flips = {"y": QCheckBox("upside down"), "x": QCheckBox("left–right")}
         self.slices = AxisChoice("slice", (*ways, "all", "one"))
         self.times = AxisChoice("time point", ("mean", *ways, "all", "one"))
-        size = row(self.width_um, self.depth_um)
+        add_row(
+            self._layout,
+            "Image (mm)",
+            row(self.wide_mm, _times(), self.deep_mm, stretch=3),
+            "Width and depth of the whole image. A section of a rodent's brain is 5 to 30 mm wide.",
+        )
         add_row(
             self._layout,
             "Pixel (µm)",
-            size,
+            row(self.width_um, _times(), self.depth_um, stretch=3),
             "Width and depth of a pixel; a larger pixel means a larger field of view.",
         )
         add_row(
@@ -141,10 +157,34 @@ class CorrectionForm(QWidget):
             self.times,
             "Time points to use; their mean has less noise than any single one.",
         )
-        for spin in (self.width_um, self.depth_um):
+        add_row(
+            self._layout,
+            "Depth",
+            self.depth_axis,
+            "The direction that leads from the skull into the brain.",
+        )
+        add_row(
+            self._layout,
+            "Flip",
+            row(*self.flips.values(), QWidget(), stretch=2),
+            "Turns the image round: the skull belongs at the top.",
+        )
+        sizes = ((self.wide_mm, "Width in mm"), (self.deep_mm, "Depth in mm"))
+        for spin, name in (
+            *sizes,
+            (self.width_um, "Pixel width in µm"),
+            (self.depth_um, "Pixel depth in µm"),
+        ):
             spin.setMinimumWidth(92)
             spin.setKeyboardTracking(False)
-            spin.valueChanged.connect(self._on_size)
+            spin.setAccessibleName(name)
+        self.wide_mm.valueChanged.connect(self._on_wide)
+        self.deep_mm.valueChanged.connect(self._on_deep)
+        self.width_um.valueChanged.connect(self._on_width)
+        self.depth_um.valueChanged.connect(self._on_depth)
+        self.depth_axis.currentIndexChanged.connect(self._on_turn)
+        for box in self.flips.values():
+            box.toggled.connect(self._on_turn)
         self.slice_um.setKeyboardTracking(False)
         self.slice_um.valueChanged.connect(self._on_distance)
         self.leading.currentIndexChanged.connect(self._on_leading)
@@ -164,10 +204,17 @@ class CorrectionForm(QWidget):
         dy, dx = spacing_of(scan)
         stacked = "k" in scan.dims and scan.sizes["k"] > 1
         filmed = "time" in scan.dims and scan.sizes["time"] > 1
+        self._shape, self._step = (scan.sizes["j"], scan.sizes["i"]), (dy, dx)
         _set(self.width_um, 1000.0 * dx)
         _set(self.depth_um, 1000.0 * dy)
+        _set(self.wide_mm, dx * self._shape[1])
+        _set(self.deep_mm, dy * self._shape[0])
         if "k" in scan.dims:
             _set(self.slice_um, 1000.0 * step_of(scan, "k"))
+        with QSignalBlocker(self.depth_axis):
+            self.depth_axis.clear()
+            for text, axis in DEPTHS[: 3 if stacked else 2]:
+                self.depth_axis.addItem(text, axis)
         self.leading.choose("time" if filmed else "slice")
         self.slices.set_axis(scan.sizes.get("k", 1))
         self.times.set_axis(scan.sizes.get("time", 1))
@@ -191,13 +238,36 @@ class CorrectionForm(QWidget):
         self._corrections = corrections
         self.slices.set_value(corrections.slices)
         self.times.set_value(corrections.times)
+        self.depth_axis.choose(corrections.depth)
+        for axis, box in self.flips.items():
+            with QSignalBlocker(box):
+                box.setChecked(axis in corrections.flip)
 
     def _change(self, **changes: Any) -> None:
         self._corrections = replace(self._corrections, **changes)
         self.changed.emit()
 
-    def _on_size(self) -> None:
-        self._change(spacing=(self.depth_um.value() / 1000.0, self.width_um.value() / 1000.0))
+    # Only the side that was changed: the other one is known to more digits than its field shows.
+
+    def _on_wide(self) -> None:
+        self._change(spacing=(self._step[0], self.wide_mm.value() / self._shape[1]))
+
+    def _on_deep(self) -> None:
+        self._change(spacing=(self.deep_mm.value() / self._shape[0], self._step[1]))
+
+    def _on_width(self) -> None:
+        self._change(spacing=(self._step[0], self.width_um.value() / 1000.0))
+
+    def _on_depth(self) -> None:
+        self._change(spacing=(self.depth_um.value() / 1000.0, self._step[1]))
+
+    def _on_turn(self) -> None:
+        flip = "".join(axis for axis, box in self.flips.items() if box.isChecked())
+        depth: Literal["y", "x", "z"] = self.depth_axis.currentData()
+        exchanged = depth != self._corrections.depth
+        spacing = self._corrections.spacing
+        # A size that was given is that of the axes as they were.
+        self._change(depth=depth, flip=flip, spacing=None if exchanged else spacing)
 
     def _on_distance(self) -> None:
         self._change(slice_mm=self.slice_um.value() / 1000.0)
@@ -208,6 +278,12 @@ class CorrectionForm(QWidget):
 
     def _on_axes(self) -> None:
         self._change(slices=self.slices.value(), times=self.times.value())
+
+
+def _times() -> QLabel:
+    label = QLabel("×")
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    return label
 
 
 def _set(spin: CalmDoubleSpinBox, value: float) -> None:

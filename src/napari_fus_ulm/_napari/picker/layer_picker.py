@@ -23,6 +23,7 @@ from napari_fus_ulm._napari.widgets.controls import (
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
+    from napari.utils.events import EventEmitter
 
 TIPS = {
     "fus": "The power Doppler layer to enhance; a larger image takes longer.",
@@ -65,19 +66,32 @@ class LayerPicker(QWidget):
         self.edit = QPushButton("✎")
         self.edit.setCheckable(True)
         self.edit.setFixedWidth(26)
-        self.edit.setToolTip("Corrects the pixel size; chooses slices and time points.")
+        self.edit.setToolTip("Corrects the size and the axes; chooses slices and time points.")
         self.edit.setAccessibleName(f"Correct the {word} layer")
         self.form = CorrectionForm(shown=True)
         self.form.hide()
+        self.apply = QPushButton("Apply to the layer")
+        self.apply.setToolTip(
+            "Gives the layer this size in the viewer, so that napari's scale bar is right too."
+        )
+        self.apply.hide()
         self._lay_out(word)
         self._slider_rest = QTimer(self)
         self._slider_rest.setSingleShot(True)
         self._slider_rest.setInterval(50)
         self._slider_rest.timeout.connect(state.follow_sliders)
+        self._layer_rest = QTimer(self)
+        self._layer_rest.setSingleShot(True)
+        self._layer_rest.setInterval(50)
+        self._layer_rest.timeout.connect(state.read_if_new)
         self.edit.toggled.connect(self.form.setVisible)
+        self.edit.toggled.connect(self._show_apply)
+        self.apply.clicked.connect(state.apply_to_layer)
         self.form.changed.connect(self._on_corrected)
         self.combo.currentIndexChanged.connect(self._on_combo)
-        viewer.dims.events.current_step.connect(self._on_step)
+        for event in self._dims_events():
+            event.connect(self._on_step)
+        state.touched.connect(self._on_touched)
         state.listed.connect(self._list)
         state.changed.connect(self._on_state)
         self._list()
@@ -85,8 +99,10 @@ class LayerPicker(QWidget):
 
     def close_connections(self) -> None:
         """Stop following the viewer; the widget is about to go."""
-        self._viewer.dims.events.current_step.disconnect(self._on_step)
+        for event in self._dims_events():
+            event.disconnect(self._on_step)
         self._slider_rest.stop()
+        self._layer_rest.stop()
         self.state.close()
 
     # ------------------------------------------------------------ what is chosen
@@ -124,7 +140,8 @@ class LayerPicker(QWidget):
     def open_form(self) -> None:
         """Show the corrections."""
         self.edit.setChecked(True)
-        self.form.depth_um.setFocus()
+        self.form.wide_mm.setFocus()
+        self.form.wide_mm.selectAll()
 
     # ------------------------------------------------------------ what is shown
 
@@ -154,6 +171,10 @@ class LayerPicker(QWidget):
         if state.layer_scan is not None:
             self.form.show_scan(state.layer_scan.scan, ambiguous=state.ambiguous)
             self.form.set_value(state.corrections)
+        self._show_apply()
+
+    def _show_apply(self, _: bool = False) -> None:
+        self.apply.setVisible(self.edit.isChecked() and self.state.differs)
 
     def _on_state(self) -> None:
         self._show()
@@ -170,6 +191,13 @@ class LayerPicker(QWidget):
 
     def _on_step(self, _: object = None) -> None:
         self._slider_rest.start()
+
+    def _on_touched(self) -> None:
+        self._layer_rest.start()
+
+    def _dims_events(self) -> tuple[EventEmitter, ...]:
+        events = self._viewer.dims.events
+        return events.current_step, events.order, events.ndisplay
 
     def _ask_file(self) -> None:
         self.load_requested.emit(False)
@@ -198,3 +226,4 @@ class LayerPicker(QWidget):
         layout.addLayout(top)
         layout.addLayout(below)
         layout.addWidget(self.form)
+        layout.addWidget(self.apply)

@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from napari_fus_ulm.scan import AXIS_OF, spacing_of, step_of
-from napari_fus_ulm.selection import Selection, as_times
+from napari_fus_ulm.plausible import GIVEN
+from napari_fus_ulm.scan import AXIS_OF, GAPS_KNOWN, spacing_of, step_of
+from napari_fus_ulm.selection import Selection, as_times, turned
 
 Pick = int | Literal["all", "mean", "shown"]
 
@@ -33,6 +34,12 @@ class Corrections:
         The frames to use, along the time axis.
     modality : {"fus", "ulm"} or None
         What was imaged.
+    depth : {"y", "x", "z"}
+        The axis that is depth; it changes places with y.
+    flip : str
+        Those of "y" and "x" that run backwards.
+    gaps : bool
+        Pixels without a value have no signal.
     """
 
     spacing: tuple[float, float] | None = None
@@ -41,6 +48,9 @@ class Corrections:
     slices: Pick = "shown"
     times: Pick = "mean"
     modality: Literal["fus", "ulm"] | None = None
+    depth: Literal["y", "x", "z"] = "y"
+    flip: str = ""
+    gaps: bool = False
 
     def answers(self, slice_mm: float | None = None) -> dict[str, Any]:
         """Return what `layer_to_scan` takes; ``slice_mm`` is the distance where none was given."""
@@ -48,7 +58,14 @@ class Corrections:
         distance = self.slice_mm or slice_mm
         if spacing is not None and distance is not None:
             spacing = (distance, *spacing)
-        return {"spacing": spacing, "leading": self.leading, "modality": self.modality}
+        return {
+            "spacing": spacing,
+            "leading": self.leading,
+            "modality": self.modality,
+            "depth": self.depth,
+            "flip": self.flip,
+            "gaps": self.gaps,
+        }
 
 
 def resolve(corrections: Corrections, scan: xr.DataArray, shown: Mapping[str, int]) -> Selection:
@@ -70,7 +87,7 @@ def resolve(corrections: Corrections, scan: xr.DataArray, shown: Mapping[str, in
     )
 
 
-def describe(scan: xr.DataArray, selection: Selection, *, shown: bool = False) -> str:
+def describe(scan: xr.DataArray, selection: Selection, *, shown: str = "") -> str:
     """Describe in one line what will be used: pixels, pixel size, slice, time.
 
     Parameters
@@ -79,8 +96,8 @@ def describe(scan: xr.DataArray, selection: Selection, *, shown: bool = False) -
         The whole layer.
     selection : Selection
         The part of it.
-    shown : bool
-        The slice is the one the viewer shows.
+    shown : str
+        How the slice was chosen, such as "shown".
     """
     rows, columns = scan.shape[-2:]
     dy, dx = (1000.0 * step for step in spacing_of(scan))
@@ -89,7 +106,7 @@ def describe(scan: xr.DataArray, selection: Selection, *, shown: bool = False) -
     if slices > 1 and selection.slices is None:
         parts.append(f"all {slices} slices, {1000 * step_of(scan, 'k'):.4g} µm apart")
     elif slices > 1 and selection.slices is not None:
-        parts.append(f"slice {selection.slices + 1} of {slices}" + (" (shown)" if shown else ""))
+        parts.append(f"slice {selection.slices + 1} of {slices}" + (f" ({shown})" if shown else ""))
     if scan.sizes.get("pose", 1) > 1:
         parts.append(f"all {scan.sizes['pose']} poses")
     times = scan.sizes.get("time", 1)
@@ -124,11 +141,18 @@ def corrected(scan: xr.DataArray, corrections: Corrections) -> xr.DataArray:
         loaded["leading"] = "time"
     elif corrections.leading == "slice":
         scan = scan.assign_attrs(leading_axis_known=True)
+    scan = turned(scan, corrections.depth, corrections.flip)
+    if corrections.depth != "y":
+        loaded["depth"] = corrections.depth
+    if corrections.flip:
+        loaded["flip"] = corrections.flip
     steps: dict[str, float] = {}
     if corrections.spacing is not None:
         steps = dict(zip("ji", corrections.spacing, strict=True))
-        scan = scan.assign_attrs(spacing_known=True)
+        scan = scan.assign_attrs({"spacing_known": True, GIVEN: True})
         loaded["spacing"] = list(corrections.spacing)
+    if corrections.gaps:
+        scan = scan.assign_attrs({GAPS_KNOWN: True})
     if corrections.slice_mm is not None and "k" in scan.dims:
         steps["k"] = corrections.slice_mm
         scan = scan.assign_attrs(slice_spacing_known=True)

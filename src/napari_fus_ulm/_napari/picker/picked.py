@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm._napari.layers.axes import Axes
 from napari_fus_ulm._napari.layers.identity import LayerId
 from napari_fus_ulm._napari.layers.parts import LayerParts, LayerScan, Question, parts_of
 from napari_fus_ulm._napari.layers.placing import Placement, placement_of
-from napari_fus_ulm._napari.layers.to_scan import layer_to_scan, scan_of_parts
+from napari_fus_ulm._napari.layers.to_scan import scan_of_parts
 from napari_fus_ulm.io.guesses import modality_of
-from napari_fus_ulm.scan import spacing_of
+from napari_fus_ulm.scan import AXIS_OF, spacing_of, step_of
 from napari_fus_ulm.selection import Selection
 from napari_fus_ulm.tasks.record import Source
 
@@ -51,32 +53,35 @@ class Picked:
     layer_id: LayerId
 
 
-def pick(
-    layer: Image, scan: xr.DataArray, selection: Selection, answers: Mapping[str, Any]
-) -> Picked:
+def pick(layer: Image, read: LayerScan, selection: Selection, answers: Mapping[str, Any]) -> Picked:
     """Take a part of a layer.
 
     Parameters
     ----------
     layer : napari.layers.Image
-    scan : xarray.DataArray
+    read : LayerScan
         The whole layer.
     selection : Selection
         The part.
     answers : mapping
         Keyword arguments of `layer_to_scan`.
     """
-    path = _path(layer, scan)
+    scan = read.scan
+    turn = turn_of(read.axes)
+    path = _path(layer, scan) if turn is not None else ""  # no options could repeat it
     record = scan.attrs.get("provenance")
     phantom = isinstance(record, dict) and bool(record.get("simulated")) and not path
     all_times = "all" if "time" in scan.dims else None
+    depth, flip = turn or ("y", "")
     source = {
         "layer": layer.name,
         "path": path,
         "modality": str(scan.attrs.get("modality", "unknown")),
         # Always: the layer may say otherwise than its file (its scale, its axis labels).
-        "spacing": spacing_of(scan),
+        "spacing": _file_spacing(scan, depth),
         "leading": "time" if "time" in scan.dims and layer.ndim == 3 else None,
+        "depth": depth if depth != "y" else None,
+        "flip": flip or None,
         "simulated": record.get("seed") if phantom and isinstance(record, dict) else None,
         "slice": selection.slices if scan.sizes.get("k", 1) > 1 else None,
         "time": all_times if selection.times is None else selection.times,
@@ -87,10 +92,34 @@ def pick(
     return Picked(
         outline(scan, selection),
         partial(_take, parts_of(layer), dict(answers), selection),
-        placement_of(layer, scan, selection),
+        placement_of(layer, read.axes, selection),
         Source.from_mapping(source),
         layer.unique_id,
     )
+
+
+def turn_of(axes: Axes) -> tuple[str, str] | None:
+    """How a file's image must be turned to be read as its layer is: `Source.depth` and its flip.
+
+    None where that is not said by one exchange of two axes.
+    """
+    order = [axis.dim for axis in axes.every if axis.dim in AXIS_OF]
+    plain = [dim for dim in AXIS_OF if dim in order]
+    flip = "".join(AXIS_OF[d] for d in "ji" if axes.of(d).flipped)
+    for depth, other in (("y", "j"), ("x", "i"), ("z", "k")):
+        if other in plain:
+            exchanged = {"j": other, other: "j"}
+            if order == [exchanged.get(dim, dim) for dim in plain]:
+                return depth, flip
+    return None
+
+
+def _file_spacing(scan: xr.DataArray, depth: str) -> tuple[float, ...]:
+    """The pixel size of a scan in the order of its file's axes."""
+    dy, dx = spacing_of(scan)
+    if depth == "z":
+        return dy, step_of(scan, "k"), dx
+    return (dx, dy) if depth == "x" else (dy, dx)
 
 
 def outline(scan: xr.DataArray, selection: Selection) -> xr.DataArray:
@@ -112,22 +141,24 @@ def layer_key(layer: Image) -> tuple[Any, ...]:
     where = (tuple(layer.scale), tuple(layer.translate), tuple(map(str, layer.units)))
     turns = (layer.rotate, layer.shear, layer.affine.affine_matrix)
     turned = tuple(np.asarray(turn).tobytes() for turn in turns)
-    return (*_pixels_key(layer), tuple(layer.axis_labels), *where, *turned)
+    return (*_pixels_key(layer), layer.name, tuple(layer.axis_labels), *where, *turned)
 
 
 def _pixels_key(layer: Image) -> tuple[Any, ...]:
-    return (layer.unique_id, layer.name, id(layer.data), id(layer.metadata.get("xarray")))
+    return (layer.unique_id, id(layer.data), id(layer.metadata.get("xarray")))
 
 
 class LayerReader:
-    """Converts layers, and remembers the kind of values of the last one.
+    """Converts layers, and remembers the pixels of the last one and the kind of their values.
 
-    The guess reads every pixel of a film; a correction of the pixel size need not repeat it.
+    A lazy layer is read once, and a guess reads every pixel of a film; a correction of the pixel
+    size need not repeat it.
     """
 
     def __init__(self) -> None:
         self._key: tuple[Any, ...] = ()
         self._values = ""
+        self._pixels: npt.NDArray[Any] = np.empty(0)
         self._questions: tuple[Question, ...] = ()
 
     def read(self, layer: Image, **answers: Any) -> LayerScan:
@@ -138,13 +169,16 @@ class LayerReader:
         ScanError
             If the layer cannot be a scan.
         """
-        key = _pixels_key(layer)
+        key, parts = _pixels_key(layer), parts_of(layer)
         if key == self._key:
-            layer_scan = layer_to_scan(layer, values=self._values, **answers)
+            parts = replace(parts, data=self._pixels)
+            layer_scan = scan_of_parts(parts, values=self._values, **answers)
             questions = (*layer_scan.questions, *self._questions)
             return replace(layer_scan, questions=questions)
-        layer_scan = layer_to_scan(layer, **answers)
+        parts = replace(parts, data=np.asarray(parts.data))
+        layer_scan = scan_of_parts(parts, **answers)
         self._key, self._values = key, layer_scan.scan.attrs["values"]
+        self._pixels = parts.data
         self._questions = tuple(one for one in layer_scan.questions if one.kind == "values")
         return layer_scan
 
@@ -153,19 +187,25 @@ def _take(parts: LayerParts, answers: Mapping[str, Any], selection: Selection) -
     return selection.of(scan_of_parts(parts, **answers).scan)
 
 
-def shown_numbers(viewer: ViewerModel, layer: Image, scan: xr.DataArray) -> dict[str, int]:
+def shown_numbers(viewer: ViewerModel, layer: Image, axes: Axes) -> dict[str, int]:
     """Number that the sliders show along each leading dim of a layer's scan."""
     if layer.ndim < 3:
         return {}
-    dims = placement_of(layer, scan, Selection()).dims
     point = layer.world_to_data(viewer.dims.point)
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
     shown: dict[str, int] = {}
-    for axis, (dim, size, at) in enumerate(zip(dims[:-2], shape, point, strict=False)):
-        number = min(max(round(float(at)), 0), size - 1)
-        backward = dim == "k" and layer.scale[axis] < 0  # the scan is turned round
-        shown[dim] = size - 1 - number if backward else number
+    for axis, at in zip(axes.every, point, strict=False):
+        if axis.dim in ("", "j", "i"):
+            continue
+        number = min(max(round(float(at)), 0), axis.size - 1)
+        shown[axis.dim] = axis.size - 1 - number if axis.flipped else number
     return shown
+
+
+def shows_slice(viewer: ViewerModel, layer: Image, axes: Axes) -> bool:
+    """Whether the viewer shows one slice; not where it shows a volume, or another cut."""
+    beside = viewer.dims.ndim - layer.ndim
+    displayed = {number - beside for number in viewer.dims.displayed}
+    return "k" not in axes.dims or axes.of("k").world not in displayed
 
 
 def likely_modality(layer: Image) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from psygnal import Signal
 
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
-from napari_fus_ulm._napari.layers.parts import LayerScan
+from napari_fus_ulm._napari.layers.parts import LayerScan, Offer
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.picker.part_form import Corrections, describe, resolve
 from napari_fus_ulm._napari.picker.picked import (
@@ -21,10 +23,11 @@ from napari_fus_ulm._napari.picker.picked import (
     outline,
     pick,
     shown_numbers,
+    shows_slice,
 )
 from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm.errors import UserError
-from napari_fus_ulm.scan import step_of
+from napari_fus_ulm.scan import AXIS_OF, step_of
 from napari_fus_ulm.selection import Selection
 
 if TYPE_CHECKING:
@@ -63,10 +66,13 @@ class PickerState:
         Other layers to choose from, or another name.
     changed()
         Another layer is chosen, or another part of it.
+    touched()
+        Somebody else has changed the chosen layer; `read_if_new` when there is time.
     """
 
     listed = Signal()
     changed = Signal()
+    touched = Signal()
 
     def __init__(self, viewer: ViewerModel, modality: Literal["fus", "ulm"]) -> None:
         self._viewer, self.modality = viewer, modality
@@ -80,7 +86,9 @@ class PickerState:
         self._answers: dict[str, Any] = {}
         self._reader = LayerReader()
         events = viewer.layers.events
-        self._connections = Connections()
+        self._connections, self._on_chosen = Connections(), Connections()
+        self._followed: LayerId | None = None
+        self._applying = False
         self._connections.connect(events.inserted, self._on_inserted)
         self._connections.connect(events.removed, self._on_layers)
         self._connections.connect(events.reordered, self._on_layers)
@@ -92,8 +100,9 @@ class PickerState:
     def close(self) -> None:
         """Stop following the viewer."""
         self._connections.close()
-        self.listed.disconnect()
-        self.changed.disconnect()
+        self._on_chosen.close()
+        for signal in (self.listed, self.changed, self.touched):
+            signal.disconnect()
 
     # ------------------------------------------------------------ what is chosen
 
@@ -129,8 +138,17 @@ class PickerState:
         """What will be used, in one line, or why nothing can be."""
         if self._layer_scan is None:
             return self._problem
-        scan, shown = self._layer_scan.scan, self.corrections.slices == "shown"
-        return describe(scan, self._selection(scan), shown=shown)
+        scan, shown = self._layer_scan.scan, ""
+        if self.corrections.slices == "shown" and self.layer is not None:
+            seen = shows_slice(self._viewer, self.layer, self._layer_scan.axes)
+            shown = "shown" if seen else "by its slider"
+        return describe(scan, self._selection(self._layer_scan), shown=shown)
+
+    @property
+    def unanswered(self) -> str:
+        """The question that must be answered before anything is computed, or nothing."""
+        questions = self._layer_scan.questions if self._layer_scan else ()
+        return next((one.text for one in questions if one.blocks), "")
 
     def value(self) -> Choice:
         """Return the chosen layer as it is corrected."""
@@ -170,7 +188,43 @@ class PickerState:
         layer, read = self.layer, self._layer_scan
         if layer is None or read is None:
             return None
-        return pick(layer, read.scan, self._selection(read.scan), self._answers)
+        return pick(layer, read, self._selection(read), self._answers)
+
+    def take(self, offer: Offer) -> None:
+        """Answer a question about the chosen layer as it was offered."""
+        self.correct(replace(self.corrections, **offer.changes))
+
+    @property
+    def differs(self) -> bool:
+        """Whether the layer has another pixel size in the viewer than it is read with."""
+        layer, read = self.layer, self._layer_scan
+        if layer is None or read is None:
+            return False
+        ratios, bare = _ratios(read)
+        return bare or not np.allclose(ratios, 1.0)
+
+    def apply_to_layer(self) -> None:
+        """Give the layer the pixel size that it is read with: napari's scale bar is right then."""
+        layer, read = self.layer, self._layer_scan
+        if layer is None or read is None:
+            return
+        ratios, bare = _ratios(read)
+        units = list(layer.units)
+        if bare:
+            for axis in read.axes.every:
+                if axis.dim in AXIS_OF:
+                    units[axis.world] = "mm"
+        moved = np.array(layer.translate)
+        for axis, ratio in zip(read.axes.every, ratios, strict=True):
+            moved[axis.world] *= ratio
+        self._applying = True
+        try:
+            layer.units = tuple(units)
+            layer.scale = np.asarray(layer.scale) * ratios
+            layer.translate = moved
+        finally:
+            self._applying = False
+        self.read()
 
     # ------------------------------------------------------------ following the viewer
 
@@ -229,13 +283,14 @@ class PickerState:
     def read(self) -> None:
         """Read the chosen layer again."""
         layer = self.layer
+        self._follow(layer)
         self._read_key = self._key()
         self._layer_scan, self._problem = None, ""
         if layer is not None:
             try:
                 self._layer_scan = self._scan_of(layer)
                 # A slice or time out of range is noticed here and not after the click.
-                outline(self._layer_scan.scan, self._selection(self._layer_scan.scan))
+                outline(self._layer_scan.scan, self._selection(self._layer_scan))
             except UserError as error:
                 self._layer_scan, self._problem = None, str(error)
         self.changed.emit()
@@ -251,7 +306,7 @@ class PickerState:
         if self.modality == "ulm" and answers["modality"] is None:
             answers["modality"] = "ulm"
         if corrections.slice_mm is not None and corrections.spacing is None:
-            scan = self._reader.read(layer, leading=corrections.leading).scan
+            scan = self._reader.read(layer, **{**answers, "spacing": None}).scan
             answers["spacing"] = (
                 corrections.slice_mm,
                 step_of(scan, "j"),
@@ -260,7 +315,52 @@ class PickerState:
         self._answers = answers
         return self._reader.read(layer, **answers)
 
-    def _selection(self, scan: xr.DataArray) -> Selection:
+    def _selection(self, read: LayerScan) -> Selection:
         layer = self.layer
-        shown = {} if layer is None else shown_numbers(self._viewer, layer, scan)
-        return resolve(self.corrections, scan, shown)
+        shown = {} if layer is None else shown_numbers(self._viewer, layer, read.axes)
+        return resolve(self.corrections, read.scan, shown)
+
+    # ------------------------------------------------------------ changes by others
+
+    def _follow(self, layer: Image | None) -> None:
+        """Hear of changes of the chosen layer, by another plugin or in the console."""
+        if id_of(layer) == self._followed:
+            return
+        self._on_chosen.close()
+        self._followed = id_of(layer)
+        if layer is None:
+            return
+        for name in ("scale", "units", "affine"):
+            self._on_chosen.connect(getattr(layer.events, name), self._on_resized)
+        for name in ("translate", "rotate", "shear", "axis_labels", "data", "metadata"):
+            if hasattr(layer.events, name):
+                self._on_chosen.connect(getattr(layer.events, name), self._on_touched)
+
+    def _on_resized(self, event: Event) -> None:
+        """The layer has another size: a correction of the one that it had no longer holds."""
+        if self._applying:
+            return
+        corrections = self.corrections
+        if corrections.spacing is not None or corrections.slice_mm is not None:
+            held = replace(corrections, spacing=None, slice_mm=None)
+            self._corrections[self._followed] = held
+        self.touched.emit()
+
+    def _on_touched(self, event: Event) -> None:
+        if not self._applying:
+            self.touched.emit()
+
+
+def _ratios(read: LayerScan) -> tuple[npt.NDArray[np.float64], bool]:
+    """By what to multiply the scale of each axis of a layer, and whether its unit must become mm.
+
+    The unit of its size stays where it has one.
+    """
+    spatial = [axis for axis in read.axes.every if axis.dim in AXIS_OF]
+    bare = any(axis.mm is None for axis in spatial)
+    ratios = np.ones(len(read.axes.every))
+    for n, axis in enumerate(read.axes.every):
+        if axis in spatial and AXIS_OF[axis.dim] in read.scan.coords:
+            mm = 1.0 if bare else axis.mm or 1.0
+            ratios[n] = step_of(read.scan, axis.dim) / (abs(axis.step) * mm)
+    return ratios, bare

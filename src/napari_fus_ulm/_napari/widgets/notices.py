@@ -24,9 +24,12 @@ class NoticeArea(QWidget):
     -------
     fix_requested(str)
         The user wants the correction that a warning offers.
+    offer_taken(str, object)
+        The user takes a likely answer (`Offer`) about a layer ("fus" or "ulm").
     """
 
     fix_requested = Signal(str)
+    offer_taken = Signal(str, object)
 
     def __init__(self, details: Callable[[str], str] = lambda sentence: "") -> None:
         super().__init__()
@@ -81,36 +84,57 @@ class NoticeArea(QWidget):
             if old is not None:
                 old.setParent(None)
                 old.deleteLater()
-        fixes = {warning.text: warning.fix for warning in self._standing}
+        warnings = {warning.text: warning for warning in self._standing}
         for text in self.texts():
-            self._layout.addWidget(self._line(text, fixes.get(text, ""), text == self._error))
+            warning = warnings.get(text, Warned(text))
+            self._layout.addWidget(self._line(warning, text == self._error))
         self.setVisible(bool(self.texts()))
 
-    def _line(self, text: str, fix: str, is_error: bool) -> QWidget:
+    def _line(self, warning: Warned, is_error: bool) -> QWidget:
         line = QWidget()
-        layout = QHBoxLayout(line)
+        # Several buttons beside a sentence would leave it no room.
+        beside = not warning.offers
+        layout = QHBoxLayout(line) if beside else QVBoxLayout(line)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        label = wrapped(("✖ " if is_error else "⚠ ") + text)
+        label = wrapped(("✖ " if is_error else "⚠ ") + warning.text)
         label.setTextFormat(Qt.TextFormat.PlainText)
         # The bar's colours hold on dark and on light; the sign says the same without colour.
         bar = "#d9483b" if is_error else "#d99a2b"
         label.setStyleSheet(f"border-left: 3px solid {bar}; padding: 2px 2px 2px 6px;")
         layout.addWidget(label, 1)
-        if is_error and self._details(text):
+        buttons = layout if beside else QHBoxLayout()
+        if not beside:
+            buttons.addSpacing(9)
+            layout.addLayout(buttons)
+        for offer in warning.offers:
+            answer = QPushButton(offer.label)
+            answer.setToolTip("Answers the question; ✎ beside the layer shows and changes it.")
+            answer.setProperty("layer", warning.layer)
+            answer.setProperty("offer", offer)
+            answer.clicked.connect(self._take)
+            buttons.addWidget(answer, 0, Qt.AlignmentFlag.AlignTop)
+        if is_error and self._details(warning.text):
             copy = QPushButton("Copy details")
             copy.setToolTip("Copies the traceback for a bug report.")
             copy.clicked.connect(self.copy_details)
-            layout.addWidget(copy, 0, Qt.AlignmentFlag.AlignTop)
-        if fix:
-            button = QPushButton("Set")
+            buttons.addWidget(copy, 0, Qt.AlignmentFlag.AlignTop)
+        if warning.fix:
+            button = QPushButton("Set" if beside else "Set…")
             button.setToolTip("Opens the form where this can be corrected.")
-            button.setProperty("fix", fix)
+            button.setProperty("fix", warning.fix)
             button.clicked.connect(self._ask)
-            layout.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+            buttons.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        if not beside:
+            buttons.addStretch(1)
         return line
 
     def _ask(self) -> None:
         sender = self.sender()
         if sender is not None:
             self.fix_requested.emit(str(sender.property("fix")))
+
+    def _take(self) -> None:
+        sender = self.sender()
+        if sender is not None:
+            self.offer_taken.emit(str(sender.property("layer")), sender.property("offer"))
