@@ -12,7 +12,9 @@ from napari_fus_ulm.scan import (
     check_scan,
     doubts_of,
     extent_of,
+    gaps_in,
     make_scan,
+    mean_over_time,
     planes,
     spacing_of,
     step_of,
@@ -144,3 +146,23 @@ def test_a_doubt_lasts_until_it_is_settled():
     answered = scan.assign_attrs(spacing_known=True)
     assert list(doubts_of(answered)) == ["time"]
     assert doubts_of(make_scan(np.eye(9), spacing=0.1, doubts="a word")) == {}
+
+
+def test_scrubbed_frames_are_left_out_of_a_mean_and_named():
+    film = make_scan(np.ones((4, 10, 12)), dims=("time", "j", "i"), spacing=0.1, name="rat")
+    film[0] *= 3
+    film[1], film[3] = np.nan, np.inf
+    mean = mean_over_time(film)
+    np.testing.assert_array_equal(mean, 2.0)
+    assert mean.attrs["scrubbed"] == [1, 3]
+    with pytest.raises(ScanError, match="No frame of the image “rat”"):
+        mean_over_time(film * np.nan)
+
+
+def test_no_power_at_all_has_no_decibels():
+    film = make_scan(np.zeros((2, 10, 12)), dims=("time", "j", "i"), spacing=0.1, values_kind="db")
+    film[:, :5] = -np.inf
+    mean = mean_over_time(film)
+    assert np.isneginf(mean[:5]).all()
+    np.testing.assert_allclose(mean[5:], 0.0, atol=1e-6)
+    assert gaps_in(mean.values) == 5 * 12

@@ -37,6 +37,7 @@ def doubt(scan: xr.DataArray) -> str:
         The sentence says how large it would be, not what it is called.
     """
     given = bool(scan.attrs.get(GIVEN, False))
+    # The width first: it is what people know.
     for dim, wide in (("i", "wide"), ("j", "deep")):
         if not _possible(scan, dim, 1.0, given=given):
             n, step = scan.sizes[dim], step_of(scan, dim)

@@ -233,6 +233,31 @@ def test_a_bad_file_is_named_with_exit_code_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("spacing", "says"), [("5", "would be 120 mm wide"), ("0.001", "24 µm wide"), ("0.1,9", "wide")]
+)
+def test_a_size_that_cannot_be_is_refused_with_what_to_give(
+    fus_file: Path, tmp_path: Path, spacing: str, says: str
+) -> None:
+    arguments = ["enhance", fus_file, "--spacing", spacing, "-o", tmp_path / "x.npy"]
+    result = run(*arguments, code=1)
+    assert says in result.stderr
+    assert "--spacing in mm" in result.stderr
+    assert not (tmp_path / "x.npy").exists()
+
+
+def test_axes_of_a_file_are_turned_by_options(pair: PhantomPair, tmp_path: Path) -> None:
+    turned = pair.fus.copy(data=pair.fus.values.T[::-1])
+    for name, image in (("plain", pair.fus), ("turned", turned)):
+        write(tmp_path / f"{name}_pwd.npy", image)
+    options = ["--mode", "accurate", "-o"]
+    run("enhance", tmp_path / "plain_pwd.npy", *options, tmp_path / "a.npy")
+    turn = ["--depth", "x", "--flip", "x"]
+    run("enhance", tmp_path / "turned_pwd.npy", *turn, *options, tmp_path / "b.npy")
+    np.testing.assert_allclose(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"), atol=1e-3)
+    run("enhance", tmp_path / "plain_pwd.npy", "--depth", "t", *options, tmp_path / "c", code=2)
+
+
+@pytest.mark.parametrize(
     ("change", "says"),
     [
         (lambda image: np.where(image > image.mean(), np.inf, image), "infinite"),

@@ -8,6 +8,7 @@ from napari_fus_ulm.grey.intensity import (
     count_unit,
     fus_range,
     fus_to_grey,
+    is_signed,
     log_power,
     to_grey,
     ulm_to_grey,
@@ -115,3 +116,36 @@ def test_tails_of_a_smoothed_map_are_no_bubbles() -> None:
     assert np.isfinite(grey).all()
     assert grey[:, 100].min() == pytest.approx(1.0, abs=1e-3)
     assert grey[:, :80].max() < 1e-3
+
+
+def positive(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).gamma(2.0, 1.0, (40, 50)).astype(np.float32) + 0.1
+
+
+@pytest.mark.parametrize("values", ["linear", "sqrt", "display"])
+def test_pixels_without_a_value_are_those_without_signal(values: str) -> None:
+    dark, gaps = positive(), positive()
+    dark[:5], gaps[:5] = 0.0, np.nan
+    np.testing.assert_array_equal(log_power(gaps, values), log_power(dark, values))
+
+
+def test_no_decibels_are_the_darkest_ones() -> None:
+    decibels = 10 * np.log10(positive())
+    decibels[:5] = -np.inf
+    logged = log_power(decibels, "db")
+    assert np.isfinite(logged).all()
+    assert logged[:5].max() <= np.percentile(logged[5:], 1.0)
+
+
+def test_the_sign_of_power_is_the_direction_of_flow() -> None:
+    power = positive()
+    signed = power * np.where(np.arange(50) < 20, -1, 1)
+    assert is_signed(signed, "linear")
+    np.testing.assert_array_equal(log_power(signed, "linear"), log_power(power, "linear"))
+    assert not is_signed(signed, "db")
+
+
+def test_faint_negative_noise_is_no_signed_power() -> None:
+    noisy = positive() * 100
+    noisy[:, :25] = np.random.default_rng(1).normal(0, 0.1, (40, 25))
+    assert not is_signed(noisy, "linear")

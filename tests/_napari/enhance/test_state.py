@@ -11,7 +11,7 @@ from napari.layers import Layer
 
 from napari_fus_ulm._napari.enhance.input import Input
 from napari_fus_ulm._napari.enhance.shown import Shown, resolve
-from napari_fus_ulm._napari.enhance.state import EnhanceState
+from napari_fus_ulm._napari.enhance.state import UNANSWERED, EnhanceState
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.layers.to_scan import layer_to_scan
@@ -444,6 +444,34 @@ def test_an_image_that_cannot_be_enhanced(open_state, small_pair, change, senten
     assert "odd pwd" in state.shown.error
     assert len(viewer.layers) == 1
     assert state.shown.phase == "ready"
+
+
+def test_a_size_that_cannot_be_starts_nothing_until_it_is_answered(open_state, small_pair):
+    viewer, state = open_state(mode="accurate")
+    image = np.asarray(small_pair[0].values)
+    viewer.add_image(image, name="odd pwd", scale=(1e-3, 1e-3), units="mm")
+    (warning,) = (one for one in state.shown.input.warnings if "really?" in one.text)
+    assert warning.fix == "fus"
+    assert state.shown.input.native_um is None
+    assert state.start() is None
+    assert state.shown.error == UNANSWERED
+    state.fus.correct(Corrections(spacing=(0.1, 0.1)))
+    assert state.shown.error == ""
+    run(state)
+    assert "×5" in state.shown.status
+
+
+def test_pixels_without_a_value_become_dark_at_one_click(open_state, small_pair):
+    viewer, state = open_state(mode="accurate")
+    image = np.asarray(small_pair[0].values).copy()
+    image[:4] = np.nan
+    viewer.add_image(image, name="odd pwd", scale=(0.1, 0.1), units="mm")
+    assert state.start() is None
+    (offer,) = next(one.offers for one in state.shown.input.warnings if "NaN" in one.text)
+    state.fus.take(offer)
+    run(state)
+    assert state.shown.error == ""
+    assert not [text for text in state.shown.notices if "NaN" in text]
 
 
 def test_wrong_weights(open_state, small_pair, tmp_path):

@@ -72,7 +72,10 @@ def describe_input(
     kinds = {question.kind for question in fus.questions}
     # A guess of the values is shown beside their setting.
     warnings = (warned(one, "fus") for one in fus.questions if one.kind != "values")
-    native, finest = pixels_um(fus.scan, EnhanceSettings().pixel_um)
+    native: float | None = None
+    finest = EnhanceSettings().pixel_um
+    if "size" not in kinds:  # no gain follows from a size that cannot be
+        native, finest = pixels_um(fus.scan, finest)
     return Input(
         image=image,
         usable=True,

@@ -137,14 +137,15 @@ def axes_of(
     sizes = sizes[:-1] if parts.rgb and len(sizes) > 2 else sizes
     matrix = parts.world
     along, straight = _along(matrix[:-1, :-1])
-    labels = [str(parts.axis_labels[w]).strip().lower() for w in along]
-    units = [parts.units[w] for w in along]
-    named = _named(labels, units, sizes, parts.name)
+    # In the order of the world, which is what is shown and what labels and units are of.
+    long = [sizes[along.index(w)] for w in range(len(sizes))]
+    labels = [str(label).strip().lower() for label in parts.axis_labels]
+    named = _named(labels, parts.units, long, parts.name)
     if carried is not None and not _fit(named, carried):
         carried = None
-    dims = _filled(named, sizes, carried, parts.name)
+    dims = _filled(named, long, carried, parts.name)
     lead = [n for n, dim in enumerate(dims) if dim in ("k", "time")]
-    open_ = len(lead) == 1 and sizes[lead[0]] > 1 and leading is None
+    open_ = len(lead) == 1 and long[lead[0]] > 1 and leading is None
     if open_:
         word = named[lead[0]]
         # A stack whose file did not say wears the label of what was assumed.
@@ -156,8 +157,8 @@ def axes_of(
     _exchange(dims, depth, parts.name)
     middle = matrix[:-1, :-1] @ ((np.asarray(sizes) - 1) / 2) + matrix[:-1, -1]
     every = []
-    for n, (dim, w, unit) in enumerate(zip(dims, along, units, strict=True)):
-        column = matrix[:-1, n]
+    for n, w in enumerate(along):
+        dim, unit, column = dims[w], parts.units[w], matrix[:-1, n]
         step = float(np.copysign(np.linalg.norm(column), column[w])) or 1.0
         flipped = step < 0 and dim not in ("", "pose")
         every.append(

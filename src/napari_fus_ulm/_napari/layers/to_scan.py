@@ -207,9 +207,9 @@ def _carried_and_axes(parts: LayerParts, **words: Any) -> tuple[xr.DataArray | N
         known = bool(carried.attrs.get("leading_axis_known", True))
         dims = tuple(str(dim) for dim in carried.dims)
         axes = axes_of(parts, carried=dims, carried_leading_known=known, **words)
-        plain = axes_of(parts, carried=dims)
-        sizes = {axis.dim: axis.size for axis in plain.every}
-        if carried.shape == tuple(sizes.get(dim, 0) for dim in dims):
+        # In any order: the layer may be turned, or labelled otherwise.
+        sizes = sorted(axis.size for axis in axes.every if axis.dim)
+        if sizes == sorted(carried.shape):
             return carried, axes
     return None, axes_of(parts, **words)
 
@@ -332,7 +332,7 @@ def _spacing(scan: xr.DataArray, factor: float) -> dict[str, Any]:
 
 def _pixel_words(dy: float, dx: float) -> str:
     down, across = f"{1e3 * dy:.4g}", f"{1e3 * dx:.4g}"
-    return f"{across} µm" if down == across else f"{across} × {down} µm"
+    return f"{across} µm pixels" if down == across else f"{across} × {down} µm pixels"
 
 
 def _about_gaps(scan: xr.DataArray, label: str) -> list[Question]:
@@ -399,7 +399,7 @@ def _times_of(axes: Axes, carried: xr.DataArray | None) -> npt.NDArray[np.float6
     if "time" not in axes.dims:
         return None
     axis = axes.of("time")
-    if carried is not None and "time" in carried.dims:
+    if carried is not None and carried.sizes.get("time") == axis.size:
         return np.asarray(carried["time"].values, dtype=float)
     if axis.seconds is None:
         return None

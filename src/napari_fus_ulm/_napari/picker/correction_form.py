@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import xarray as xr
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QHBoxLayout, QLabel, QWidget
 
 from napari_fus_ulm._napari.picker.part_form import Corrections, Pick
 from napari_fus_ulm._napari.widgets.controls import (
@@ -19,6 +19,7 @@ from napari_fus_ulm._napari.widgets.controls import (
     form,
     row,
 )
+from napari_fus_ulm.plausible import doubt
 from napari_fus_ulm.scan import spacing_of, step_of
 
 DEPTHS = (
@@ -88,6 +89,21 @@ class AxisChoice(QWidget):
         self.changed.emit()
 
 
+class SizeBox(CalmDoubleSpinBox):
+    """A number that is typed: no buttons, and no zeros that say nothing."""
+
+    def __init__(self, low: float, high: float, decimals: int, suffix: str = "") -> None:
+        super().__init__(low, high, decimals)
+        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        self.setSuffix(suffix)
+        self.setKeyboardTracking(False)
+
+    def textFromValue(self, value: float) -> str:
+        text = super().textFromValue(value)
+        point = self.locale().decimalPoint()
+        return text.rstrip("0").rstrip(point) if point in text else text
+
+
 class CorrectionForm(QWidget):
     """A small form about one image.
 
@@ -110,12 +126,12 @@ class CorrectionForm(QWidget):
         ways = ("shown",) if shown else ()
         self._layout = form()
         self.setLayout(self._layout)
-        self._shape, self._step = (1, 1), (0.1, 0.1)
-        self.wide_mm = CalmDoubleSpinBox(0.001, 1e6, 3)
-        self.deep_mm = CalmDoubleSpinBox(0.001, 1e6, 3)
-        self.width_um = CalmDoubleSpinBox(0.01, 1e7, 2)
-        self.depth_um = CalmDoubleSpinBox(0.01, 1e7, 2)
-        self.slice_um = CalmDoubleSpinBox(1.0, 50000.0, 1)
+        self._shape, self._step, self._doubtful = (1, 1), (0.1, 0.1), False
+        self.wide_mm = SizeBox(0.001, 1e6, 3, " wide")
+        self.deep_mm = SizeBox(0.001, 1e6, 3, " deep")
+        self.width_um = SizeBox(0.01, 1e8, 2, " wide")
+        self.depth_um = SizeBox(0.01, 1e8, 2, " deep")
+        self.slice_um = SizeBox(0.1, 1e8, 1)
         self.leading = CalmComboBox((("slices", "slice"), ("time points", "time")))
         self.depth_axis = CalmComboBox(DEPTHS[:2])
         self.flips = {"y": QCheckBox("upside down"), "x": QCheckBox("left–right")}
@@ -176,7 +192,6 @@ class CorrectionForm(QWidget):
             (self.depth_um, "Pixel depth in µm"),
         ):
             spin.setMinimumWidth(92)
-            spin.setKeyboardTracking(False)
             spin.setAccessibleName(name)
         self.wide_mm.valueChanged.connect(self._on_wide)
         self.deep_mm.valueChanged.connect(self._on_deep)
@@ -185,7 +200,6 @@ class CorrectionForm(QWidget):
         self.depth_axis.currentIndexChanged.connect(self._on_turn)
         for box in self.flips.values():
             box.toggled.connect(self._on_turn)
-        self.slice_um.setKeyboardTracking(False)
         self.slice_um.valueChanged.connect(self._on_distance)
         self.leading.currentIndexChanged.connect(self._on_leading)
         self.slices.changed.connect(self._on_axes)
@@ -205,6 +219,7 @@ class CorrectionForm(QWidget):
         stacked = "k" in scan.dims and scan.sizes["k"] > 1
         filmed = "time" in scan.dims and scan.sizes["time"] > 1
         self._shape, self._step = (scan.sizes["j"], scan.sizes["i"]), (dy, dx)
+        self._doubtful = bool(doubt(scan))
         _set(self.width_um, 1000.0 * dx)
         _set(self.depth_um, 1000.0 * dy)
         _set(self.wide_mm, dx * self._shape[1])
@@ -247,19 +262,29 @@ class CorrectionForm(QWidget):
         self._corrections = replace(self._corrections, **changes)
         self.changed.emit()
 
-    # Only the side that was changed: the other one is known to more digits than its field shows.
-
     def _on_wide(self) -> None:
-        self._change(spacing=(self._step[0], self.wide_mm.value() / self._shape[1]))
+        self._resize(1, self.wide_mm.value() / self._shape[1])
 
     def _on_deep(self) -> None:
-        self._change(spacing=(self.deep_mm.value() / self._shape[0], self._step[1]))
+        self._resize(0, self.deep_mm.value() / self._shape[0])
 
     def _on_width(self) -> None:
-        self._change(spacing=(self._step[0], self.width_um.value() / 1000.0))
+        self._resize(1, self.width_um.value() / 1000.0)
 
     def _on_depth(self) -> None:
-        self._change(spacing=(self.depth_um.value() / 1000.0, self._step[1]))
+        self._resize(0, self.depth_um.value() / 1000.0)
+
+    def _resize(self, side: int, mm: float) -> None:
+        """Correct one side of the pixel.
+
+        The other side stays, unless neither could be true: one answer is enough then.
+        """
+        # As it was read: fields show fewer digits.
+        step = list(self._step)
+        if self._doubtful:
+            step[1 - side] *= mm / step[side]
+        step[side] = mm
+        self._change(spacing=(step[0], step[1]))
 
     def _on_turn(self) -> None:
         flip = "".join(axis for axis, box in self.flips.items() if box.isChecked())
@@ -286,6 +311,6 @@ def _times() -> QLabel:
     return label
 
 
-def _set(spin: CalmDoubleSpinBox, value: float) -> None:
+def _set(spin: SizeBox, value: float) -> None:
     with QSignalBlocker(spin):
         spin.setValue(value)

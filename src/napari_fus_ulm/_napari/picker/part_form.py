@@ -100,8 +100,9 @@ def describe(scan: xr.DataArray, selection: Selection, *, shown: str = "") -> st
         How the slice was chosen, such as "shown".
     """
     rows, columns = scan.shape[-2:]
-    dy, dx = (1000.0 * step for step in spacing_of(scan))
-    parts = [f"{columns} × {rows} px", f"{dx:.4g} × {dy:.4g} µm"]
+    dy, dx = spacing_of(scan)
+    factor, unit = (1e3, "µm") if min(dy, dx) < 10.0 else (1.0, "mm")
+    parts = [f"{columns} × {rows} px", f"{dx * factor:.4g} × {dy * factor:.4g} {unit}"]
     slices = scan.sizes.get("k", 1)
     if slices > 1 and selection.slices is None:
         parts.append(f"all {slices} slices, {1000 * step_of(scan, 'k'):.4g} µm apart")

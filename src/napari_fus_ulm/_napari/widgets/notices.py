@@ -82,6 +82,7 @@ class NoticeArea(QWidget):
             item = self._layout.takeAt(0)
             old = None if item is None else item.widget()
             if old is not None:
+                old.hide()
                 old.setParent(None)
                 old.deleteLater()
         warnings = {warning.text: warning for warning in self._standing}
