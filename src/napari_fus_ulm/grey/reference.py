@@ -30,7 +30,8 @@ def binned_reference(ulm: xr.DataArray, shape: Shape) -> Array:
         "cbrt", "db", "display": averaged and scaled to [0, 1], not transformed again).
     shape : tuple of int
     """
-    values = np.asarray(ulm.values, dtype=np.float32)
+    # Some maps hold NaN where no bubble was seen.
+    values = np.nan_to_num(np.asarray(ulm.values, dtype=np.float32), nan=0.0, posinf=np.inf)
     if str(ulm.attrs.get("values", "linear")) in ("linear", "unknown"):
         return reference_grey(values, shape)
     grey = resample(values, shape)

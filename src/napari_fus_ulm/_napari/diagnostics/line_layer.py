@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject
 
+from napari_fus_ulm._napari.layers.axes import plane_axes_of
 from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.widgets.controls import Signal
 from napari_fus_ulm.scan import spacing_of
@@ -88,8 +89,9 @@ class LineLayer(QObject):
         if vertices is None or self._layer is None:
             return None
         steps = spacing_of(result.metadata["xarray"])
+        plane = plane_axes_of(result)
         first, last = (
-            np.asarray(result.world_to_data(self._layer.data_to_world(vertex)))[-2:] + 0.5
+            np.asarray(result.world_to_data(self._layer.data_to_world(vertex)))[plane] + 0.5
             for vertex in vertices
         )
         start, end = (tuple(float(n) for n in place * steps) for place in (first, last))

@@ -20,6 +20,8 @@ from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.scan import AXIS_OF, DIMS
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
+
     from napari_fus_ulm._napari.layers.parts import LayerParts
 
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -264,3 +266,12 @@ def _exchange(dims: list[str], depth: str, name: str) -> None:
 def in_world_order(axes: Axes) -> tuple[Axis, ...]:
     """The axes as the world has them: those of a layer that needs no transform but its scale."""
     return tuple(sorted(axes.every, key=lambda axis: axis.world))
+
+
+def plane_axes_of(layer: Layer) -> list[int]:
+    """Numbers of the axes of depth and of width of a layer's data."""
+    from napari_fus_ulm._napari.layers.parts import parts_of
+
+    axes = axes_of(parts_of(layer))
+    dims = [axis.dim for axis in axes.every]
+    return [dims.index("j"), dims.index("i")]

@@ -18,6 +18,7 @@ from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_ro
 from napari_fus_ulm._napari.widgets.words import VALUES, WORD_OF
 from napari_fus_ulm._napari.worker import EventRunner
 from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.plausible import doubt
 from napari_fus_ulm.scan import doubts_of
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class LoadDialog(QDialog):
         note = "".join(f"\n⚠ {sentence}" for sentence in doubts.values())
         if not whole.attrs.get("spacing_known", True) and "spacing" not in doubts:
             note += "\n⚠ The file does not store its pixel size; the one shown is assumed."
+        if question := doubt(whole):
+            note += f"\n⚠ {question}"
         self.line.setText(describe(whole, selection) + note)
         self.form.show_scan(whole, ambiguous=unclear)
         self.form.set_value(self._corrections)

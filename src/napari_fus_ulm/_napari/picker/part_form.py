@@ -151,7 +151,6 @@ def corrected(scan: xr.DataArray, corrections: Corrections) -> xr.DataArray:
     if corrections.spacing is not None:
         steps = dict(zip("ji", corrections.spacing, strict=True))
         scan = scan.assign_attrs({"spacing_known": True, GIVEN: True})
-        loaded["spacing"] = list(corrections.spacing)
     if corrections.gaps:
         scan = scan.assign_attrs({GAPS_KNOWN: True})
     if corrections.slice_mm is not None and "k" in scan.dims:

@@ -77,18 +77,21 @@ def pick(layer: Image, read: LayerScan, selection: Selection, answers: Mapping[s
         "layer": layer.name,
         "path": path,
         "modality": str(scan.attrs.get("modality", "unknown")),
-        # Always: the layer may say otherwise than its file (its scale, its axis labels).
-        "spacing": _file_spacing(scan, depth),
         "leading": "time" if "time" in scan.dims and layer.ndim == 3 else None,
         "depth": depth if depth != "y" else None,
-        "flip": flip or None,
         "simulated": record.get("seed") if phantom and isinstance(record, dict) else None,
         "slice": selection.slices if scan.sizes.get("k", 1) > 1 else None,
         "time": all_times if selection.times is None else selection.times,
     }
     # What was chosen when the file was loaded holds where nothing was chosen here.
     loaded = scan.attrs.get("loaded", {})
+    loaded_flip = str(loaded.get("flip", ""))
     source |= {key: value for key, value in loaded.items() if source.get(key) in (None, "")}
+    source["flip"] = (
+        "".join(axis for axis in "yx" if (axis in flip) != (axis in loaded_flip)) or None
+    )
+    # Always: the layer may say otherwise than its file (its scale, its axis labels).
+    source["spacing"] = _file_spacing(scan, str(source["depth"] or "y"))
     return Picked(
         outline(scan, selection),
         partial(_take, parts_of(layer), dict(answers), selection),
@@ -117,7 +120,7 @@ def turn_of(axes: Axes) -> tuple[str, str] | None:
 def _file_spacing(scan: xr.DataArray, depth: str) -> tuple[float, ...]:
     """The pixel size of a scan in the order of its file's axes."""
     dy, dx = spacing_of(scan)
-    if depth == "z":
+    if depth == "z" and "z" in scan.coords:
         return dy, step_of(scan, "k"), dx
     return (dx, dy) if depth == "x" else (dy, dx)
 
