@@ -19,7 +19,7 @@ Spacing = Annotated[
 ]
 Image = Annotated[int, typer.Option(help="Number of the image in the file.", min=1)]
 Leading = Annotated[str, typer.Option(help="Axis of a stack: slice or time.")]
-Depth = Annotated[str, typer.Option(help="Axis of the file that is depth: y, x or z.")]
+Depth = Annotated[str, typer.Option(help="Axis that is depth: y, x or z.")]
 Flip = Annotated[str, typer.Option(help="Axes that run backwards: y, x or yx.")]
 Time = Annotated[str, typer.Option(help="Frames: mean, all, or one from 1.")]
 Slice = Annotated[int, typer.Option(help="Slice, counted from 1.", min=1)]

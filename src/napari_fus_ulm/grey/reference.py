@@ -31,7 +31,9 @@ def binned_reference(ulm: xr.DataArray, shape: Shape) -> Array:
     shape : tuple of int
     """
     # Some maps hold NaN where no bubble was seen.
-    values = np.nan_to_num(np.asarray(ulm.values, dtype=np.float32), nan=0.0, posinf=np.inf)
+    values = np.nan_to_num(
+        np.asarray(ulm.values, dtype=np.float32), nan=0.0, posinf=np.inf, neginf=-np.inf
+    )
     if str(ulm.attrs.get("values", "linear")) in ("linear", "unknown"):
         return reference_grey(values, shape)
     grey = resample(values, shape)
