@@ -78,7 +78,7 @@ def command(
     generator: Annotated[str, option(EnhanceSettings, "generator")] = DEFAULT.generator,
     weights: Annotated[Path | None, option(EnhanceSettings, "weights")] = None,
     suffix: Annotated[
-        str, typer.Option(help="File format: .ome.tif, .nii.gz or .npy.")
+        str, typer.Option(help="As .ome.tif, .nii.gz or .npy.")
     ] = ".ome.tif",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
