@@ -166,3 +166,22 @@ def test_tiles_are_not_larger_than_memory(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(affordable, "memory_free", lambda: 1_000_000_000)
     with pytest.raises(ScanError, match=r"“a\.tif” declares 60000 × 60000"):
         read(path)
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_pages_that_run_in_circles_are_refused(tmp_path: Path, big: bool):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path, bigtiff=big) as writer:
+        for _ in range(3):
+            writer.write(RAMP, contiguous=False, metadata=None)
+    assert read_one(path).shape == (3, 12, 15)
+    with tifffile.TiffFile(path) as tif:
+        form, first, last = tif.tiff, tif.pages[0].offset, tif.pages[2].offset
+        tif.filehandle.seek(last)
+        (tags,) = struct.unpack(form.tagnoformat, tif.filehandle.read(form.tagnosize))
+    content = bytearray(path.read_bytes())
+    at = last + form.tagnosize + tags * form.tagsize
+    content[at : at + form.offsetsize] = struct.pack(form.offsetformat, first)
+    path.write_bytes(content)
+    with pytest.raises(ScanError, match=r"“a\.tif” is damaged: its list of images has no end"):
+        read(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from napari_fus_ulm.scan import AXIS_OF, step_of
 
 _PRINTERS = (72, 96, 100, 120, 144, 150, 200, 240, 300, 350, 400, 600, 1200, 2400)
 """Dots per inch, which programs write when they know no pixel size."""
+_MOST_PAGES = 1_000_000
 _NO_UNIT = ("", "none", "pixel", "pixels")
 _TAG_UNITS = {2: "inch", 3: "cm"}
 _OME_AXIS = {"time": "T", "pose": "C", "k": "Z", "j": "Y", "i": "X"}
@@ -45,6 +47,7 @@ def read_tiff(request: Request) -> list[xr.DataArray]:
     centimetre; dots per inch are those of a printer and are ignored.
     """
     with tifffile.TiffFile(request.path) as tif:
+        _check_chain(request.path, tif)
         stored = tif.ome_metadata
     found = None if stored is None else resolved(stored, request.path, _uuid_of)
     beside = list(found.beside) if found is not None else []
@@ -133,9 +136,29 @@ def _scans_of_series(
     )
 
 
+def _check_chain(path: Path, tif: tifffile.TiffFile) -> None:
+    """Refuse pages that lead back to themselves, or are more than an image can have."""
+    form, file = tif.tiff, tif.filehandle
+    seen: set[int] = set()
+    file.seek(8 if tif.is_bigtiff else 4)
+    while len(start := file.read(form.offsetsize)) == form.offsetsize:
+        (offset,) = struct.unpack(form.offsetformat, start)
+        if offset in seen or len(seen) > _MOST_PAGES:
+            raise ScanError(f"“{path.name}” is damaged: its list of images has no end.")
+        seen.add(offset)
+        file.seek(min(offset, file.size))
+        count = file.read(form.tagnosize)
+        if not offset or len(count) < form.tagnosize:
+            return
+        (tags,) = struct.unpack(form.tagnoformat, count)
+        file.seek(min(offset + form.tagnosize + tags * form.tagsize, file.size))
+
+
 def _check_sizes(path: Path, series: Any) -> None:
     """Refuse an image, a strip or a tile that memory or the file cannot hold."""
     check_affordable(path, series.shape, series.dtype)
+    if series.dataoffset is not None:  # one piece, whose size is the image's
+        return
     check_affordable(path, series.keyframe.chunks, series.dtype)
     for page in series:
         if page is not None and any(n > page.parent.filehandle.size for n in page.databytecounts):
