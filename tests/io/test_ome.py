@@ -173,6 +173,14 @@ def test_missing_files_are_named_and_their_planes_cut(tmp_path: Path):
     assert "2 of 3 planes" in said
 
 
+def test_a_damaged_file_of_a_set_is_missing(tmp_path: Path):
+    a_set(tmp_path, "s0.ome.tif", "s1.ome.tif", "s2.ome.tif")
+    (tmp_path / "s2.ome.tif").write_bytes(b"II*\0 no longer one")
+    scan = read_one(tmp_path / "s0.ome.tif")
+    assert scan.shape == (2, 12, 15)
+    assert "missing (s2.ome.tif)" in scan.attrs["doubts"]["missing"]
+
+
 def test_a_set_with_a_hole_is_refused(tmp_path: Path):
     a_set(tmp_path, "s0.ome.tif", "s1.ome.tif", "s2.ome.tif")
     (tmp_path / "s1.ome.tif").unlink()

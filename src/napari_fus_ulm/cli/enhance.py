@@ -77,9 +77,7 @@ def command(
     precision: Annotated[str, option(EnhanceSettings, "precision")] = DEFAULT.precision,
     generator: Annotated[str, option(EnhanceSettings, "generator")] = DEFAULT.generator,
     weights: Annotated[Path | None, option(EnhanceSettings, "weights")] = None,
-    suffix: Annotated[
-        str, typer.Option(help="As .ome.tif, .nii.gz or .npy.")
-    ] = ".ome.tif",
+    suffix: Annotated[str, typer.Option(help="As .ome.tif, .nii.gz or .npy.")] = ".ome.tif",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Enhance fUS files or folders of them."""

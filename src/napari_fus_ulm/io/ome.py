@@ -52,7 +52,8 @@ def resolved(xml: str, path: Path, uuid_of: Callable[[Path], str | None]) -> Res
     path : Path
         The file it was read from.
     uuid_of : callable
-        Returns the identifier that a TIFF file stores of itself, None where there is none.
+        Returns the identifier that a TIFF file stores of itself; None where there is none, and an
+        empty one of a damaged file.
 
     Raises
     ------

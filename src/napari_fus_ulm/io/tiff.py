@@ -262,11 +262,16 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _uuid_of(path: Path) -> str | None:
-    """Return the identifier that an OME-TIFF stores of itself."""
+    """Return the identifier that an OME-TIFF stores of itself; "" for a damaged file."""
     try:
         with tifffile.TiffFile(path) as tif:
-            return ElementTree.fromstring(tif.pages.first.description).get("UUID")
+            _check_chain(path, tif)
+            description = tif.pages.first.description
     except Exception:  # another file of the folder, whatever it is, is no reason to fail
+        return ""
+    try:
+        return ElementTree.fromstring(description).get("UUID")
+    except ElementTree.ParseError:
         return None
 
 
