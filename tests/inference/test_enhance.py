@@ -268,6 +268,7 @@ def test_stopping_the_iteration_is_cancelling(fus: xr.DataArray) -> None:
     [
         (lambda a: np.where(a > np.median(a), np.inf, a), "infinite"),
         (lambda a: np.full_like(a, 3.0), "everywhere"),
+        (lambda a: np.full_like(a, np.nan), "no value at all"),
         (lambda a: a[:5], "at least"),
     ],
 )

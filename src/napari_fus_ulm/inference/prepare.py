@@ -173,7 +173,8 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     check_affordable(fus, target.shape, result.shape, kept)
     position, messages = _position(grid.extent_mm, target.shape, settings, card)
     notices += messages
-    if not fus.attrs.get("leading_axis_known", True) and "leading" not in doubts:
+    several = fus.ndim > 2 and fus.shape[0] > 1
+    if several and not fus.attrs.get("leading_axis_known", True) and "leading" not in doubts:
         notices.append(
             f"The file does not say whether its {fus.shape[0]} images are slices or times; "
             f"{'times' if fus.dims[0] == 'time' else 'slices'} are assumed."
@@ -210,6 +211,9 @@ def _check_planes(fus: xr.DataArray) -> list[int]:
     every = list(planes(fus))
     for number, (_, plane) in enumerate(every):
         known = plane.values[~(np.isnan(plane.values) | np.isneginf(plane.values))]
+        if not known.size and len(every) == 1:
+            named = f"“{fus.name}” " if fus.name else ""
+            raise ScanError(f"The image {named}holds no value at all: every pixel is NaN.")
         lowest = known.min() if known.size else np.float32(0.0)
         try:
             check_image(plane.where(np.isfinite(plane) | np.isposinf(plane), lowest))

@@ -338,7 +338,7 @@ def _pixel_words(dy: float, dx: float) -> str:
 def _about_gaps(scan: xr.DataArray, label: str) -> list[Question]:
     """What is open about pixels and frames without a value."""
     gaps = gaps_in(scan.values)
-    if not gaps:
+    if gaps in (0, scan.size):  # a run says that there is nothing
         return []
     questions = []
     empty = scrubbed_frames(scan)
