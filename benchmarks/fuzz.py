@@ -28,6 +28,7 @@ import multiprocessing
 import os
 import resource
 import shutil
+import struct
 import sys
 import tempfile
 import traceback
@@ -249,12 +250,14 @@ def hdf5_matlab(path: Path) -> Path:
 
 
 def make_iconeus(folder: Path) -> list[Path]:
-    """Version 1 of Iconeus' ``.scan``: a film, a volume, a film of volumes."""
+    """Iconeus' ``.scan``: version 1 (a film, a volume, a film of volumes) and version 2."""
     shapes = {"2Dscan": (4, 12, 1, 15), "3Dscan": (5, 1, 12, 1, 15), "4Dscan": (2, 5, 1, 12, 1, 15)}
     made = []
     for mode, shape in shapes.items():
         made.append(own(folder, f"{mode}.scan"))
         write_iconeus(made[-1], mode, picture(*shape))
+    made.append(own(folder, "second.scan"))
+    made[-1].write_bytes(iconeus_2(picture(15, 1, 12, 4)))
     return made
 
 
@@ -284,6 +287,29 @@ def write_iconeus(path: Path, mode: str, data: npt.NDArray[np.float32]) -> None:
             file[f"acqMetaData/{name}"] = times
         file["acqMetaData/probeToLab"] = matrices if poses > 1 else matrices[0]
         file["acqMetaData/voxelsToProbe"] = to_probe
+
+
+def iconeus_2(voxels: npt.NDArray[np.float32]) -> bytes:
+    """Return version 2 of Iconeus' ``.scan``, in metres: voxels (lateral, 1, depth, time)."""
+    lateral, _, depth, frames = voxels.shape
+    parts = [
+        ("<5Q", lateral, 1, depth, frames, 1),
+        ("<QL20x", 1, 1),  # one sixth axis, of Doppler
+        ("<6d", 1.1e-4, 4e-4, 1e-4, 0.4, 0.0, 0.0),
+        (f"<{frames}d", *(0.4 * n for n in range(frames))),
+        (f"<{frames}L", *range(frames)),
+        ("<6d", *[0.0] * 6),  # where the probe was
+        ("<4xL4x", 0),
+        ("<L3d8xdHHH", 0, 15e6, 1.1e-4, 1.5e-3, 0.0, 128, 0, 0),  # the probe, without names
+        ("<2d3d8x", 2e-3, 1.2e-2, 15.6, 5500.0, 62.5),
+        ("<LL8xd4xdL?xd", 0, 0, 20.0, 0.0, 0, False, 0.4),
+        ("<6L", *[0] * 6),  # texts, all of them empty
+        ("<LqQLLf", 0, 0, 0, 0, 1, 300.0),
+        ("<6L2LqLL3L", *[0] * 8, 1_700_000_000, 0, 0, 2, 0, 0),
+    ]
+    header = b"".join(struct.pack(*part) for part in parts)
+    start = b"scan".ljust(32, b"\0") + struct.pack("<Q", 92 + len(header))
+    return start.ljust(92, b"\0") + header + voxels.astype("<f8").tobytes(order="F")
 
 
 def track_rows() -> npt.NDArray[np.float64]:

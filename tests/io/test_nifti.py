@@ -319,6 +319,13 @@ def test_the_content_and_not_the_name_says_whether_a_file_is_compressed(tmp_path
 def test_a_header_with_its_image_beside_it(tmp_path: Path):
     nib.save(nib.Nifti1Pair(FILM[..., 0], AFFINE), tmp_path / "a.img")
     np.testing.assert_array_equal(read_one(tmp_path / "a.hdr").values, FILM[..., 0].T)
+    nib.save(nib.Nifti2Pair(FILM[..., 0], AFFINE), tmp_path / "b.img")
+    np.testing.assert_array_equal(read_one(tmp_path / "b.hdr").values, FILM[..., 0].T)
+    nib.save(nib.AnalyzeImage(FILM[..., 0], np.diag([0.11, 0.1, 0.4, 1])), tmp_path / "c.img")
+    (tmp_path / "c.mat").write_bytes(b"not to be opened")
+    analyze = read_one(tmp_path / "c.hdr")
+    np.testing.assert_array_equal(analyze.values, FILM[..., 0].T)
+    assert spacing_of(analyze) == pytest.approx((0.1, 0.11))
     (tmp_path / "a.img").unlink()
     with pytest.raises(ScanError, match=r"“a.img” was expected beside it"):
         read_one(tmp_path / "a.hdr")

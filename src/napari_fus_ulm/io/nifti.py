@@ -129,7 +129,10 @@ def _opened(path: Path) -> Iterator[Any]:
                     f"“{path.name}” is a header only; the image “{path.with_suffix('.img').name}” "
                     "was expected beside it."
                 )
-            yield nib.load(path)
+            # Not nibabel's own choice, which may be SPM's: that one loads a .mat file beside it.
+            start = path.read_bytes()[:348]
+            pair: Any = nib.Nifti1Pair if start[344:347] in (b"ni1", b"n+1") else nib.AnalyzeImage
+            yield (nib.Nifti2Pair if start[4:7] == b"ni2" else pair).from_filename(path)
             return
         file: Any = stack.enter_context(path.open("rb"))
         zipped = file.read(2) == b"\x1f\x8b"
