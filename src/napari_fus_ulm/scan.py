@@ -369,6 +369,15 @@ def even_step(values: npt.NDArray[np.float64], dim: str) -> float:
     return mean
 
 
+def generated_truth(ulm: xr.DataArray) -> str:
+    """Say that an image that is taken for the ground truth is generated; empty if it is not."""
+    if not ulm.attrs.get("generated"):
+        return ""
+    label = ulm.name or ulm.attrs.get("source") or ""
+    subject = f"“{label}”" if label else "The ground truth"
+    return f"{subject} is generated, not measured: it is no ground truth."
+
+
 def _named(da: xr.DataArray) -> str:
     label = da.name or da.attrs.get("source") or ""
     return f"“{label}” " if label else ""

@@ -222,6 +222,11 @@ def _about_image(
         )
         return
     yield from _about_values(scan, path, modality)
+    if scan.attrs.get("generated"):
+        yield (
+            "error",
+            f"{path} is marked as generated, not measured; put the measured image there.",
+        )
     if not scan.attrs["spacing_known"]:
         yield (
             "error",

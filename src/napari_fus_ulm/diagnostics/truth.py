@@ -31,6 +31,7 @@ from napari_fus_ulm.output.tables import markdown_table, number
 from napari_fus_ulm.registration.lay import lay_on
 from napari_fus_ulm.registration.registered import Registered
 from napari_fus_ulm.registration.shift import Box
+from napari_fus_ulm.scan import generated_truth
 
 CAVEAT = (
     "Invented means not in this ground truth, which may have missed it: black in a ULM map does "
@@ -136,7 +137,7 @@ def against_truth(
         fidelity=near,
         scores=matched_scores(matched),
         registration=laid.registration,
-        notes=laid.notes,
+        notes=(*filter(None, [generated_truth(truth)]), *laid.notes),
     )
 
 

@@ -21,7 +21,7 @@ from napari_fus_ulm.grey.image import measured_image
 from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.registration.shift import align
-from napari_fus_ulm.scan import doubts_of, spacing_of
+from napari_fus_ulm.scan import doubts_of, generated_truth, spacing_of
 
 IMAGES = "images"
 
@@ -83,6 +83,8 @@ def compare_events(
             _read(path, modality, spacing, notes)
             for path, modality in ((image_path, None), (reference_path, "ulm"))
         )
+        if about := generated_truth(reference):
+            notes.append(about.removesuffix("."))
         if image.attrs.get("modality") == "fus" and image.attrs.get("values") != "grey":
             notes.append(
                 f"{image_path.name} is power Doppler without an intensity map (there are no "

@@ -289,6 +289,8 @@ def _foot(images: Sequence[xr.DataArray], note: str) -> str:
             " Trained on phantoms." if any(m.get("phantom_trained") for m in provenances) else ""
         )
         sentences.append(f"{CAUTION}{trained}")
+    if any(m.get("familiarity", {}).get("light") == "red" for m in provenances):
+        sentences.append("What was enhanced does not look like a fUS image.")
     sentences.append(
         "The same grey levels, 0 to 1, for all: logarithm of power (fUS) and of counts (ULM)."
     )

@@ -200,7 +200,9 @@ def _end(spectrum: _Spectrum) -> float | None:
     coarse = float(smooth[(f > 0.8) & (f < 1.8)].mean())
     for i in _looked_at(spectrum):
         beyond = f > 1.1 * f[i]
-        steep = spectrum.slope[i] < STEEP and db[i] - np.median(db[beyond]) > DROP_DB
+        steep = (
+            spectrum.slope[i] < STEEP and beyond.any() and db[i] - np.median(db[beyond]) > DROP_DB
+        )
         valley = (
             smooth[i] == smooth[: i + 1].min()
             and smooth[i] < smooth[i + 1]
@@ -231,7 +233,7 @@ def _peaks(rough: Floats) -> list[tuple[float, float]]:
     window = np.hanning(len(logs) + 2)[1:-1]
     height = np.abs(np.fft.rfft((logs - logs.mean()) * window, n=4 * len(logs)))
     share = np.arange(len(height)) / (4 * len(logs))
-    height /= np.median(height[share > 0.1])
+    height /= max(float(np.median(height[share > 0.1])), 1e-30)
     padded = np.pad(height, 1, mode="reflect")
     peak = (height >= padded[:-2]) & (height >= padded[2:]) & (height > PEAK) & (share > 0.15)
     return [(float(height[i]), float(share[i])) for i in np.flatnonzero(peak)]

@@ -10,6 +10,7 @@ from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.grey.intensity import count_unit, ulm_to_grey
 from napari_fus_ulm.grey.resampling import bin_counts, resample
 from napari_fus_ulm.grid import Grid, Shape, check_same_extent
+from napari_fus_ulm.scan import generated_truth
 
 Array = npt.NDArray[np.float32]
 
@@ -78,8 +79,10 @@ def check_reference(ulm: xr.DataArray) -> None:
     Raises
     ------
     ScanError
-        If it is not one 2-D plane, or holds NaN or infinite values.
+        If it is generated, is not one 2-D plane, or holds NaN or infinite values.
     """
+    if about := generated_truth(ulm):
+        raise ScanError(about)
     if ulm.ndim != 2:
         raise ScanError(
             f"The image has the axes {tuple(map(str, ulm.dims))}; one 2-D plane (depth, lateral) "

@@ -10,6 +10,9 @@ import xarray as xr
 from napari_fus_ulm.inference.patches import Patches
 from napari_fus_ulm.inference.settings import EnhanceSettings
 
+UNLIKE = "input unlike fUS"
+"""Mark in the name of a result whose input does not look like fUS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Enhancement:
@@ -25,7 +28,8 @@ class Enhancement:
     settings : EnhanceSettings
         As requested, with the generator's defaults filled in.
     provenance : dict
-        What was used: weights and their hash, input, values, device, precision, versions.
+        What was used: weights and their hash, input, values, device, precision, versions; and
+        whether the input looks like fUS.
     seconds : float
         Time the run took.
     patches : Patches or None
@@ -53,7 +57,16 @@ class Enhancement:
         generator = self.provenance["generator_title"]
         if self.provenance.get("has_modes", True):
             generator += f" {self.settings.mode.capitalize()}"
-        return f"{self.provenance['input_name']} · {generator} ×{gain:.2g} (generated)"
+        mark = f" · {UNLIKE}" if self.light == "red" else ""
+        return f"{self.provenance['input_name']} · {generator} ×{gain:.2g}{mark} (generated)"
+
+    @property
+    def light(self) -> str:
+        """How far the input looks like fUS: green, yellow (unusual) or red (it does not).
+
+        The reasons are in ``provenance["familiarity"]``.
+        """
+        return str(self.provenance.get("familiarity", {}).get("light", "green"))
 
     def _repr_html_(self) -> str:
         """A small picture and one line, for notebooks."""

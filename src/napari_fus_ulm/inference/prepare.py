@@ -27,6 +27,7 @@ from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.grid import Grid, Shape
 from napari_fus_ulm.inference.affordable import check_affordable
 from napari_fus_ulm.inference.departure import around
+from napari_fus_ulm.inference.familiarity import Familiarity, familiarity
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import Applied, Frame
 from napari_fus_ulm.io.guesses import guess_values
@@ -84,6 +85,8 @@ class Prepared:
     planes : list of Plane
     position : (3, height, width) array
         Channels of the generator's grid.
+    familiarity : Familiarity
+        How far the scan looks like fUS.
     notices : list of str
         Messages to the user; more are added during the run.
     """
@@ -99,6 +102,7 @@ class Prepared:
     result: Grid
     planes: list[Plane]
     position: Array
+    familiarity: Familiarity
     notices: list[str]
 
     def frame(self, number: int) -> Frame:
@@ -149,6 +153,9 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     )
     values, notices = _values(fus, settings)
     notices += _without_signal(fus, values)
+    familiar = familiarity(fus)
+    if familiar.sentence:
+        notices.append(familiar.sentence)
     grid = Grid.of(fus)
     native = grid.with_shape(native_shape(fus))
     if native.shape != grid.shape:
@@ -195,6 +202,7 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
         result=result,
         planes=ready_planes,
         position=position,
+        familiarity=familiar,
         notices=notices,
     )
 

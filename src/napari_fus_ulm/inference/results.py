@@ -100,6 +100,7 @@ def _provenance(ready: Prepared, settings: EnhanceSettings) -> dict[str, Any]:
         "input": str(ready.scan.attrs.get("source", "")),
         "input_name": str(ready.scan.name or "fUS"),
         "values": ready.values,
+        "familiarity": ready.familiarity.as_dict(),
         "native_pixel_um": native_um,
         "pixel_um": result_um,
         "gain": float(np.sqrt(np.prod(native_um) / np.prod(result_um))),

@@ -14,9 +14,10 @@ import xarray as xr
 
 from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.generators import entry, names
-from napari_fus_ulm.inference.events import Event, Progress
+from napari_fus_ulm.inference.events import Event, Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.output.figures import Colours as Colours  # for the dock, too
+from napari_fus_ulm.scan import generated_truth
 from napari_fus_ulm.tasks.events import Saved, Take, loading, plane_of
 from napari_fus_ulm.tasks.record import Record, Source, record_beside, write_record
 from napari_fus_ulm.tasks.task import Task
@@ -220,12 +221,12 @@ def figure_events(compared: Compared, settings: FigureSettings) -> Iterator[Prog
     yield FigureReady(drawn)
 
 
-def metrics_events(compared: Compared) -> Iterator[Progress | MetricsReady]:
+def metrics_events(compared: Compared) -> Iterator[Progress | Notice | MetricsReady]:
     """Measure every image by the ground truth.
 
     Yields
     ------
-    Progress, MetricsReady
+    Progress, Notice, MetricsReady
 
     Raises
     ------
@@ -236,6 +237,8 @@ def metrics_events(compared: Compared) -> Iterator[Progress | MetricsReady]:
 
     if compared.truth is None:
         raise MeasureError("There is no ground truth to compare with; choose one above.")
+    if about := generated_truth(compared.truth):
+        yield Notice(about)
     scores = yield from _scores(compared)
     yield MetricsReady(metrics_table(compared.images, scores, str(compared.truth.name)))
 
@@ -258,7 +261,7 @@ def figure_run(
             yield event
 
 
-def metrics_run(compared: Compared, path: Path) -> Iterator[Progress | Saved]:
+def metrics_run(compared: Compared, path: Path) -> Iterator[Progress | Notice | Saved]:
     """Measure every image, and write the table with the record that makes it again.
 
     Raises
@@ -319,7 +322,7 @@ def _figure(
 
 def _metrics(
     images: Mapping[str, Take], settings: MetricsSettings
-) -> Iterator[Progress | MetricsReady]:
+) -> Iterator[Progress | Notice | MetricsReady]:
     return metrics_events(_compared(images, settings.truth, settings.enhance))
 
 
@@ -348,11 +351,14 @@ def _measured(image: xr.DataArray, settings: EnhanceSettings) -> xr.DataArray:
 
 
 def _note(compared: Compared) -> str:
-    """Say how power Doppler was prepared before it was measured, if it was."""
-    fus = any(image.attrs.get("modality") == "fus" for image in compared.images)
-    if compared.truth is None or not fus:
+    """Say what is unusual about the ground truth, and how power Doppler was prepared for it."""
+    if compared.truth is None:
         return ""
-    return MAPPED if _usable(compared.settings)[1].training.get("input_map") else ""
+    about = generated_truth(compared.truth)
+    fus = any(image.attrs.get("modality") == "fus" for image in compared.images)
+    if fus and _usable(compared.settings)[1].training.get("input_map"):
+        return f"{about} {MAPPED}".strip()
+    return about
 
 
 def _usable(settings: EnhanceSettings) -> tuple[EnhanceSettings, Card]:

@@ -15,7 +15,7 @@ import xarray as xr
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings, Values
-from napari_fus_ulm.scan import planes, spacing_of
+from napari_fus_ulm.scan import generated_truth, planes, spacing_of
 from napari_fus_ulm.tasks.events import Take, loading
 from napari_fus_ulm.tasks.failures import failure_of
 from napari_fus_ulm.tasks.record import Record, Source
@@ -87,6 +87,8 @@ def measured(
             continue
         try:
             rows = judge.rows(event)
+            if about := judge.about_truth():
+                yield Notice(about)
         except Exception as error:
             refused = True
             failure_of(error)  # which logs a fault
@@ -109,6 +111,7 @@ class _Judge:
         self._ulm: xr.DataArray | None = None
         self._known: tuple[int, npt.NDArray[np.float32]] | None = None
         self._before: list[Fidelity] = []
+        self._about_said = False
 
     def rows(self, event: Preview | Finished) -> list[Measured]:
         """What is to be shown after an estimate of one plane, or after the result."""
@@ -130,6 +133,13 @@ class _Judge:
         if before:
             measures.append(Measured("input", mean_and_sd(before)[0], 0, count))
         return [*measures, Measured("result", mean_and_sd(scores)[0], 0, count)]
+
+    def about_truth(self) -> str:
+        """What is wrong with the ground truth that was read, once."""
+        if self._ulm is None or self._about_said:
+            return ""
+        self._about_said = True
+        return generated_truth(self._ulm)
 
     def _truth(self, number: int, like: xr.DataArray) -> npt.NDArray[np.float32]:
         from napari_fus_ulm.grey.reference import reference_on_grid
