@@ -78,6 +78,9 @@ def command(
     generator: Annotated[str, option(EnhanceSettings, "generator")] = DEFAULT.generator,
     weights: Annotated[Path | None, option(EnhanceSettings, "weights")] = None,
     suffix: Annotated[str, typer.Option(help="As .ome.tif, .nii.gz or .npy.")] = ".ome.tif",
+    only_fus: Annotated[
+        bool, typer.Option("--only-fus", help="Refuse images that do not look like fUS.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Enhance fUS files or folders of them."""
@@ -136,7 +139,7 @@ def command(
             # One bad file of a night's batch must not cost the others.
             try:
                 source = replace(part, layer=path.name, path=str(path.absolute()))
-                reports.append(_enhanced(source, settings, gain, target))
+                reports.append(_enhanced(source, settings, gain, target, only_fus))
             except Exception as error:
                 if len(files) == 1:
                     raise
@@ -169,13 +172,20 @@ def _files(inputs: list[Path]) -> list[Path]:
 
 
 def _enhanced(
-    source: Source, settings: EnhanceSettings, gain: float | None, target: Path
+    source: Source,
+    settings: EnhanceSettings,
+    gain: float | None,
+    target: Path,
+    only_fus: bool,
 ) -> dict[str, Any]:
     """Enhance one file, write the results and say what was written."""
     from napari_fus_ulm.tasks.enhance import enhance_run, record_of
+    from napari_fus_ulm.tasks.familiarity import refuse_unlike
     from napari_fus_ulm.tasks.replay import save, take
 
     scan, name = take(source), Path(source.path).name
+    if only_fus:
+        refuse_unlike(scan)
     chosen = settings if gain is None else _with_gain(settings, scan, gain)
     finished = follow(enhance_run(lambda: scan, None, chosen), name)
     result: Enhancement = finished.enhancement

@@ -64,7 +64,7 @@ class Enhancement:
     def light(self) -> str:
         """How far the input looks like fUS: green, yellow (unusual) or red (it does not).
 
-        The reasons are in ``provenance["familiarity"]``.
+        ``provenance["familiarity"]`` says why.
         """
         return str(self.provenance.get("familiarity", {}).get("light", "green"))
 

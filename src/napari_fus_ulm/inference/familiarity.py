@@ -99,7 +99,7 @@ class Familiarity:
 
     def as_dict(self) -> dict[str, Any]:
         """For a record: the light, and why."""
-        return {"light": self.light, "reasons": list(self.reasons)}
+        return {"light": self.light, "sentence": self.sentence}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

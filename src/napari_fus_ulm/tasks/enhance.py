@@ -284,7 +284,9 @@ def record_of(enhancement: Enhancement, fus: Source) -> Record:
     fus : Source
         Where the input came from.
     """
-    return Record.of("enhance", {"fus": fus}, settings_as_taken(enhancement))
+    record = Record.of("enhance", {"fus": fus}, settings_as_taken(enhancement))
+    about = enhancement.provenance["familiarity"]["sentence"]
+    return replace(record, notes=(about,)) if about else record
 
 
 ENHANCE = Task(

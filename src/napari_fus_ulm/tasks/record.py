@@ -141,6 +141,8 @@ class Record:
         Names of the files that were written.
     version : str
         Of the package that did it.
+    notes : tuple of str
+        Sentences that whoever uses the result must read.
 
     Raises
     ------
@@ -153,6 +155,7 @@ class Record:
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     outputs: tuple[str, ...] = ()
     version: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -190,6 +193,7 @@ class Record:
             "settings": dict(self.settings),
             "outputs": list(self.outputs),
             "version": self.version,
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
     @classmethod
@@ -222,6 +226,7 @@ class Record:
             settings=dict(given["settings"]),
             outputs=tuple(map(str, given.get("outputs", ()))),
             version=str(given.get("version", "")),
+            notes=tuple(map(str, given.get("notes", ()))),
         )
 
 

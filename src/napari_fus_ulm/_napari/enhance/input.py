@@ -9,7 +9,34 @@ from napari_fus_ulm._napari.layers.parts import LayerScan, Question
 from napari_fus_ulm._napari.picker.picked import Picked
 from napari_fus_ulm._napari.run import Warned
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.scan import generated_truth
 from napari_fus_ulm.tasks.enhance import displacement, mismatch
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """Whether an input looks like fUS.
+
+    Parameters
+    ----------
+    key : object
+        What it was found for: an input and the part of it that is used.
+    colour : {"", "green", "yellow", "red"}
+        Empty as long as it is not known.
+    sentence : str
+        What is unusual; empty for green.
+    """
+
+    key: object = None
+    colour: str = ""
+    sentence: str = ""
+
+    @property
+    def question(self) -> str:
+        """The sentence, and for red what the button asks."""
+        if self.colour != "red":
+            return self.sentence
+        return f"{self.sentence} Vessels would be drawn all the same. Enhance anyway?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +126,8 @@ def about_truth(
         return warnings
     if problem := mismatch(picked.outline, truth.outline):
         return (*warnings, Warned(problem, "ulm"))
-    beside = displacement(picked.outline, truth.outline)
-    return (*warnings, Warned(beside)) if beside else warnings
+    about = (generated_truth(truth.outline), displacement(picked.outline, truth.outline))
+    return (*warnings, *(Warned(one) for one in about if one))
 
 
 def warned(question: Question, layer: str) -> Warned:

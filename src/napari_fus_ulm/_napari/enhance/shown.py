@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from napari_fus_ulm._napari.enhance.input import Input
+from napari_fus_ulm._napari.enhance.input import Input, Light
 from napari_fus_ulm._napari.run import EMPTY, READY, Run
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.tasks.enhance import Measured
@@ -17,6 +17,8 @@ class Shown:
     Parameters
     ----------
     input : Input
+    light : Light
+        Whether it looks like fUS.
     phase : {"empty", "ready", "running", "cancelling"}
         What the button is for.
     locked : bool
@@ -34,6 +36,7 @@ class Shown:
     """
 
     input: Input = field(default_factory=Input)
+    light: Light = field(default_factory=Light)
     phase: str = EMPTY
     locked: bool = False
     progress: Progress | None = None
@@ -45,7 +48,9 @@ class Shown:
     has_result: bool = False
 
 
-def resolve(chosen: Input, run: Run, refusal: str, *, has_result: bool) -> Shown:
+def resolve(
+    chosen: Input, run: Run, refusal: str, *, has_result: bool, light: Light | None = None
+) -> Shown:
     """Return what is shown.
 
     Parameters
@@ -56,12 +61,16 @@ def resolve(chosen: Input, run: Run, refusal: str, *, has_result: bool) -> Shown
     refusal : str
         What is wrong with the settings, or nothing.
     has_result : bool
+    light : Light, optional
+        Of the input.
     """
+    light = light or Light()
     if not run.running and run.image != chosen.image:
         run = Run()
-    standing = {warning.text for warning in chosen.warnings}
+    standing = {light.sentence, *(warning.text for warning in chosen.warnings)}
     return Shown(
         input=chosen,
+        light=light,
         phase=run.phase if run.running else READY if chosen.usable else EMPTY,
         locked=run.running,
         progress=run.progress,

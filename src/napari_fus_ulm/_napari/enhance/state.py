@@ -12,10 +12,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from psygnal import Signal
 
 from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
-from napari_fus_ulm._napari.enhance.input import Input, describe_input
+from napari_fus_ulm._napari.enhance.input import Input, Light, describe_input
 from napari_fus_ulm._napari.enhance.shown import Shown, resolve
 from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
 from napari_fus_ulm._napari.layers.results import OURS, RunLayers
@@ -55,6 +56,16 @@ def is_result(layer: Layer) -> bool:
     return "xarray" in layer.metadata and "provenance" in layer.metadata.get(OURS, {})
 
 
+CHEAP_BYTES = 128_000_000
+"""Size of a layer up to which its light is found before the run."""
+
+
+def is_cheap(layer: Layer | None) -> bool:
+    """Whether a layer's pixels are in memory, and few enough to be looked at before a run."""
+    data = getattr(layer, "data", None)
+    return isinstance(data, np.ndarray) and data.nbytes <= CHEAP_BYTES
+
+
 class EnhanceState:
     """What is chosen, and the newest run; makes the work and shows its results.
 
@@ -74,6 +85,7 @@ class EnhanceState:
     def __init__(self, viewer: ViewerModel, settings: EnhanceSettings) -> None:
         self._viewer = viewer
         self.fus, self.ulm = PickerState(viewer, "fus"), PickerState(viewer, "ulm")
+        self.fus.taken = lambda: id_of(self.ulm.layer)
         self.settings: EnhanceSettings | None = settings
         self._refusal = ""
         self._run = Run()
@@ -81,6 +93,7 @@ class EnhanceState:
         self._newest: Enhancement | None = None
         self._newest_id: LayerId | None = None
         self._input = Input()
+        self._light = Light()
         self.examined: Diagnosed | None = None
         """What the diagnostic that goes on is about."""
         self.shown = Shown()
@@ -123,6 +136,19 @@ class EnhanceState:
         )
         if self._run.error == UNANSWERED and not self.fus.unanswered:
             self._run = replace(self._run, error="")
+        self._show()
+
+    @property
+    def light_key(self) -> object:
+        """What the light is found for; None where it is not cheap to find, or nothing is chosen."""
+        picked, scan = self.fus.picked(), self.fus.layer_scan
+        if picked is None or scan is None or not is_cheap(self.fus.layer):
+            return None
+        return self.fus.read_number, picked.source
+
+    def set_light(self, light: Light) -> None:
+        """Show whether the input looks like fUS."""
+        self._light = light
         self._show()
 
     def truth(self, picked: Picked) -> Picked | None:
@@ -261,7 +287,11 @@ class EnhanceState:
     def _show(self) -> None:
         before = self.shown
         self.shown = resolve(
-            self._input, self._run, self._refusal, has_result=self._newest_id is not None
+            self._input,
+            self._run,
+            self._refusal,
+            has_result=self._newest_id is not None,
+            light=self._light if self._light.key == self.light_key else Light(),
         )
         if names := changes(before, self.shown):
             self.changed.emit(names)

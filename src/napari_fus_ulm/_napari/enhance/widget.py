@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from napari_fus_ulm._napari.diagnostics.sections import Diagnostics, Panel
 from napari_fus_ulm._napari.enhance import memory
 from napari_fus_ulm._napari.enhance.input import Input
+from napari_fus_ulm._napari.enhance.light import LightFinder, light_label, show_light
 from napari_fus_ulm._napari.enhance.model_card import card_dialog
 from napari_fus_ulm._napari.enhance.result_actions import ResultActions
 from napari_fus_ulm._napari.enhance.settings_form import SettingsForm
@@ -51,6 +52,7 @@ class EnhanceWidget(DockedWidget):
         self.runner = EventRunner(self)
         self.fus = LayerPicker(napari_viewer, self.state.fus)
         self.ulm = LayerPicker(napari_viewer, self.state.ulm)
+        self.light, self.finder = light_label(), LightFinder(self)
         self.settings = SettingsForm()
         self.notices = NoticeArea(self.runner.details)
         self.run = RunPanel()
@@ -65,6 +67,7 @@ class EnhanceWidget(DockedWidget):
         self._show(frozenset(field.name for field in fields(Shown)))
         self._show_context()
         self._wire()
+        self._find_light()
 
     # ------------------------------------------------------------ what is shown
 
@@ -76,7 +79,10 @@ class EnhanceWidget(DockedWidget):
         if names & {"input", "notices", "error"}:
             self.notices.set_standing(shown.input.warnings)
             self.notices.set_run(shown.notices, shown.error)
-        if names & {"phase", "status"}:
+        if "light" in names:
+            show_light(self.light, shown.light)
+        if names & {"phase", "status", "light"}:
+            self.run.offer = "Enhance anyway" if shown.light.colour == "red" else "Enhance"
             self.run.set_state(shown.phase, shown.status)
         if shown.progress is not None and names & {"progress", "step"}:
             self.run.show_progress(shown.progress, shown.step)
@@ -99,6 +105,10 @@ class EnhanceWidget(DockedWidget):
         )
 
     _image: LayerId | None = None
+
+    def _find_light(self) -> None:
+        key = self.state.light_key
+        self.finder.look_at(key, None if key is None else self.state.fus.picked())
 
     def _show_context(self) -> None:
         self.diagnostics.set_context(self.state.diagnosed())
@@ -201,6 +211,7 @@ class EnhanceWidget(DockedWidget):
     def leave(self) -> None:
         """Stop working and following the viewer; the dock has been closed."""
         self.runner.cancel()
+        self.finder.stop()
         self.fus.close_connections()
         self.ulm.close_connections()
         self.diagnostics.close_connections()
@@ -209,6 +220,8 @@ class EnhanceWidget(DockedWidget):
     def _wire(self) -> None:
         self.state.changed.connect(self._show)
         self.fus.changed.connect(self._show_context)
+        self.fus.changed.connect(self._find_light)
+        self.finder.found.connect(self.state.set_light)
         self.ulm.changed.connect(self._show_context)
         self.fus.load_requested.connect(self._load_fus)
         self.ulm.load_requested.connect(self._load_ulm)
@@ -245,6 +258,7 @@ class EnhanceWidget(DockedWidget):
             self._welcome,
             self.sample,
             self.fus,
+            self.light,
             self.ulm,
             self.settings,
             self.notices,

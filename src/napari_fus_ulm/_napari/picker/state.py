@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,6 +52,12 @@ class Choice:
     corrections: Corrections = field(default_factory=Corrections)
 
 
+def is_generated(layer: Image) -> bool:
+    """Whether a layer was made by a run of ours, now or before it was saved."""
+    carried = layer.metadata.get("xarray")
+    return OURS in layer.metadata or bool(getattr(carried, "attrs", {}).get("generated"))
+
+
 class PickerState:
     """Follows the layers of a viewer, and one that is chosen among them.
 
@@ -58,7 +65,8 @@ class PickerState:
     ----------
     viewer : napari viewer
     modality : {"fus", "ulm"}
-        What is to be chosen; the newest layer that looks like fUS is preselected, a ULM never is.
+        What is to be chosen; the newest layer that looks like fUS is preselected, never a ULM or
+        a generated image.
 
     Signals
     -------
@@ -77,12 +85,16 @@ class PickerState:
     def __init__(self, viewer: ViewerModel, modality: Literal["fus", "ulm"]) -> None:
         self._viewer, self.modality = viewer, modality
         self.layers: tuple[Image, ...] = ()
+        self.taken: Callable[[], LayerId | None] = lambda: None
+        """The layer that is the other picker's, which is never preselected here."""
         self._chosen: LayerId | None = None
         self._by_hand = False
         self._corrections: dict[LayerId, Corrections] = {}
         self._layer_scan: LayerScan | None = None
         self._problem = ""
         self._read_key: tuple[Any, ...] = ()
+        self.read_number = 0
+        """Counts how often the layer was read: what was found out of an older reading is stale."""
         self._answers: dict[str, Any] = {}
         self._reader = LayerReader()
         events = viewer.layers.events
@@ -259,14 +271,16 @@ class PickerState:
             self._chosen = None
 
     def _choose_default(self) -> None:
-        """Preselect the newest layer that looks like fUS; without one, the newest not our own."""
+        """Preselect the newest layer that looks like fUS, else the newest that may be; no ULM."""
         if self.modality != "fus":
             return
-        images = [layer for layer in self.layers if OURS not in layer.metadata]
+        taken = self.taken()
+        images = [
+            layer for layer in self.layers if layer.unique_id != taken and not is_generated(layer)
+        ]
         likely = [layer for layer in images if likely_modality(layer) == "fus"]
         other = [layer for layer in images if likely_modality(layer) != "ulm"]
-        rest = self.layers if self._chosen is None else ()
-        for layer in (*likely, *other, *images, *rest):
+        for layer in (*likely, *other):
             self._chosen = layer.unique_id
             return
 
@@ -285,6 +299,7 @@ class PickerState:
         layer = self.layer
         self._follow(layer)
         self._read_key = self._key()
+        self.read_number += 1
         self._layer_scan, self._problem = None, ""
         if layer is not None:
             try:

@@ -42,6 +42,8 @@ class RunPanel(QWidget):
         for widget in (self.button, self.bar, self.left, self.status):
             layout.addWidget(widget)
         self.state = EMPTY
+        self.offer = "Enhance"
+        """Text of the button when nothing runs; another one asks."""
         self._first: tuple[float, int] | None = None
         self.button.clicked.connect(self._on_click)
         self.set_state(EMPTY)
@@ -59,7 +61,7 @@ class RunPanel(QWidget):
             RUNNING: "Stops after the current batch of patches; the preview stays.",
             CANCELLING: "Finishing the current batch of patches.",
         }
-        self.button.setText(texts.get(state, "Enhance"))
+        self.button.setText(texts.get(state, self.offer))
         self.button.setToolTip(
             tips.get(state, "Adds an enhanced layer; your image is not changed. Ctrl/Cmd+Return.")
         )
