@@ -37,6 +37,8 @@ PLANES = 3
 """Planes of a stack or series that are looked at: the first, the middle and the last."""
 COUNTS = 0.2
 """Share of empty pixels without which thin lines are not those of a ULM map."""
+LEAST_TO_TURN = 40
+"""Pixels a side below which a window is too small to say what is up in it."""
 FAR = 2.5
 """Interquartile ranges from the median beyond which a measure is named."""
 TELLING = ("width", "fine", "peak", "line", "coherence", "edges", "tails", "coarse", "ridge")
@@ -195,7 +197,7 @@ def _of_plane(image: npt.NDArray[np.floating], limits: Limits) -> Familiarity:
         return Familiarity("red", reasons, found)
     if found["likeness"] < limits.yellow:
         return Familiarity("yellow", reasons, found)
-    if found["upright"] < limits.upside_down:
+    if found["upright"] < limits.upside_down and min(image.shape) >= LEAST_TO_TURN:
         return Familiarity(
             "yellow", ("it may be upside down (depth runs from top to bottom)",), found
         )
