@@ -68,9 +68,7 @@ def command(
     overlap: Annotated[int | None, option(EnhanceSettings, "overlap", BY_GENERATOR)] = None,
     window: Annotated[str | None, option(EnhanceSettings, "window", BY_GENERATOR)] = None,
     fusion: Annotated[str | None, option(EnhanceSettings, "fusion", BY_GENERATOR)] = None,
-    preset: Annotated[
-        str, typer.Option(help="Settings to start from: default, or poster (the Study's recipe).")
-    ] = "default",
+    preset: Annotated[str, typer.Option(help="default or poster (Study's recipe).")] = "default",
     batch: Annotated[int, option(EnhanceSettings, "batch")] = DEFAULT.batch,
     position: Annotated[str, option(EnhanceSettings, "position")] = DEFAULT.position,
     device: Annotated[str, option(EnhanceSettings, "device")] = DEFAULT.device,
