@@ -305,7 +305,9 @@ def test_voxels_of_one_size_keep_the_order_of_confusius(tmp_path: Path):
     volume = np.random.default_rng(6).random((10, 12, 15)).astype(np.float32)
     scan = read_one(save(tmp_path / "a_pwd.nii", values=volume, affine=np.diag([0.1] * 3 + [1])))
     np.testing.assert_array_equal(scan.values, volume.T)
-    assert not doubts_of(scan)
+    assert "do not say which axis is depth" in doubts_of(scan)["axes"]
+    slices = read_one(save(tmp_path / "b_pwd.nii", values=volume))
+    assert not doubts_of(slices)
 
 
 def test_the_content_and_not_the_name_says_whether_a_file_is_compressed(tmp_path: Path):

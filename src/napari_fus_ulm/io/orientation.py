@@ -52,7 +52,12 @@ def reorder(
             matrix[:3, axis] *= -1
             values = np.flip(values, axis)
     said = None
-    if not certain:
+    if not certain and normal == 2:
+        said = (
+            "Its voxels do not say which axis is depth; the second was taken, and the third for "
+            "that of the slices."
+        )
+    elif not certain:
         said = (
             f"The slices were taken along the file's {_ORDINALS[normal]} axis, whose voxels are "
             f"{sizes[normal]:.3g} mm apart, and depth along its {_ORDINALS[order[1]]} one."
@@ -90,11 +95,13 @@ def _normal(shape: Sequence[int], sizes: npt.NDArray[np.float64]) -> tuple[int, 
     for candidates in (single, thin):
         if len(candidates) == 1:
             return candidates[0], True
+    if thin:
+        return 2, True
     coarsest = int(np.argmax(sizes))
     others = max(size for axis, size in enumerate(sizes) if axis != coarsest)
-    if not thin and coarsest != 2 and sizes[coarsest] > _COARSER * others:
-        return coarsest, False
-    return 2, True
+    if sizes[coarsest] > _COARSER * others:
+        return coarsest, coarsest == 2
+    return 2, False
 
 
 def _runs_forward(direction: npt.NDArray[np.float64]) -> bool:
