@@ -7,7 +7,7 @@ The axes follow ConfUSIus: the first is lateral (i), the second depth (j), the t
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from napari_fus_ulm.io.atomic import json_writer, write_files
 from napari_fus_ulm.io.confusius import scan_from_affine
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.guesses import assumed_pixel, factor_to_mm, guess_kind, modality_of
+from napari_fus_ulm.io.nifti_header import is_skewed, matrix_of, period_of
 from napari_fus_ulm.io.orientation import reorder
 from napari_fus_ulm.io.request import Request, complex_values, looked_at, unlikely_pixel
 from napari_fus_ulm.io.side_information import (
@@ -41,10 +42,6 @@ _CLASSES = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 """By the size of the header, which is its first number."""
 _FURTHEST_VOXEL = 1 << 26
 """Bytes that a header and its extensions may take up."""
-_SKEW = 0.02
-"""Cosine between two axes up to which they are perpendicular, rounding aside."""
-_MM_PER_CODE = {"meter": 1e3, "mm": 1.0, "micron": 1e-3}
-_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 _FREQUENCIES = {
     "probe_center_frequency_hz": ("ProbeCenterFrequency", "ProbeCentralFrequency"),
     "transmit_frequency_hz": ("TransmitFrequency", "UltrasoundTransmitFrequency"),
@@ -60,13 +57,13 @@ def read_nifti(request: Request) -> list[xr.DataArray]:
     with _opened(request.path) as image:
         values = _voxels(request.path, image)
         header = image.header
-    matrix, sizes_known, placed = _matrix_in_file(image, values.shape)
+    matrix, sizes_known, placed = matrix_of(image)
     block = sidecar.get(BLOCK)
     if isinstance(block, dict):
         return [_ours(request, values, matrix if sizes_known else None, placed, sidecar)]
     doubts: dict[str, str] = {}
     values, matrix, said = reorder(values, matrix)
-    if (np.abs(_cosines(matrix)) > _SKEW).any():
+    if is_skewed(matrix):
         doubts["shear"] = (
             f"The axes of “{request.path.name}” are not perpendicular; the image is used as if "
             "they were."
@@ -91,7 +88,7 @@ def read_nifti(request: Request) -> list[xr.DataArray]:
         doubts["spacing"] = doubt
     times = None
     if "time" in dims:
-        times, doubt = frame_times(request.path, sidecar, len(values), _period(header))
+        times, doubt = frame_times(request.path, sidecar, len(values), period_of(header))
         if doubt:
             doubts["time"] = doubt
             extra["time_known"] = False
@@ -243,71 +240,6 @@ def _placed_by(affine: npt.NDArray[np.float64], scan: xr.DataArray) -> xr.DataAr
         return moved
     unplaced = "z" not in scan.coords and np.allclose(affine[0], [1, 0, 0, 0], atol=1e-5)
     return moved.isel(k=0, drop=unplaced)
-
-
-def _matrix_in_file(image: Any, shape: Sequence[int]) -> tuple[npt.NDArray[np.float64], bool, bool]:
-    """Return the matrix (i, j, k) → (x, y, z) in mm; whether the file states scale, position."""
-    header = image.header
-    unit = _unit(header)
-    placed = any(int(header.get(code, 0)) > 0 for code in ("sform_code", "qform_code"))
-    zooms = np.ones(3)
-    stated = np.asarray(header.get_zooms()[:3], dtype=float)
-    zooms[: stated.size] = np.where(np.isfinite(stated) & (stated > 0), stated, 1.0)
-    matrix = np.diag([*zooms, 1.0])
-    if placed:
-        matrix = _without_gaps(np.array(image.affine, dtype=float), zooms)
-        placed = bool(np.isfinite(matrix).all())
-    if not placed:
-        # nibabel's fallback centres the image and mirrors x; only the voxel size is in the file.
-        matrix = np.diag([*zooms, 1.0])
-    matrix[:3] *= _MM_PER_CODE.get(unit, 1.0)
-    sizes = np.linalg.norm(matrix[:3, :3], axis=0)
-    # Programs that know no voxel size write 1 × 1 × 1, with a unit or without.
-    known = not np.allclose(sizes, 1.0) and bool((sizes > 0).all())
-    return matrix, known, known and placed
-
-
-def _without_gaps(
-    matrix: npt.NDArray[np.float64], zooms: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Give a direction to an axis that has none; some programs write a thickness of 0."""
-    sizes = np.linalg.norm(matrix[:3, :3], axis=0)
-    missing = np.flatnonzero(~(sizes > 0))
-    if missing.size == 1 and np.isfinite(matrix).all():
-        axis = int(missing[0])
-        across = np.cross(matrix[:3, (axis + 1) % 3], matrix[:3, (axis + 2) % 3])
-        length = np.linalg.norm(across)
-        # As the others run, not mirrored: a plane lies in a world whose axes are all forwards.
-        forwards = np.sign(across[np.argmax(np.abs(across))])
-        matrix[:3, axis] = across * forwards / (length or np.nan) * zooms[axis]
-    elif missing.size:
-        matrix[:] = np.nan
-    return matrix
-
-
-def _cosines(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the cosines between the axes of voxels."""
-    sizes = np.linalg.norm(matrix[:3, :3], axis=0)
-    unit = matrix[:3, :3] / np.where(sizes > 0, sizes, 1.0)
-    return unit.T @ unit - np.eye(3)
-
-
-def _unit(header: Any) -> str:
-    """Return the header's unit of length, as nibabel words it."""
-    try:
-        return str(header.get_xyzt_units()[0])
-    except (AttributeError, KeyError):  # Analyze has none; a damaged code is none either
-        return "unknown"
-
-
-def _period(header: Any) -> float | None:
-    """Return the time between frames in s, where the header states it with a unit."""
-    try:
-        zooms, unit = header.get_zooms(), header.get_xyzt_units()[1]
-    except (AttributeError, KeyError):
-        return None
-    period = float(zooms[3]) * _SECONDS.get(unit, np.nan) if len(zooms) > 3 else np.nan
-    return period if np.isfinite(period) and period > 0 else None
 
 
 def _spacing(
