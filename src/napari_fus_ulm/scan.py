@@ -38,12 +38,6 @@ ASSUMED_SLICE_MM = 0.5
 SMALLEST_SIDE = 8
 SCRUBBED = "scrubbed"
 """Attribute of a mean over time: numbers of the frames that were left out as they are empty."""
-MM_PER = {
-    "m": 1e3, "meter": 1e3, "metre": 1e3, "cm": 10.0, "mm": 1.0, "millimeter": 1.0,
-    "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3,
-    "nm": 1e-6, "inch": 25.4, "in": 25.4,
-}  # fmt: skip
-"""Millimetres in a unit of length, by the names found in files."""
 
 
 def make_scan(
