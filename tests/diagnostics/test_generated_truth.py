@@ -6,7 +6,7 @@ import xarray as xr
 
 from napari_fus_ulm.diagnostics.truth import against_truth
 from napari_fus_ulm.errors import ScanError
-from napari_fus_ulm.grey.reference import check_reference
+from napari_fus_ulm.grey.reference import check_reference, doubtful_truth
 from napari_fus_ulm.scan import generated_truth, make_scan
 
 
@@ -18,6 +18,15 @@ def picture(**attrs: object) -> xr.DataArray:
 def test_only_a_generated_image_is_named() -> None:
     assert generated_truth(picture()) == ""
     assert generated_truth(picture(generated=True)).startswith("“drawn” is generated")
+
+
+def test_without_metadata_a_map_without_empty_pixels_is_doubted() -> None:
+    assert "hardly any empty pixel" in doubtful_truth(picture())
+    sparse = picture()
+    sparse.values[sparse.values < 0.5] = 0.0
+    assert doubtful_truth(sparse) == ""
+    sparse.attrs["generated"] = True
+    assert "generated" in doubtful_truth(sparse)
 
 
 def test_nothing_is_learnt_from_it() -> None:

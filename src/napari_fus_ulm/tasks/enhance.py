@@ -15,7 +15,7 @@ import xarray as xr
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings, Values
-from napari_fus_ulm.scan import generated_truth, planes, spacing_of
+from napari_fus_ulm.scan import planes, spacing_of
 from napari_fus_ulm.tasks.events import Take, loading
 from napari_fus_ulm.tasks.failures import failure_of
 from napari_fus_ulm.tasks.record import Record, Source
@@ -139,7 +139,9 @@ class _Judge:
         if self._ulm is None or self._about_said:
             return ""
         self._about_said = True
-        return generated_truth(self._ulm)
+        from napari_fus_ulm.grey.reference import doubtful_truth
+
+        return doubtful_truth(self._ulm)
 
     def _truth(self, number: int, like: xr.DataArray) -> npt.NDArray[np.float32]:
         from napari_fus_ulm.grey.reference import reference_on_grid

@@ -12,7 +12,7 @@ import xarray as xr
 
 from napari_fus_ulm.declared import Setting, check_declared
 from napari_fus_ulm.grid import Grid
-from napari_fus_ulm.inference.events import Progress
+from napari_fus_ulm.inference.events import Notice, Progress
 from napari_fus_ulm.registration import Alignment
 from napari_fus_ulm.tasks.events import Take, plane_of
 from napari_fus_ulm.tasks.task import Task
@@ -89,7 +89,7 @@ class TruthReady:
 
 def truth_run(
     take_result: Take, take_truth: Take, settings: TruthSettings
-) -> Iterator[Progress | TruthReady]:
+) -> Iterator[Progress | Notice | TruthReady]:
     """Judge a result by its ground truth.
 
     Parameters
@@ -100,7 +100,7 @@ def truth_run(
 
     Yields
     ------
-    Progress, TruthReady
+    Progress, Notice, TruthReady
 
     Raises
     ------
@@ -110,8 +110,11 @@ def truth_run(
     still = settings.aligned == "none"
     yield Progress(0, 0, "Comparing…" if still else "Aligning and comparing…")
     from napari_fus_ulm.diagnostics.truth import against_truth
+    from napari_fus_ulm.grey.reference import doubtful_truth
 
     result, truth = plane_of(take_result()), plane_of(take_truth())
+    if about := doubtful_truth(truth):
+        yield Notice(about)
     yield TruthReady(against_truth(result, truth, aligned=settings.aligned), result)
 
 
@@ -150,7 +153,9 @@ def save_truth(ready: TruthReady, folder: Path) -> list[Path]:
     return [picture, table, *written]
 
 
-def _run(images: Mapping[str, Take], settings: TruthSettings) -> Iterator[Progress | TruthReady]:
+def _run(
+    images: Mapping[str, Take], settings: TruthSettings
+) -> Iterator[Progress | Notice | TruthReady]:
     return truth_run(images["result"], images["ulm"], settings)
 
 
