@@ -54,3 +54,7 @@ class ReviewError(UserError):
 
 class RecordError(UserError):
     """A record cannot be read or done again."""
+
+
+class OverwriteError(UserError):
+    """A file would be overwritten that no earlier run of the same kind has written."""

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QPushButton
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner, RunError
 from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.interruption import give_way
 from napari_fus_ulm.tasks.failures import MEMORY_RAN_OUT
 
 
@@ -34,7 +35,17 @@ def test_events_arrive_in_order(qtbot, runner):
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError("no kernel"), ValueError("odd"), KeyError("x"), StopIteration("early")]
+    "error",
+    [
+        RuntimeError("no kernel"),
+        ValueError("odd"),
+        KeyError("x"),
+        StopIteration("early"),
+        KeyboardInterrupt(),
+        SystemExit(3),
+        GeneratorExit(),
+        BaseException("whatever"),
+    ],
 )
 def test_every_error_ends_the_run(qtbot, runner, error):
     def fail():
@@ -75,6 +86,50 @@ def test_cancel_closes_the_iterator(qtbot, runner):
         assert runner.cancelling
     assert end.args == [CANCELLED, ""]
     assert closed.is_set()
+
+
+def test_lack_of_memory_ends_the_run_in_words(qtbot, runner):
+    def fail():
+        yield 1
+        raise MemoryError
+
+    assert ended(qtbot, runner, fail) == (FAILED, MEMORY_RAN_OUT)
+
+
+def test_cancel_ends_a_piece_of_work_in_its_middle(qtbot, runner):
+    tidied = threading.Event()
+
+    def long_piece():
+        try:
+            yield "begun"
+            while True:
+                give_way()
+        finally:
+            tidied.set()
+        yield "never"
+
+    with qtbot.waitSignal(runner.event, timeout=60_000):
+        runner.start(long_piece)
+    with qtbot.waitSignal(runner.ended, timeout=60_000) as end:
+        runner.cancel()
+    assert end.args == [CANCELLED, ""]
+    assert tidied.is_set()
+
+
+def test_a_fault_while_tidying_up_does_not_keep_the_run(qtbot, runner):
+    def stubborn():
+        try:
+            while True:
+                yield 1
+        finally:
+            raise OSError("the disk has gone")
+
+    with qtbot.waitSignal(runner.event, timeout=60_000):
+        runner.start(stubborn)
+    with qtbot.waitSignal(runner.ended, timeout=60_000) as end:
+        runner.cancel()
+    assert end.args == [CANCELLED, ""]
+    assert not runner.running
 
 
 def test_nothing_is_shown_after_a_cancel(qtbot, runner):

@@ -19,6 +19,7 @@ from napari_fus_ulm.generators.checkpoint import (
     read_card,
     read_tensors,
     sha256,
+    write_weights,
 )
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.io.atomic import write_tensors, write_text
@@ -107,18 +108,35 @@ def test_a_missing_file_and_a_missing_card_have_different_messages(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "cannot be read"),
-        ("[1, 2]", "cannot be read"),
-        ("{}", "lacks the entry 'generator'"),
+        ("{", "it is not valid JSON"),
+        ("[1, 2]", "it does not contain a JSON object"),
+        ("{}", "it lacks the entry “generator”"),
+        ("[" * 100_000, "it is nested more than"),
+        ('{"a": ' * 30 + "1" + "}" * 30, "it is nested more than"),
+        (json.dumps({**CARD, "pixel_um": float("nan")}), "it holds the number NaN"),
+        (json.dumps({**CARD, "pixel_um": -1}), "its pixel_um is -1"),
+        (json.dumps({**CARD, "pixel_um": True}), "its entry “pixel_um” is not"),
+        (json.dumps({**CARD, "config": [1]}), "its entry “config” is not an object"),
+        (json.dumps({**CARD, "config": {"widths": [10**9]}}), "its config is larger than"),
+        (json.dumps({**CARD, "config": {"blocks": [9999, 9999]}}), "its config is larger than"),
+        (
+            json.dumps({**CARD, "training": {"field_mm": 3}}),
+            "its entry “training: field_mm” is not",
+        ),
+        (
+            json.dumps({**CARD, "training": {"phantom_seeds": [[1]]}}),
+            "its entry “training: phantom_seeds” is not",
+        ),
+        ('{"a": ' + "9" * 400 + "}", "it holds the number 999"),
         (
             json.dumps({k: v for k, v in CARD.items() if k != "pixel_um"}),
-            "lacks the entry 'pixel_um'",
+            "it lacks the entry “pixel_um”",
         ),
     ],
 )
 def test_a_broken_card_is_named(weights: Path, text: str, says: str) -> None:
     card_path(weights).write_text(text)
-    with pytest.raises(CheckpointError, match=rf"mine\.json {says}"):
+    with pytest.raises(CheckpointError, match=rf"mine\.json cannot be used: {says}"):
         read_card(weights)
 
 
@@ -139,6 +157,49 @@ def test_weights_that_do_not_fit_their_card_are_refused(weights: Path, change: d
     card_path(weights).write_text(json.dumps({**CARD, **change}))
     with pytest.raises(CheckpointError, match=r"mine\.safetensors does not fit its card"):
         load_generator(weights)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(weights: Path, tiny, number: float) -> None:
+    tensors = dict(tiny(awake=True).state_dict())
+    name = list(tensors)[3]
+    tensors[name] = tensors[name].clone()
+    tensors[name].view(-1)[0] = number
+    write_tensors(weights, tensors)
+    with pytest.raises(CheckpointError, match=rf"mine.* not finite \(in “{name}”\)"):
+        load_generator(weights)
+
+
+def test_a_card_of_a_large_model_allocates_none(weights: Path) -> None:
+    config = {"widths": [3000, 3000, 3000], "blocks": [1, 1, 1]}  # gigabytes
+    card_path(weights).write_text(json.dumps({**CARD, "config": config}))
+    with pytest.raises(CheckpointError, match=r"mine.* does not fit its card: by the card, “net"):
+        load_generator(weights)
+
+
+def test_weights_and_card_are_of_one_moment_wherever_a_run_is_killed(
+    weights: Path, tiny, monkeypatch
+) -> None:
+    tensors = tiny(awake=True).state_dict()
+    first, second = (Card(**{**CARD, "training": {"steps": steps}}) for steps in (1, 2))
+    write_weights(weights, tensors, first)
+    old_card = card_path(weights).read_text()
+    write_weights(weights, {name: one + 1 for name, one in tensors.items()}, second)
+    assert read_card(weights) == second
+    card_path(weights).write_text(old_card)  # killed after the first of two renames
+    model, card = load_generator(weights)
+    assert card == second
+    assert torch.equal(model.net.last.weight, tensors["net.last.weight"] + 1)  # type: ignore[union-attr]
+    card_path(weights).unlink()
+    assert read_card(weights) == second
+    write_tensors(weights, tensors)
+    card_path(weights).write_text(old_card)
+    with pytest.raises(CheckpointError, match=r"mine\.json was written for other weights"):
+        read_card(weights)
+    edited = {**json.loads(old_card), "notes": "by hand"}
+    write_weights(weights, tensors, first)
+    card_path(weights).write_text(json.dumps(edited))
+    assert read_card(weights).notes == "by hand"
 
 
 def test_tensors_of_any_memory_layout_are_kept(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,13 +19,17 @@ from napari_fus_ulm.io import atomic
 from napari_fus_ulm.io.atomic import (
     array_writer,
     arrays_writer,
+    check_writable,
     json_writer,
+    new_folder,
+    sweep,
     text_writer,
     write_file,
     write_files,
     write_json,
     write_tensors,
     write_text,
+    written_together,
 )
 
 
@@ -87,7 +93,8 @@ def test_the_content_is_on_the_disk_before_the_name(tmp_path: Path, monkeypatch)
     monkeypatch.setattr(os, "fsync", lambda file: (calls.append("flushed"), fsync(file)))
     monkeypatch.setattr(os, "replace", lambda *names: (calls.append("named"), replace(*names)))
     write_files({tmp_path / name: text_writer(name) for name in "ab"})
-    assert calls == ["flushed", "flushed", "named", "named"]
+    assert calls[:4] == ["flushed", "flushed", "named", "named"]
+    assert calls[4:] == ["flushed"] * (os.name != "nt")  # the names themselves
 
 
 def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
@@ -100,6 +107,77 @@ def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
         os.utime(path, (long_ago, long_ago))
     write_text(tmp_path / "a.txt", "whole")
     assert set(content(tmp_path)) == {"a.txt", young.name, *(path.name for path in others)}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process is asked for by a signal")
+def test_what_a_process_left_is_swept_once_it_has_ended(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from napari_fus_ulm.io import atomic\n"
+        "def writer(path): path.write_text('half'); os._exit(9)\n"
+        "atomic.write_file(Path(sys.argv[1]) / 'a.txt', writer)"
+    )
+    for folder in (tmp_path, tmp_path / "deep"):
+        assert subprocess.run([sys.executable, "-c", script, str(folder)], check=False).returncode
+    mine = tmp_path / f".part-{atomic._host()}-{os.getpid()}-{'0' * 12}-b.txt"
+    elsewhere = tmp_path / f".part-{'0' * 8}-1-{'0' * 12}-c.txt"
+    for path in (mine, elsewhere):
+        path.write_text("half")
+    assert len(content(tmp_path / "deep")) == 1
+    sweep(tmp_path)
+    sweep(tmp_path / "deep")
+    assert {path.name for path in tmp_path.iterdir()} == {mine.name, elsewhere.name, "deep"}
+    assert not content(tmp_path / "deep")
+
+
+def test_files_written_together_appear_at_the_end_the_last_one_first(
+    tmp_path: Path, monkeypatch
+) -> None:
+    named: list[str] = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (named.append(Path(b).name), replace(a, b)))
+    with written_together():
+        write_text(tmp_path / "image.txt", "image")
+        write_json(tmp_path / "record.json", {})
+        assert not named
+    assert named == ["record.json", "image.txt"]
+    before = content(tmp_path)
+
+    def one_of_two() -> None:
+        with written_together():
+            write_text(tmp_path / "image.txt", "new")
+            write_file(tmp_path / "record.json", lambda path: (path / "no").touch())
+
+    with pytest.raises(ScanError):
+        one_of_two()
+    assert content(tmp_path) == before
+
+
+def test_a_new_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+
+    def interrupted() -> None:
+        with new_folder(tmp_path / "a" / "b") as aside:
+            write_text(aside / "one.txt", "1")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not any((tmp_path / "a").iterdir())
+    (tmp_path / "a" / "b").mkdir()
+    with new_folder(tmp_path / "a" / "b") as aside:
+        write_text(aside / "one.txt", "1")
+        assert not any((tmp_path / "a" / "b").iterdir())
+    assert content(tmp_path / "a" / "b") == {"one.txt": b"1"}
+    with pytest.raises(ScanError, match="“b” could not be written"), new_folder(tmp_path / "a/b"):
+        pass  # not empty
+    assert content(tmp_path / "a" / "b") == {"one.txt": b"1"}
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "er")
+    assert not any((tmp_path / "new" / "er").iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ScanError, match=r"Nothing can be written to .*file"):
+        check_writable(tmp_path / "file")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +193,7 @@ def test_tensors_that_a_full_disk_refuses_leave_the_old_file(
     write_tensors(tmp_path / "a.safetensors", {"a": torch.ones(3)})
     before = content(tmp_path)
 
-    def full(tensors: dict, path: Path) -> None:
+    def full(tensors: dict, path: Path, header: object) -> None:
         Path(path).write_bytes(b"half of it")
         raise SafetensorError(message)
 

@@ -2,7 +2,9 @@
 
 import csv
 import dataclasses
+import itertools
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from napari_fus_ulm.cohort.seeds import VALIDATION_PHANTOMS, VALIDATION_SEED
 from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.generators.checkpoint import load_generator, read_card, read_tensors
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
+from napari_fus_ulm.io.atomic import write_tensors
 from napari_fus_ulm.phantom import PhantomParams
 from napari_fus_ulm.phantom.scene import Scene, phantom_scene
 from napari_fus_ulm.training import data, run
@@ -57,7 +60,8 @@ def test_a_resumed_run_is_the_uninterrupted_one_to_the_last_bit(
     assert {name.split(".")[0] for name in one} == {"step", "model", "average", "optimiser"}
     different = [name for name in one if not torch.equal(one[name], other[name])]
     assert different == []
-    assert (whole / WEIGHTS).read_bytes() == (halves / WEIGHTS).read_bytes()
+    for_use, same = (read_tensors(folder / WEIGHTS) for folder in (whole, halves))
+    assert all(torch.equal(tensor, same[name]) for name, tensor in for_use.items())
     assert int(one["step"]) == 4
 
 
@@ -313,3 +317,65 @@ def test_a_run_on_maps_is_resumed_to_the_last_bit(
 def test_pairs_and_maps_are_not_mixed(settings: TrainSettings, maps_folder: Path) -> None:
     with pytest.raises(ValueError, match="Choose pairs or ULM maps"):
         dataclasses.replace(settings, ulm=str(maps_folder))
+
+
+def killed_at(call: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process seem to be killed before the given rename from now on."""
+    replace, calls = os.replace, itertools.count(1)
+
+    def rename(*names: Path) -> None:
+        if next(calls) >= call:
+            raise KeyboardInterrupt
+        replace(*names)
+
+    monkeypatch.setattr(os, "replace", rename)
+
+
+def test_a_run_that_is_killed_between_any_two_files_goes_on(
+    settings: TrainSettings, tmp_path: Path
+) -> None:
+    short = dataclasses.replace(settings, steps=2, precision="float32")
+    list(train_events(short, tmp_path / "whole"))
+    expected = read_tensors(tmp_path / "whole" / WEIGHTS)
+    losses = (tmp_path / "whole" / "losses.csv").read_text()
+    for call in itertools.count(1):
+        folder = tmp_path / str(call)
+        with pytest.MonkeyPatch.context() as patch:
+            killed_at(call, patch)
+            try:
+                list(train_events(short, folder))
+                break
+            except KeyboardInterrupt:
+                pass
+        if (folder / WEIGHTS).exists():
+            load_generator(folder / WEIGHTS)
+        list(train_events(short, folder, resume=(folder / "settings.json").exists()))
+        _, card = load_generator(folder / WEIGHTS)
+        assert card.training["steps"] == 2, call
+        assert (folder / "losses.csv").read_text() == losses, call
+        found = read_tensors(folder / WEIGHTS)
+        assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items()), call
+    assert call > 8
+
+
+@pytest.mark.parametrize("name", ["settings.json", "weights.safetensors", "losses.csv"])
+def test_a_folder_with_files_of_others_is_refused(
+    settings: TrainSettings, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text('{"my": "own"}')
+    with pytest.raises(TrainingError, match=name.replace(".", r"\.")):
+        list(train_events(settings, tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_checkpoint_that_is_not_finite_or_of_another_model_is_refused(
+    settings: TrainSettings, tmp_path: Path
+) -> None:
+    short = dataclasses.replace(settings, steps=1)
+    list(train_events(short, tmp_path))
+    tensors = read_tensors(tmp_path / CHECKPOINT)
+    name = next(name for name in tensors if name.startswith("model."))
+    for damaged in (tensors[name] * float("nan"), tensors[name].flatten()[:1].clone()):
+        write_tensors(tmp_path / CHECKPOINT, {**tensors, name: damaged})
+        with pytest.raises(TrainingError, match=r"Nothing to resume in .*checkpoint\.safetensors"):
+            list(train_events(short, tmp_path, resume=True))

@@ -10,6 +10,7 @@ from superqt.utils import GeneratorWorker
 
 from napari_fus_ulm._napari.run import CANCELLED, DONE, FAILED
 from napari_fus_ulm._napari.widgets.controls import Signal
+from napari_fus_ulm.interruption import Interrupted, interrupted_when
 from napari_fus_ulm.tasks.failures import Failure, failure_of
 
 
@@ -38,15 +39,32 @@ class EventWorker(GeneratorWorker[Any, Any, Any]):
         self._held = held
 
     def work(self) -> Any:
-        """Iterate until the end or until asked to stop."""
+        """Iterate until the end or until asked to stop, also in the middle of a piece of work."""
         try:
-            return super().work()
+            with interrupted_when(lambda: bool(self.abort_requested)):
+                return super().work()
+        except Interrupted:
+            self.aborted.emit()
+            return None
+        except GeneratorExit as error:  # raised by the work: nobody has closed it yet
+            raise RunError(failure_of(error)) from error
         finally:
             for events in self._held:
-                close = getattr(events, "close", None)
-                if close is not None:
-                    close()
+                _close(events)
             self._held.clear()
+
+
+def _close(events: Iterator[Any]) -> None:
+    """Close an iterator; what goes wrong is logged, for the run is over."""
+    close = getattr(events, "close", None)
+    if close is None:
+        return
+    try:
+        close()
+    except Interrupted:
+        pass
+    except BaseException as error:
+        failure_of(error)
 
 
 class EventRunner(QObject):
@@ -160,7 +178,7 @@ def run_events(
         del make_events
         held.append(events)
         yield from events
-    except GeneratorExit:  # the run has been cancelled
+    except (GeneratorExit, Interrupted):  # the run has been cancelled
         raise
     except BaseException as error:
         raise RunError(failure_of(error)) from error

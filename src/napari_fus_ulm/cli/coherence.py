@@ -66,7 +66,7 @@ def command(
     with failing_politely(json):
         from napari_fus_ulm.tasks.coherence import CAUTION
         from napari_fus_ulm.tasks.record import Record
-        from napari_fus_ulm.tasks.replay import run_of, save
+        from napari_fus_ulm.tasks.replay import checked, run_of, save
 
         with checking_usage():
             given = chosen(
@@ -99,7 +99,7 @@ def command(
                 image, spacing=spacing, image=part, leading=leading, slice=slice, time=time
             )
         record = Record.of("coherence", {"fus": source}, settings)
-        ready = follow(run_of(record), image.name)
+        ready = follow(checked(record, out, run_of(record)), image.name)
         picture, table = (one.path for one in list(save(record, ready, out))[:2])
         if json:
             rows = [one.as_dict() for one in ready.coherence.seams]

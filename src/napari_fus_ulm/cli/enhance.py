@@ -131,6 +131,7 @@ def command(
                 )
         files = _files(inputs)
         targets = _targets(out, files, suffix)
+        _check_before(settings)
         reports: list[dict[str, Any]] = []
         failed = 0
         for path, target in zip(files, targets, strict=True):
@@ -156,17 +157,32 @@ def command(
 
 def _files(inputs: list[Path]) -> list[Path]:
     from napari_fus_ulm.io import images_in
+    from napari_fus_ulm.tasks.targets import results_in
 
     files: list[Path] = []
     for path in inputs:
-        if path.is_dir():
-            inside = images_in(path)
-            if not inside:
-                raise ScanError(f"The folder {path} contains no image file that can be read.")
-            files += inside
-        else:
+        if not path.is_dir():
             files.append(path)
+            continue
+        inside = images_in(path)
+        if not inside:
+            raise ScanError(f"The folder {path} contains no image file that can be read.")
+        results = results_in(path)
+        recordings = [one for one in inside if one.name not in results]
+        if len(recordings) < len(inside):
+            names = ", ".join(one.name for one in inside if one.name in results)
+            say(f"Results of earlier runs in {path} are not enhanced again: {names}.")
+        if not recordings:
+            raise ScanError(f"The folder {path} contains results only, and no recording.")
+        files += recordings
     return files
+
+
+def _check_before(settings: EnhanceSettings) -> None:
+    """Fail once and before the first file where the weights or the device are missing."""
+    from napari_fus_ulm.tasks.catalogue import check_available
+
+    check_available(settings)
 
 
 def _enhanced(
@@ -179,13 +195,20 @@ def _enhanced(
     """Enhance one file, write the results and say what was written."""
     from napari_fus_ulm.tasks.enhance import enhance_run, record_of
     from napari_fus_ulm.tasks.familiarity import refuse_unlike
-    from napari_fus_ulm.tasks.replay import save, take
+    from napari_fus_ulm.tasks.record import Record
+    from napari_fus_ulm.tasks.replay import checked, save, take
 
     scan, name = take(source), Path(source.path).name
+    if scan.attrs.get("generated"):
+        raise ScanError(
+            f"“{name}” is a generated image, not a recording; enhance the recording that it was "
+            "made from."
+        )
     if only_fus:
         refuse_unlike(scan)
     chosen = settings if gain is None else _with_gain(settings, scan, gain)
-    finished = follow(enhance_run(lambda: scan, None, chosen), name)
+    asked = Record.of("enhance", {"fus": source}, chosen)
+    finished = follow(checked(asked, target, enhance_run(lambda: scan, None, chosen)), name)
     result: Enhancement = finished.enhancement
     paths = [one.path for one in save(record_of(result, source), finished, target)]
     say(f"{name} -> {target} ({result.reached}, {result.seconds:.1f} s)")
@@ -211,16 +234,15 @@ def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
     """Where each result is written; never two to the same place."""
     from napari_fus_ulm.io.formats import stem_of
 
-    if len(files) == 1 and out.name.lower().endswith(SUFFIXES_WRITE):
+    if len(files) == 1 and out.name.lower().endswith(SUFFIXES_WRITE) and not out.is_dir():
         return [out]
     targets = [out / f"{stem_of(path)}_enhanced{suffix}" for path in files]
-    taken: dict[Path, Path] = {}
+    taken: dict[str, Path] = {}
     for path, target in zip(files, targets, strict=True):
-        other = taken.setdefault(target, path)
+        other = taken.setdefault(str(target).casefold(), path)  # Windows takes A and a for one
         if other is not path:
             raise SettingsError(
                 f"The results of {other} and {path} would both be {target}; "
                 "enhance them separately."
             )
-    out.mkdir(parents=True, exist_ok=True)
     return targets

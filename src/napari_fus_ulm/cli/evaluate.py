@@ -74,9 +74,9 @@ def command(
     form = _form(images, references, phantoms)
     _refuse_others(context, form)
     with failing_politely(json):
-        from napari_fus_ulm.tasks.evaluate import evaluate_run, make_writable
+        from napari_fus_ulm.tasks.evaluate import evaluate_run
         from napari_fus_ulm.tasks.record import Record
-        from napari_fus_ulm.tasks.replay import save
+        from napari_fus_ulm.tasks.replay import checked, save
 
         def path(given: Path | None) -> str | None:
             return None if given is None else str(given.absolute())
@@ -96,12 +96,13 @@ def command(
             spacing=spacing,
             picture=image,
         )
+        record, events = Record.of("evaluate", {}, settings), evaluate_run(settings)
         if out is not None:
-            make_writable(out)
-        ready = follow(evaluate_run(settings), "Evaluating", shows_what=True)
+            events = checked(record, out, events)
+        ready = follow(events, "Evaluating", shows_what=True)
         _print(ready.evaluation, csv, json)
         if out is not None:
-            saved = list(save(Record.of("evaluate", {}, settings), ready, out))
+            saved = list(save(record, ready, out))
             say(f"Results in {out}/: {', '.join(one.path.name for one in saved)}")
 
 

@@ -58,7 +58,7 @@ def command(
     with failing_politely(json):
         from napari_fus_ulm.tasks.events import noting
         from napari_fus_ulm.tasks.record import Record
-        from napari_fus_ulm.tasks.replay import save
+        from napari_fus_ulm.tasks.replay import checked, save
         from napari_fus_ulm.tasks.resolution import FRC, ResolutionSettings
 
         with checking_usage():
@@ -77,9 +77,11 @@ def command(
                 power = source_of(fus, spacing=spacing, **how)  # type: ignore[arg-type]
                 inputs["fus"] = replace(power, values=values)
         takes = {name: partial(_plane, source) for name, source in inputs.items()}
-        ready = follow(noting(FRC.run, takes, settings), one.name)
+        record = Record.of("frc", inputs, settings)
+        events = noting(FRC.run, takes, settings)
+        ready = follow(events if out is None else checked(record, out, events), one.name)
         if out is not None:
-            for saved in save(Record.of("frc", inputs, settings), ready, out):
+            for saved in save(record, ready, out):
                 say(str(saved.path))
         _print(ready, json)
 

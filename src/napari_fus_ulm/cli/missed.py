@@ -33,7 +33,7 @@ def command(
     """Find the vessels of a ULM that a result misses, and those that it invents."""
     with failing_politely(json):
         from napari_fus_ulm.tasks.record import Record
-        from napari_fus_ulm.tasks.replay import run_of, save
+        from napari_fus_ulm.tasks.replay import checked, run_of, save
         from napari_fus_ulm.tasks.truth import CLASSES, TruthSettings
 
         with checking_usage():
@@ -42,7 +42,7 @@ def command(
         record = Record.of(
             "missed", {"result": result_source(result, slice), "ulm": truth}, settings
         )
-        ready = follow(run_of(record), result.name)
+        ready = follow(checked(record, out, run_of(record)), result.name)
         paths = [str(saved.path) for saved in save(record, ready, out)]
         overlay = ready.comparison.overlay
         if json:

@@ -56,7 +56,7 @@ def command(
     with failing_politely(json):
         from napari_fus_ulm.tasks.events import noting
         from napari_fus_ulm.tasks.record import Record
-        from napari_fus_ulm.tasks.replay import save
+        from napari_fus_ulm.tasks.replay import checked, save
         from napari_fus_ulm.tasks.support import SUPPORT, support_classes
 
         with checking_usage():
@@ -77,7 +77,8 @@ def command(
             }
         record = Record.of("support", inputs, settings)
         takes = {name: partial(take_named, source) for name, source in inputs.items()}
-        ready = follow(noting(SUPPORT.run, takes, settings), result.name)
+        events = noting(SUPPORT.run, takes, settings)
+        ready = follow(checked(record, out, events), result.name)
         picture, probability = (one.path for one in list(save(record, ready, out))[:2])
         if json:
             names = [one.name for one in support_classes()]

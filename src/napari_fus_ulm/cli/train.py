@@ -120,7 +120,7 @@ def _arguments(words: list[str]) -> dict[str, Any]:
             raise SettingsError(f"--argument is “{word}”; write NAME=VALUE.")
         try:
             arguments[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             arguments[name] = value
     return arguments
 

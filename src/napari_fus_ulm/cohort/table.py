@@ -11,14 +11,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 from napari_fus_ulm.errors import CohortError
 from napari_fus_ulm.io.atomic import write_text
+from napari_fus_ulm.io.own_json import read_object
 from napari_fus_ulm.output.tables import csv_text
 
 TABLE = "pairs.csv"
@@ -36,6 +37,8 @@ _WORDS = {
     "test": "test",
 }
 HASH_DIGITS = 16
+MOST_BYTES = 32_000_000
+"""Of a table; ten thousand pairs with long paths take a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,10 @@ def cohort_name(folder: Path) -> str:
     """Return the ``Name`` in ``dataset_description.json``, or the folder's own."""
     folder_name = folder.resolve().name
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        name = read_object(folder / DESCRIPTION).get("Name")
     except (OSError, ValueError):
         return folder_name
-    return (
-        str(description.get("Name") or folder_name)
-        if isinstance(description, dict)
-        else folder_name
-    )
+    return name if isinstance(name, str) and name else folder_name
 
 
 def fingerprint(path: Path) -> str:
@@ -172,12 +171,27 @@ def _stored_path(folder: Path, base: Path, path: Path) -> str:
 def _from_table(table: Path) -> tuple[tuple[PairFiles, ...], tuple[Fault, ...]]:
     try:
         # Excel begins a file with a byte order mark, and separates by semicolons in many countries.
-        text = table.read_text(encoding="utf-8-sig")
+        with table.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return (), (Fault("", f"{table} is not in UTF-8; save it as “CSV UTF-8”."),)
+    except OSError as error:
+        return (), (Fault("", f"{table} cannot be read ({error.strerror})."),)
+    if len(content) > MOST_BYTES or "\0" in text:
+        return (), (Fault("", f"{table} is not a list of pairs; save it as “CSV UTF-8”."),)
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return _from_lines(table, lines)
+    except csv.Error as error:
+        reason = f"line {lines.line_num}: {error}"
+        return (), (Fault("", f"{table} cannot be read as a table ({reason}); save it anew."),)
+
+
+def _from_lines(table: Path, lines: Any) -> tuple[tuple[PairFiles, ...], tuple[Fault, ...]]:
+    """The pairs and faults of a ``csv.reader``'s lines."""
     heads = [cell.strip().lower() for cell in next(lines, [])]
     lacking = [column for column in NEEDED if column not in heads]
     if lacking:
@@ -260,8 +274,11 @@ def _row(table: Path, number: int, heads: list[str], cells: list[str]) -> PairFi
 def _existing(folder: Path, location: str) -> Path | None:
     """Return the file that a table names, also if written on Windows; None if there is none."""
     for way in (location, PureWindowsPath(location).as_posix()):
-        if (folder / way).is_file():
-            return folder / way
+        try:
+            if (folder / way).is_file():
+                return folder / way
+        except OSError:  # a name longer than any
+            continue
     return None
 
 

@@ -28,6 +28,7 @@ from napari_fus_ulm.grey.native import native_shape
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings, Sampler
+from napari_fus_ulm.interruption import give_way
 from napari_fus_ulm.io.guesses import guess_values
 from napari_fus_ulm.metrics.centrelines import EIGHT, skeleton
 from napari_fus_ulm.metrics.vessels import DEFAULT_RULE, VesselRule, vessel_mask
@@ -226,6 +227,7 @@ def _likely(grey: Floats, pixel_mm: float) -> dict[str, Floats]:
 
 def near_lines(lines: Mask, pixel_mm: float, rule: VesselRule = DEFAULT_RULE) -> Mask:
     """Pixels within the rule's tolerance of a centreline."""
+    give_way()
     if not lines.any():
         return np.zeros_like(lines)
     distance = ndimage.distance_transform_edt(~lines) * 1000.0 * pixel_mm
@@ -245,6 +247,8 @@ def ridge(grey: Floats, pixel_mm: float, sigma_um: float = RIDGE_UM) -> Floats:
     0 where the image curves upwards.
     """
     from skimage.feature import hessian_matrix, hessian_matrix_eigvals
+
+    give_way()
 
     sigma = sigma_um / 1000.0 / pixel_mm
     hessian = hessian_matrix(grey, sigma=sigma, mode="nearest", use_gaussian_derivatives=True)

@@ -20,6 +20,7 @@ from scipy import ndimage, special
 from napari_fus_ulm.diagnostics.evidence import Evidence, near_lines, stretches
 from napari_fus_ulm.diagnostics.likelihood import STRANGE
 from napari_fus_ulm.generators.checkpoint import BUNDLED
+from napari_fus_ulm.interruption import give_way
 from napari_fus_ulm.metrics.centrelines import length_map
 
 Floats = npt.NDArray[np.float32]
@@ -161,7 +162,10 @@ def of_stretches(
 ) -> npt.NDArray[np.float64]:
     """Means of maps along each stretch, (stretches, names)."""
     numbers = np.arange(1, int(pieces.max()) + 1)
-    columns = [ndimage.mean(evidence.maps[name], pieces, numbers) for name in names]
+    columns = []
+    for name in names:
+        give_way()
+        columns.append(ndimage.mean(evidence.maps[name], pieces, numbers))
     return np.stack(columns, axis=1)
 
 

@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     import torch
 
 
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "failed to allocate",
+    "allocation_failed",
+    "alloc_failed",  # CUBLAS_STATUS_, CUDNN_STATUS_, CUFFT_, CUSOLVER_STATUS_, CUSPARSE_STATUS_
+    "unable to find an engine to execute",  # cuDNN without the room for any of its workspaces
+    "cublas_status_not_initialized",  # its handle is made with the first product, and needs room
+    "cudnn_status_not_initialized",
+    "cudaerrormemoryallocation",
+)
+"""What libraries call it in the text of a RuntimeError."""
+
+
 def choose_device(wanted: str = "auto") -> torch.device:
     """Resolve "auto" to CUDA, MPS or the CPU, in that order.
 
@@ -29,10 +45,16 @@ def choose_device(wanted: str = "auto") -> torch.device:
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     try:
         device = torch.device(wanted)
-    except RuntimeError as error:
+        known = device.type in ("cpu", "cuda", "mps")
+    except RuntimeError:
+        known = False
+    if not known:
+        raise SettingsError(f"There is no device called “{wanted}”; try cpu, cuda or mps.")
+    if device.type == "cuda" and cuda and (device.index or 0) >= torch.cuda.device_count():
         raise SettingsError(
-            f"There is no device called “{wanted}”; try cpu, cuda or mps."
-        ) from error
+            f"There is no device “{wanted}”: this machine has {torch.cuda.device_count()}, "
+            "counted from cuda:0."
+        )
     if (device.type == "cuda" and not cuda) or (device.type == "mps" and not mps):
         raise SettingsError(f"The device “{wanted}” is not available on this machine; choose auto.")
     return device
@@ -93,6 +115,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
-    )
+    return isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)

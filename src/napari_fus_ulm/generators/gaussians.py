@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_fus_ulm.interruption import give_way
+
 Noise = Callable[[torch.Size], Tensor]
 """Makes standard normal noise of a shape (B, C, H, W), on the CPU."""
 
@@ -88,10 +90,12 @@ def following_noise(noisy: Tensor) -> Noise:
     rngs = [_seeded_by(item) for item in noisy.detach().float().cpu()]
 
     def draw(shape: torch.Size) -> Tensor:
-        each = shape[1:]
-        return torch.stack(
-            [torch.zeros(each) if rng is None else torch.randn(each, generator=rng) for rng in rngs]
-        )
+        drawn = []
+        for rng in rngs:
+            give_way()
+            each = shape[1:]
+            drawn.append(torch.zeros(each) if rng is None else torch.randn(each, generator=rng))
+        return torch.stack(drawn)
 
     return draw
 

@@ -10,6 +10,7 @@ import torch
 from napari_fus_ulm.generators import REGISTRY
 from napari_fus_ulm.generators.base import Generator
 from napari_fus_ulm.generators.checkpoint import Card, load_generator
+from napari_fus_ulm.interruption import giving_way
 
 
 def loaded_generator(weights: Path, device: torch.device) -> tuple[Generator, Card]:
@@ -45,4 +46,4 @@ def _loaded(
     weights: Path, modified: int, size: int, device: torch.device
 ) -> tuple[Generator, Card]:
     model, card = load_generator(weights)
-    return model.to(device).to(memory_format=torch.channels_last), card
+    return giving_way(model.to(device).to(memory_format=torch.channels_last)), card

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_fus_ulm.errors import MeasureError
+from napari_fus_ulm.interruption import give_way
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -31,6 +32,8 @@ def skeleton(mask: npt.ArrayLike) -> Mask:
         If the mask is not a two-dimensional array of booleans.
     """
     from skimage.morphology import skeletonize
+
+    give_way()
 
     return np.asarray(skeletonize(checked_mask(mask)), dtype=np.bool_)
 
@@ -93,6 +96,7 @@ def pieces(mask: Mask) -> int:
 
 def length_map(lines: Mask) -> Floats:
     """Return the length in pixels that each centreline pixel stands for (see `skeleton_mm`)."""
+    give_way()
     length = np.zeros(lines.shape)
     points = np.argwhere(lines)
     paths = _paths(lines, points)
@@ -132,6 +136,8 @@ def _paths(lines: Mask, points: npt.NDArray[np.intp]) -> list[list[int]]:
         paths.append([*path, to])
 
     for start, linked in enumerate(around):
+        if start % 1000 == 0:
+            give_way()
         if len(linked) != 2:
             for to in linked:
                 between_forks = len(around[to]) != 2
@@ -149,12 +155,14 @@ def neighbours(lines: Mask, points: npt.NDArray[np.intp]) -> list[list[int]]:
 
     Without that rule the three pixels of every corner would form a small loop.
     """
+    give_way()
     padded = np.pad(lines, 1)
     index = np.full(padded.shape, -1)
     index[padded] = np.arange(len(points))
     rows, columns = points.T + 1
     linked_to: list[list[int]] = [[] for _ in range(len(points))]
     for down, right in STEPS:
+        give_way()
         linked = padded[rows + down, columns + right]
         if down and right:
             linked &= ~(padded[rows + down, columns] | padded[rows, columns + right])

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fus_ulm.errors import MeasureError, SettingsError
+from napari_fus_ulm.interruption import give_way, giving_way
 from napari_fus_ulm.metrics.libraries import load_triton_apart
 from napari_fus_ulm.output.tables import csv_text, markdown_table, number
 
@@ -238,6 +239,7 @@ def _checked(
 def _lpips_of(picture: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> float:
     import torch
 
+    give_way()
     network = _lpips_network()
     pair = (
         torch.from_numpy(values.astype(np.float32)).mul(2).sub(1).expand(1, 3, -1, -1)
@@ -268,7 +270,7 @@ def _build_lpips() -> torch.nn.Module:
             network: torch.nn.Module = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     trunk: Any = network.net
     trunk.load_state_dict(_trunk_weights(), strict=True)
-    return network.requires_grad_(False).eval()
+    return giving_way(network.requires_grad_(False).eval())
 
 
 def _trunk_weights() -> dict[str, torch.Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.interruption import give_way
 from napari_fus_ulm.metrics.fidelity import SSIM_SIGMA, SSIM_SMALLEST, _checked
 
 Floats = npt.NDArray[np.float64]
@@ -58,6 +59,8 @@ def ssim_map(image: npt.ArrayLike, reference: npt.ArrayLike) -> Floats:
         As `fidelity` does.
     """
     from skimage.metrics import structural_similarity
+
+    give_way()
 
     picture, truth = _checked(image, reference, SSIM_SMALLEST)
     _, local = structural_similarity(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_fus_ulm.errors import MeasureError
+from napari_fus_ulm.interruption import give_way
 from napari_fus_ulm.metrics.centrelines import (
     EIGHT,
     STEPS,
@@ -390,6 +391,8 @@ def vessel_mask(
         As `vessel_scores` does.
     """
     from skimage.filters import apply_hysteresis_threshold
+
+    give_way()
 
     check_pixel(pixel_mm)
     grey = _checked_grey(image, name)

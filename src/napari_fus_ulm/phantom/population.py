@@ -8,6 +8,7 @@ processes there are. A plane is complete when its vessel tree, the last of its f
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
@@ -19,7 +20,8 @@ from napari_fus_ulm.cohort.description import pair_name, write_cohort_descriptio
 from napari_fus_ulm.cohort.table import DESCRIPTION, PairFiles, write_pairs_table
 from napari_fus_ulm.errors import CohortError, SettingsError
 from napari_fus_ulm.io import SUFFIXES_WRITE
-from napari_fus_ulm.io.atomic import sweep
+from napari_fus_ulm.io.atomic import check_writable, sweep
+from napari_fus_ulm.io.own_json import read_object
 from napari_fus_ulm.phantom.files import write_phantom
 from napari_fus_ulm.phantom.pair import simulate_animal
 from napari_fus_ulm.phantom.params import PhantomParams
@@ -31,6 +33,7 @@ STUDY_SIDES = (("train", 29), ("validation", 1), ("test", 5))
 """The study's split by animal, in the order of the animals. They are drawn independently of each
 other, so their order is random."""
 STUDY_ANIMALS = sum(number for _, number in STUDY_SIDES)
+MOST_ANIMALS = 10**7
 TABLE_ANIMALS, TABLE_SECONDS = 20, 10.0
 """``pairs.csv`` is updated after this many animals, or this much time."""
 
@@ -72,7 +75,11 @@ class PopulationSettings:
     vary: bool = True
 
     def __post_init__(self) -> None:
-        for name, low, high in (("animals", 1, 10**7), ("planes", 1, 16), ("seed", 0, 2**62)):
+        for name, low, high in (
+            ("animals", 1, MOST_ANIMALS),
+            ("planes", 1, 16),
+            ("seed", 0, 2**62),
+        ):
             if not low <= getattr(self, name) <= high:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)}; it must lie between {low} and {high}."
@@ -150,6 +157,7 @@ def simulate_population(
         If a file cannot be written.
     """
     before = _check_folder(folder, settings)
+    check_writable(folder)
     listed = max(settings.animals, before)
     total = settings.animals * settings.planes
 
@@ -182,7 +190,10 @@ def simulate_population(
 
 def complete_pairs(folder: Path, settings: PopulationSettings, animals: int) -> list[PairFiles]:
     """The pairs of the first ``animals`` animals whose files are all there, in their order."""
-    planes = ((number, plane) for number in range(animals) for plane in range(settings.planes))
+    there = (re.fullmatch(r"sub-(\d{1,8})", path.name) for path in folder.iterdir())
+    numbers = sorted({int(name[1]) - 1 for name in there if name})
+    numbers = [number for number in numbers if 0 <= number < animals]
+    planes = ((number, plane) for number in numbers for plane in range(settings.planes))
     return [pair for of in planes if _is_there(pair := pair_files(folder, settings, *of))]
 
 
@@ -230,7 +241,12 @@ def _check_folder(folder: Path, settings: PopulationSettings) -> int:
         raise CohortError(
             f"{folder} is not empty and holds no simulated cohort; choose a new folder."
         )
-    before = int(stored.pop("animals", 0))
+    before = stored.pop("animals", 0)
+    if not isinstance(before, int) or not 0 <= before <= MOST_ANIMALS:
+        raise CohortError(
+            f"{folder / DESCRIPTION} says that the cohort has {_short(before)} animals, which is "
+            "impossible; restore the file, or choose a new folder."
+        )
     if stored != settings.fixed():
         differing = sorted(k for k, v in settings.fixed().items() if stored.get(k) != v)
         raise CohortError(
@@ -251,8 +267,7 @@ def _short(value: Any) -> str:
 
 def _stored_settings(folder: Path) -> dict[str, Any] | None:
     try:
-        text = (folder / DESCRIPTION).read_text(encoding="utf-8")
-        (maker, *_) = json.loads(text)["GeneratedBy"]
+        (maker, *_) = read_object(folder / DESCRIPTION)["GeneratedBy"]
         settings = maker["Settings"]
     except (OSError, ValueError, KeyError, TypeError):
         return None

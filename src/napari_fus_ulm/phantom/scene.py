@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.errors import CohortError
 from napari_fus_ulm.grey.intensity import ULM_HIGH
 from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.io.atomic import arrays_writer, write_file
@@ -150,8 +151,15 @@ def write_scene(path: Path, scene: Scene) -> Path:
 @lru_cache(maxsize=64)
 def read_scene(path: Path) -> Scene:
     """Read a scene that :func:`write_scene` wrote; the last ones stay in memory."""
-    with np.load(path) as file:
-        parts = {name: file[name] for name in file.files}
-    parts |= {name: parts[name].astype(np.float32) for name in HALVED}
-    parts["placed"] = bool(parts["placed"])
-    return Scene(**parts)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            parts = {name: file[name] for name in file.files}
+        parts |= {name: parts[name].astype(np.float32) for name in HALVED}
+        parts["placed"] = bool(parts["placed"])
+        return Scene(**parts)
+    except MemoryError:
+        raise
+    except Exception as error:  # NumPy raises all kinds of errors on a damaged file
+        raise CohortError(
+            f"The scene {path} is damaged; delete it, and it will be made again."
+        ) from error

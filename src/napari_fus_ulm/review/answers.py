@@ -7,7 +7,7 @@ is rewritten: a correction is another line. The file knows left and right, not w
 from __future__ import annotations
 
 import csv
-import io
+import errno
 import math
 import os
 from dataclasses import astuple, dataclass, fields
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from napari_fus_ulm.errors import ReviewError
+from napari_fus_ulm.io.atomic import refused, write_text
 from napari_fus_ulm.output.tables import csv_text
 
 Preference = Literal["left", "right", "none"]
+MOST_BYTES = 32_000_000
 SCALE = (1, 2, 3, 4, 5)
 """Vessel continuity, from broken to continuous."""
 
@@ -68,7 +70,7 @@ class Answer:
                 f"The preference is “{self.preference}”; give one of "
                 f"{', '.join(get_args(Preference))}."
             )
-        if self.seconds < 0.0:
+        if self.seconds < 0.0 or math.isinf(self.seconds):
             raise ReviewError(f"The time is {self.seconds:g} s; it cannot be negative.")
 
 
@@ -78,9 +80,9 @@ _YES, _NO = "yes", "no"
 
 def begin(path: Path) -> None:
     """Create a file without answers; an existing one is refused."""
-    with path.open("xb") as file:
-        file.write(_line(COLUMNS))
-        _to_disk(file)
+    if path.exists():
+        raise ReviewError(f"{path} exists already; its answers are kept.")
+    write_text(path, csv_text([COLUMNS]))
 
 
 def append(path: Path, answer: Answer) -> None:
@@ -88,8 +90,8 @@ def append(path: Path, answer: Answer) -> None:
 
     Raises
     ------
-    OSError
-        If it cannot be written; earlier answers are unchanged.
+    ScanError
+        If the system refuses; earlier answers are unchanged.
     """
     *words, after = astuple(answer)
     cells = ["" if isinstance(one, float) and math.isnan(one) else str(one) for one in words]
@@ -97,14 +99,22 @@ def append(path: Path, answer: Answer) -> None:
     line = _line([*(" ".join(cell.split()) for cell in cells), _YES if after else _NO])
     if not path.is_file():
         raise ReviewError(f"{path} no longer exists; restore it from a backup.")
-    with path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        if end:
-            file.seek(end - 1)
-            if file.read(1) != b"\n":
-                line = b"\n" + line
-        file.write(line)
-        _to_disk(file)
+    try:
+        with path.open("ab+", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            if end:
+                file.seek(end - 1)
+                if file.read(1) != b"\n":
+                    line = b"\n" + line
+            try:
+                if file.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(end)
+                raise
+    except OSError as error:
+        raise refused(path, error) from error
 
 
 def read(path: Path) -> tuple[tuple[Answer, ...], int]:
@@ -121,7 +131,18 @@ def read(path: Path) -> tuple[tuple[Answer, ...], int]:
     ReviewError
         If the file has other columns.
     """
-    head, *lines = path.read_bytes().decode("utf-8-sig", errors="replace").split("\n")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ReviewError(
+            f"{path} cannot be read ({error.strerror}); restore it from a backup."
+        ) from error
+    if len(content) > MOST_BYTES:
+        raise ReviewError(
+            f"{path} is larger than any session's answers; another file was put there."
+        )
+    head, *lines = content.decode("utf-8-sig", errors="replace").split("\n")
     if tuple(_cells(head)) != COLUMNS:
         raise ReviewError(
             f"{path} does not begin with the columns {', '.join(COLUMNS)}; another program "
@@ -132,17 +153,15 @@ def read(path: Path) -> tuple[tuple[Answer, ...], int]:
     return answers, len(rows) - len(answers)
 
 
-def _to_disk(file: io.BufferedIOBase) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
 def _line(cells: tuple[str, ...] | list[str]) -> bytes:
     return csv_text([cells]).encode("utf-8")
 
 
 def _cells(line: str) -> list[str]:
-    return next(csv.reader([line.rstrip("\r")]), [])
+    try:
+        return next(csv.reader([line.rstrip("\r")]), [])
+    except csv.Error:  # a cell longer than any, or a zero byte
+        return []
 
 
 def _answer(cells: list[str]) -> Answer | None:

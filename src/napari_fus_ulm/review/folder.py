@@ -13,12 +13,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from napari_fus_ulm.errors import ReviewError
+from napari_fus_ulm.io.own_json import read_object
 
 SESSION, KEY, ANSWERS, UNBLINDED = "session.json", "key.json", "answers.csv", "unblinded.json"
 PICTURES = "pictures"
@@ -43,15 +43,26 @@ def read_json(path: Path) -> dict[str, Any]:
         If it is missing, damaged, or of another format.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_object(path)
     except (OSError, ValueError) as error:
         raise ReviewError(
-            f"{path} cannot be read, so {path.parent} is not a complete session; “napari-fus-ulm "
-            "review new” makes one."
+            f"{path} cannot be read ({_reason(error)}), so {path.parent} is not a complete "
+            "session; restore it from a backup. “napari-fus-ulm review new” makes a new one."
         ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if content.get("format") != FORMAT:
         raise ReviewError(f"{path} is not in format {FORMAT}; use the version that made it.")
     return content
+
+
+def damaged(path: Path, error: Exception) -> ReviewError:
+    """Say that a file of a session holds what the program never wrote."""
+    return ReviewError(f"{path} is damaged ({_reason(error)}); restore it from a backup.")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(error).strip().split("\n")[0][:200] or type(error).__name__
 
 
 def sha256_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,15 @@ import numpy.typing as npt
 
 from napari_fus_ulm import __version__
 from napari_fus_ulm.errors import ReviewError
-from napari_fus_ulm.io.atomic import array_writer, json_writer, write_file, write_files, write_text
+from napari_fus_ulm.io.atomic import (
+    array_writer,
+    json_writer,
+    new_folder,
+    write_file,
+    write_files,
+    write_text,
+)
+from napari_fus_ulm.io.own_json import entry
 from napari_fus_ulm.review import answers
 from napari_fus_ulm.review.answers import Answer, Preference
 from napari_fus_ulm.review.cases import Case, one_view, shown
@@ -32,12 +41,16 @@ from napari_fus_ulm.review.folder import (
     README,
     SESSION,
     UNBLINDED,
+    damaged,
     now,
     picture_path,
     read_json,
     sha256_of,
 )
 from napari_fus_ulm.review.plan import PlannedTrial, ReviewSettings, plan
+
+_TOKEN = re.compile(r"[0-9a-f]{1,64}")
+FAR_MM = 1000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +118,7 @@ class Session:
             If the folder holds no session of this format.
         """
         folder = Path(folder)
-        content = read_json(folder / SESSION)
-        trials = tuple((one["trial"], tuple(one["extent_mm"])) for one in content["trials"])
+        trials = _trials(folder / SESSION)
         session = cls(folder, " ".join(reader.split()), trials)
         answers.read(folder / ANSWERS)  # a damaged file fails now, not after the first trial
         return session
@@ -135,7 +147,7 @@ class Session:
         path = picture_path(self.folder, token)
         if not path.is_file():
             raise ReviewError(f"The pictures {path} are missing; restore them from a backup.")
-        left, right = np.load(path, allow_pickle=False).astype(np.float32) / np.float32(255.0)
+        left, right = _pictures(path)
         place = tokens.index(token)
         return Trial(token, place + 1, len(tokens), left, right, self.trials[place][1])
 
@@ -215,8 +227,21 @@ def create(folder: str | Path, cases: Sequence[Case], settings: ReviewSettings) 
         raise ReviewError(f"{folder} exists and is not empty; choose a new folder for the session.")
     planned = plan(cases, settings)
     tokens = _tokens(len(planned))
-    (folder / PICTURES).mkdir(parents=True)
     judged = {case.name: shown(case, control=settings.control) for case in cases}
+    with new_folder(folder) as aside:
+        _fill(aside, judged, planned, tokens, settings)
+    return Session.open(folder)
+
+
+def _fill(
+    folder: Path,
+    judged: dict[str, Case],
+    planned: Sequence[PlannedTrial],
+    tokens: Sequence[str],
+    settings: ReviewSettings,
+) -> None:
+    """Write the files of a session."""
+    (folder / PICTURES).mkdir()
     sums = _write_pictures(folder, judged, planned, tokens)
     key = {
         "format": FORMAT,
@@ -249,9 +274,54 @@ def create(folder: str | Path, cases: Sequence[Case], settings: ReviewSettings) 
     }
     write_text(folder / "README", README)
     answers.begin(folder / ANSWERS)
-    # Last, because they make the folder a session.
     write_files({folder / KEY: json_writer(key), folder / SESSION: json_writer(session)})
-    return Session.open(folder)
+
+
+def _trials(path: Path) -> tuple[tuple[str, tuple[float, float]], ...]:
+    """Token and extent (mm) of every trial.
+
+    Raises
+    ------
+    ReviewError
+        If the file is damaged.
+    """
+    content = read_json(path)
+    try:
+        trials = []
+        for one in entry(content, "trials", list):
+            token, sides = str(entry(one, "trial", str)), entry(one, "extent_mm", list)
+            height, width = (float(side) for side in sides)
+            if not _TOKEN.fullmatch(token) or not (0 < height < FAR_MM and 0 < width < FAR_MM):
+                raise ValueError("a trial has an impossible name or size")
+            trials.append((token, (height, width)))
+        if not trials or len({token for token, _ in trials}) < len(trials):
+            raise ValueError("its trials are missing or not unique")
+    except (TypeError, ValueError) as error:
+        raise damaged(path, error) from error
+    return tuple(trials)
+
+
+def _pictures(path: Path) -> npt.NDArray[np.float32]:
+    """Left and right picture of a trial.
+
+    Raises
+    ------
+    ReviewError
+        If the file is damaged.
+    """
+    try:
+        # Mapped: what a header declares is not allocated.
+        pictures = np.lib.format.open_memmap(path, mode="r")
+        if pictures.ndim != 3 or len(pictures) != 2 or pictures.dtype != np.uint8:
+            raise ValueError("it does not hold two pictures")
+        if not pictures.size:
+            raise ValueError("its pictures are empty")
+        grey: npt.NDArray[np.float32] = pictures.astype(np.float32) / np.float32(255.0)
+        return grey
+    except MemoryError:
+        raise
+    except Exception as error:  # NumPy raises all kinds of errors on a damaged file
+        raise damaged(path, error) from error
 
 
 def _to_nm(extent_mm: tuple[float, float]) -> tuple[float, float]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari_fus_ulm.errors import ReviewError
 from napari_fus_ulm.io.atomic import json_writer, write_files
+from napari_fus_ulm.io.own_json import entry
 from napari_fus_ulm.review import answers
 from napari_fus_ulm.review.answers import Answer
 from napari_fus_ulm.review.folder import (
@@ -15,6 +17,7 @@ from napari_fus_ulm.review.folder import (
     FORMAT,
     KEY,
     UNBLINDED,
+    damaged,
     now,
     picture_path,
     read_json,
@@ -100,7 +103,7 @@ def unblind(folder: str | Path, *, reader: str | None = None, partial: bool = Fa
         readers and none was chosen; if pictures were exchanged.
     """
     folder = Path(folder)
-    given, damaged = answers.read(folder / ANSWERS)
+    given, unreadable = answers.read(folder / ANSWERS)
     who = _one_reader({one.reader for one in given}, reader)
     session = Session.open(folder, who)
     known = {token for token, _ in session.trials}
@@ -117,27 +120,49 @@ def unblind(folder: str | Path, *, reader: str | None = None, partial: bool = Fa
             "the session, or unblind it with --partial, which cannot be undone: later answers "
             "are marked."
         )
-    key = read_json(folder / KEY)
+    key = _key(folder / KEY)
     _refuse_changed(folder, key["trials"])
     _note(folder, session.reader, len(by_trial), len(known))
     judgements = tuple(
-        _judgement(entry, by_trial[entry["trial"]])
-        for entry in key["trials"]
-        if entry["trial"] in by_trial
+        _judgement(one, by_trial[one["trial"]]) for one in key["trials"] if one["trial"] in by_trial
     )
-    return Unblinded(session.reader, dict(key["candidates"]), judgements, len(known), damaged)
+    return Unblinded(session.reader, dict(key["candidates"]), judgements, len(known), unreadable)
 
 
-def _judgement(entry: dict[str, str], rows: Sequence[Answer]) -> Judgement:
+def _key(path: Path) -> dict[str, Any]:
+    """The key.
+
+    Raises
+    ------
+    ReviewError
+        If it is damaged.
+    """
+    key = read_json(path)
+    try:
+        candidates = entry(key, "candidates", dict)
+        for one in entry(key, "trials", list):
+            for name in ("trial", "case", "animal", "left", "right", "sha256"):
+                entry(one, name, str)
+            entry(one, "repeat_of", (str, type(None)))
+            if not {one["left"], one["right"]} <= candidates.keys():
+                raise ValueError("a trial shows what is no candidate")
+        if not all(isinstance(kind, str) for kind in candidates.values()):
+            raise ValueError("the kind of a candidate is not a text")
+    except (TypeError, ValueError) as error:
+        raise damaged(path, error) from error
+    return key
+
+
+def _judgement(shown: dict[str, str], rows: Sequence[Answer]) -> Judgement:
     blinded = [one for one in rows if not one.after_unblinding]
     counted = blinded or rows
     return Judgement(
-        trial=entry["trial"],
-        case=entry["case"],
-        animal=entry["animal"],
-        left=entry["left"],
-        right=entry["right"],
-        repeat_of=entry["repeat_of"],
+        trial=shown["trial"],
+        case=shown["case"],
+        animal=shown["animal"],
+        left=shown["left"],
+        right=shown["right"],
+        repeat_of=shown["repeat_of"],
         answer=counted[-1],
         changed=len(counted) - 1,
         passed_over=len(rows) - len(counted),
@@ -159,9 +184,9 @@ def _name(reader: str) -> str:
 
 def _refuse_changed(folder: Path, trials: Sequence[dict[str, str]]) -> None:
     """Refuse exchanged pictures; they may have been deleted to save space."""
-    for entry in trials:
-        path = picture_path(folder, entry["trial"])
-        if path.is_file() and sha256_of(path) != entry["sha256"]:
+    for one in trials:
+        path = picture_path(folder, one["trial"])
+        if path.is_file() and sha256_of(path) != one["sha256"]:
             raise ReviewError(
                 f"{path} is not the file that the session was made with, so what was judged is "
                 "unknown; restore it from a backup."
@@ -171,7 +196,12 @@ def _refuse_changed(folder: Path, trials: Sequence[dict[str, str]]) -> None:
 def _note(folder: Path, reader: str, answered: int, trials: int) -> None:
     """Record when, for whom, and on which answers the key was used; earlier records stay."""
     path = folder / UNBLINDED
-    earlier = read_json(path)["unblinded"] if path.exists() else []
+    try:
+        earlier = entry(read_json(path), "unblinded", list) if path.exists() else []
+    except ValueError as error:
+        if isinstance(error, ReviewError):
+            raise
+        raise damaged(path, error) from error
     note = {
         "time": now(),
         "reader": reader,

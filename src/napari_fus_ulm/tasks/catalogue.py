@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_fus_ulm.inference.settings import EnhanceSettings
     from napari_fus_ulm.phantom.pair import PhantomPair
 
-__all__ = ["Entry", "card_of", "entry", "names", "pixels_um", "sample_pair"]
+__all__ = ["Entry", "card_of", "check_available", "entry", "names", "pixels_um", "sample_pair"]
 
 
 def card_of(settings: EnhanceSettings) -> tuple[Card, Path]:
@@ -29,6 +29,21 @@ def card_of(settings: EnhanceSettings) -> tuple[Card, Path]:
 
     weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
     return read_card(weights), weights
+
+
+def check_available(settings: EnhanceSettings) -> None:
+    """Fail before any work where weights, card or device are missing.
+
+    Raises
+    ------
+    CheckpointError, SettingsError
+        The sentence names what is missing.
+    """
+    card_of(settings)
+    if settings.device not in ("auto", "cpu"):
+        from napari_fus_ulm.generators.device import choose_device
+
+        choose_device(settings.device)
 
 
 def pixels_um(

@@ -194,4 +194,11 @@ def _run(
     return coherence_run(images["fus"], settings)
 
 
-COHERENCE = Task("coherence", CoherenceSettings, ("fus",), _run, save_coherence)
+COHERENCE = Task(
+    "coherence",
+    CoherenceSettings,
+    ("fus",),
+    _run,
+    save_coherence,
+    files=("coherence.png", "seams.csv"),
+)

@@ -374,5 +374,21 @@ def _usable(settings: EnhanceSettings) -> tuple[EnhanceSettings, Card]:
         return default, read_card(bundled_weights(default.generator))
 
 
-FIGURE = Task("figure", FigureSettings, (), _figure, save_figure, file="comparison.png")
-METRICS = Task("metrics", MetricsSettings, (), _metrics, save_metrics, file="comparison.csv")
+FIGURE = Task(
+    "figure",
+    FigureSettings,
+    (),
+    _figure,
+    save_figure,
+    file="comparison.png",
+    files=("{stem}{suffix}",),
+)
+METRICS = Task(
+    "metrics",
+    MetricsSettings,
+    (),
+    _metrics,
+    save_metrics,
+    file="comparison.csv",
+    files=("{stem}{suffix}",),
+)

@@ -299,4 +299,5 @@ ENHANCE = Task(
     save_enhanced,
     optional=("ulm",),
     file="enhanced.ome.tif",
+    files=("{stem}{suffix}", "{stem}_spread{suffix}"),
 )

@@ -191,27 +191,6 @@ def _phantom_events(
     return evaluate_events([held_out(n)], rows, settings, load=load_phantom)
 
 
-def make_writable(folder: Path) -> None:
-    """Make the folder for the results, and check before the work that it can be written to.
-
-    Raises
-    ------
-    SettingsError
-        If it cannot; the sentence names it.
-    """
-    from tempfile import TemporaryFile
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise SettingsError(
-            f"Nothing can be written to {folder} ({reason}); choose another folder (-o)."
-        ) from error
-
-
 def save_evaluation(ready: EvaluateReady, folder: Path) -> list[Path]:
     """Write ``table.md``, ``images.csv``, ``results.json`` and the picture of one image."""
     from napari_fus_ulm.evaluation.export import as_json, csv_table
@@ -247,4 +226,11 @@ def _run(
     return evaluate_run(settings)
 
 
-EVALUATE = Task("evaluate", EvaluateSettings, (), _run, save_evaluation)
+EVALUATE = Task(
+    "evaluate",
+    EvaluateSettings,
+    (),
+    _run,
+    save_evaluation,
+    files=("table.md", "images.csv", "results.json", "picture.png"),
+)

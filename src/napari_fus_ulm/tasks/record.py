@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from napari_fus_ulm.errors import RecordError
+from napari_fus_ulm.io.own_json import entry, parse_object, read_object
 from napari_fus_ulm.selection import Selection
 
 FORMAT = 1
@@ -36,6 +37,21 @@ WHERE = {
 TASKS = tuple(WHERE)
 """Names of the tasks, which are those of their commands."""
 
+_NONE = type(None)
+_SOURCE: dict[str, tuple[type, ...]] = {
+    "layer": (str,),
+    "path": (str,),
+    "modality": (str, _NONE),
+    "spacing": (list, _NONE),
+    "leading": (str, _NONE),
+    "slice": (int, _NONE),
+    "time": (int, str, _NONE),
+    "image": (int, _NONE),
+    "values": (str, _NONE),
+    "simulated": (int, _NONE),
+    "made_by": (dict, _NONE),
+}
+"""What the fields of an input may be."""
 Settings = TypeVar("Settings")
 
 
@@ -111,8 +127,16 @@ class Source:
         RecordError
             If it holds a field that a source does not have, or a value that it cannot have.
         """
+        if not isinstance(given, Mapping):
+            raise RecordError("An input of a record must be a JSON object.")
         _refuse_unknown(given, {one.name for one in dataclasses.fields(cls)}, "An input")
         known = {"layer": "image", **given}
+        try:
+            for name, kinds in _SOURCE.items():
+                if name in known:
+                    entry(known, name, kinds)
+        except ValueError as error:
+            raise RecordError(f"An input of the record cannot be used: {error}.") from error
         if known.get("spacing") is not None:
             known["spacing"] = tuple(float(side) for side in known["spacing"])
         if isinstance(known.get("made_by"), Mapping):
@@ -218,13 +242,18 @@ class Record:
             raise RecordError(f"The record does not say its {' and '.join(missing)}.")
         if not all(isinstance(given[name], Mapping) for name in ("inputs", "settings")):
             raise RecordError("The inputs and settings of a record must be JSON objects.")
+        outputs = given.get("outputs", ())
+        if not isinstance(outputs, list | tuple) or not all(
+            isinstance(one, str) and Path(one).name == one for one in outputs
+        ):
+            raise RecordError("The outputs of a record must be names of files, without folders.")
         return cls(
             task=str(given["task"]),
             inputs={
                 str(name): Source.from_mapping(source) for name, source in given["inputs"].items()
             },
             settings=dict(given["settings"]),
-            outputs=tuple(map(str, given.get("outputs", ()))),
+            outputs=tuple(outputs),
             version=str(given.get("version", "")),
             notes=tuple(map(str, given.get("notes", ()))),
         )
@@ -239,12 +268,14 @@ def read_record(path: Path) -> Record:
         If it is missing or holds no record; the sentence names the file.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        given = read_object(path)
     except FileNotFoundError as error:
         raise RecordError(f"There is no file {path}.") from error
-    except (OSError, UnicodeError) as error:
-        raise RecordError(f"“{path.name}” cannot be read as text: {error}.") from error
-    return parse_record(text, path.name)
+    except OSError as error:
+        raise RecordError(f"“{path.name}” cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise RecordError(f"“{path.name}” is not a record: {error}.") from error
+    return _record_of(given, path.name)
 
 
 def parse_record(text: str, name: str = "the record") -> Record:
@@ -256,11 +287,13 @@ def parse_record(text: str, name: str = "the record") -> Record:
         If it is none; the sentence begins with its name.
     """
     try:
-        given = json.loads(text)
+        given = parse_object(text)
     except ValueError as error:
-        raise RecordError(f"“{name}” is not a record: it cannot be read as JSON.") from error
-    if not isinstance(given, Mapping):
-        raise RecordError(f"“{name}” is not a record: it does not contain a JSON object.")
+        raise RecordError(f"“{name}” is not a record: {error}.") from error
+    return _record_of(given, name)
+
+
+def _record_of(given: Mapping[str, Any], name: str) -> Record:
     try:
         return Record.from_mapping(given)
     except (TypeError, ValueError) as error:

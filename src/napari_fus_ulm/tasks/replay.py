@@ -12,6 +12,7 @@ import xarray as xr
 
 from napari_fus_ulm.errors import RecordError, UserError
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
+from napari_fus_ulm.io.atomic import written_together
 from napari_fus_ulm.plausible import GIVEN
 from napari_fus_ulm.selection import as_times, turned
 from napari_fus_ulm.tasks.events import Saved, last_of, noting
@@ -19,14 +20,16 @@ from napari_fus_ulm.tasks.record import (
     WHERE,
     Record,
     Source,
-    record_beside,
     settings_of,
     write_record,
 )
+from napari_fus_ulm.tasks.targets import (
+    prepare_target,
+    record_path,
+    replaceable,
+    replaced_sentence,
+)
 from napari_fus_ulm.tasks.task import FolderTask, Task
-
-RECORD = "record.json"
-"""Name of the record in a folder that a task writes."""
 
 
 def task_of(name: str) -> Task | FolderTask:
@@ -129,12 +132,42 @@ def replay(record: Record, out: Path) -> Iterator[Any]:
         yield from task.run(settings_of(task.settings, record.settings), out)
         yield from note(record, out)
         return
+    target = target_of(record, out)
     result: Any = None
-    for event in run_of(record):
+    for event in checked(record, target, run_of(record)):
         result = event
         if isinstance(event, Progress | Notice):
             yield event
-    yield from save(record, result, target_of(record, out))
+    yield from save(record, result, target)
+
+
+def checked(record: Record, target: Path, events: Iterator[Any]) -> Iterator[Any]:
+    """Check before the work of a run that its files can and may be written.
+
+    Parameters
+    ----------
+    record : Record
+        Of the run that is to be done.
+    target : Path
+        A folder, or the file where the task writes one.
+    events : iterator
+        The work.
+
+    Yields
+    ------
+    A `Notice` where results of an earlier run will be replaced, then the events.
+
+    Raises
+    ------
+    UserError
+        See `prepare_target`.
+    """
+    task = task_of(record.task)
+    assert isinstance(task, Task)
+    sources = (Path(one.path) for one in record.inputs.values() if one.path)
+    if sentence := replaced_sentence(prepare_target(task, target, sources)):
+        yield Notice(sentence)
+    yield from events
 
 
 def save(record: Record, result: Any, target: Path) -> Iterator[Saved]:
@@ -151,9 +184,11 @@ def save(record: Record, result: Any, target: Path) -> Iterator[Saved]:
     """
     task = task_of(record.task)
     assert isinstance(task, Task)  # folder tasks have written their files already
-    paths = task.save(result, target)
-    beside = record_beside(target) if task.file else target / RECORD
-    for path in [*paths, write_record(beside, record.with_outputs(paths))]:
+    replaceable(task, target)
+    with written_together():
+        paths = task.save(result, target)
+        paths.append(write_record(record_path(task, target), record.with_outputs(paths)))
+    for path in paths:
         yield Saved(path)
 
 
@@ -168,7 +203,7 @@ def note(record: Record, folder: Path) -> Iterator[Saved]:
     task = task_of(record.task)
     assert isinstance(task, FolderTask)
     paths = task.written(folder)
-    for path in [*paths, write_record(folder / RECORD, record.with_outputs(paths))]:
+    for path in [*paths, write_record(record_path(task, folder), record.with_outputs(paths))]:
         yield Saved(path)
 
 
@@ -182,5 +217,4 @@ def target_of(record: Record, out: Path) -> Path:
     files = (*SUFFIXES_WRITE, ".png", ".svg", ".pdf", ".csv")
     if out.name.lower().endswith(files) and not out.is_dir():
         return out
-    out.mkdir(parents=True, exist_ok=True)
     return out / (record.outputs[0] if record.outputs else task.file)

@@ -209,4 +209,12 @@ def _run(images: Mapping[str, Take], settings: ResolutionSettings) -> Iterator[P
     return frc_run(images["result"], images["ulm"], images.get("fus"), settings)
 
 
-FRC = Task("frc", ResolutionSettings, ("result", "ulm", "fus"), _run, save_frc, optional=("fus",))
+FRC = Task(
+    "frc",
+    ResolutionSettings,
+    ("result", "ulm", "fus"),
+    _run,
+    save_frc,
+    optional=("fus",),
+    files=("frc.csv", "resolution.ome.tif"),
+)

@@ -196,4 +196,11 @@ def _run(
     return support_run(images["result"], images["fus"], settings)
 
 
-SUPPORT = Task("support", SupportSettings, ("result", "fus"), _run, save_support)
+SUPPORT = Task(
+    "support",
+    SupportSettings,
+    ("result", "fus"),
+    _run,
+    save_support,
+    files=("support.png", "probability.ome.tif"),
+)

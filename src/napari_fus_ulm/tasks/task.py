@@ -39,6 +39,9 @@ class Task:
         Those of ``inputs`` that may be left out.
     file : str
         Name of the file that is written; empty where a folder of files is.
+    files : tuple of str
+        Names of all files that may be written, in the folder; beside ``file`` with “{stem}” and
+        “{suffix}” of its name.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Task:
     save: Callable[[Any, Path], list[Path]]
     optional: tuple[str, ...] = ()
     file: str = ""
+    files: tuple[str, ...] = ()
 
     def __call__(
         self,

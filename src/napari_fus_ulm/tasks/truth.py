@@ -159,4 +159,11 @@ def _run(
     return truth_run(images["result"], images["ulm"], settings)
 
 
-MISSED = Task("missed", TruthSettings, ("result", "ulm"), _run, save_truth)
+MISSED = Task(
+    "missed",
+    TruthSettings,
+    ("result", "ulm"),
+    _run,
+    save_truth,
+    files=("missed.png", "table.md", "vessels.ome.tif", "error.ome.tif", "ssim.ome.tif"),
+)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.io.own_json import read_object
 from napari_fus_ulm.output.figures import blank_figure, save_figure
 from napari_fus_ulm.training import validation
 
@@ -87,7 +87,7 @@ def falls_far(values: Curve) -> bool:
 def _batch(folder: Path) -> int | None:
     """Patches a step, by the run's settings."""
     path = folder / "settings.json"
-    return int(json.loads(path.read_text())["batch"]) if path.exists() else None
+    return int(read_object(path)["batch"]) if path.exists() else None
 
 
 def _figure(trained: Curves, judged: Curves, batch: int | None) -> Figure:

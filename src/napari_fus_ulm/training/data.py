@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from napari_fus_ulm.cohort.table import PairFiles
 from napari_fus_ulm.errors import CohortError, UserError
 from napari_fus_ulm.grey.pair import PreparedPair, prepare_pair
 from napari_fus_ulm.grey.reference import check_reference
+from napari_fus_ulm.phantom.processes import in_processes
 from napari_fus_ulm.phantom.scene import phantom_scene, read_scene, write_scene
 from napari_fus_ulm.phantom.ulm_maps import UlmMap, map_scene, read_maps
 from napari_fus_ulm.scan import check_image
@@ -102,11 +102,8 @@ def prepare_scenes(tasks: Sequence[SceneTask], workers: int) -> Iterator[PairRea
             done += 1
             yield PairReady(done, len(tasks))
         return
-    # Spawned, not forked: a fork after torch has started threads may hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(prepare_scene, task) for task in missing]
-        for future in waiting:
-            future.result()
+    with closing(in_processes(prepare_scene, [(one,) for one in missing], workers=workers)) as made:
+        for _ in made:
             done += 1
             yield PairReady(done, len(tasks))
 

@@ -7,7 +7,6 @@ average and optimiser state are all a run needs to continue as if it had never s
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 import warnings
 from collections.abc import Generator, Iterator
@@ -24,7 +23,7 @@ from napari_fus_ulm.cohort.seen import memory
 from napari_fus_ulm.cohort.splits import validation_files
 from napari_fus_ulm.cohort.table import cohort_name
 from napari_fus_ulm.errors import TrainingError
-from napari_fus_ulm.generators.checkpoint import Card, card_path
+from napari_fus_ulm.generators.checkpoint import Card, card_path, write_weights
 from napari_fus_ulm.generators.device import (
     arithmetic,
     choose_training_precision,
@@ -32,8 +31,10 @@ from napari_fus_ulm.generators.device import (
 )
 from napari_fus_ulm.grey.intensity_map import fit_monotone_map
 from napari_fus_ulm.grey.pair import PreparedPair
-from napari_fus_ulm.io.atomic import write_tensors, write_text
+from napari_fus_ulm.io.atomic import check_writable, write_text
+from napari_fus_ulm.io.own_json import read_object
 from napari_fus_ulm.training import data
+from napari_fus_ulm.training.curves import FILE as CURVES
 from napari_fus_ulm.training.curves import LOSSES, curves_picture
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, Run, peak_rate
 from napari_fus_ulm.training.settings import TrainSettings
@@ -55,6 +56,9 @@ from napari_fus_ulm.training.validation import (
 
 WARM_UP = 200
 FALL = 0.2
+SETTINGS = "settings.json"
+OWN_FILES = (WEIGHTS, card_path(Path(WEIGHTS)).name, LOSSES, VALIDATIONS, CURVES, "record.json")
+"""What a run writes beside its checkpoint and settings."""
 MAP_PAIRS = 50
 """Pairs the input's intensity map is fitted on."""
 
@@ -118,10 +122,13 @@ def train_events(
         If the folder holds another run, there is nothing to resume, the loss is not a number, or
         memory runs out.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     _check_folder(settings, folder, resume)
+    check_writable(folder)
+    # A run that was killed before its first checkpoint begins anew.
+    resume = resume and (folder / CHECKPOINT).exists()
     # Before the pairs are prepared, which takes long: missing files are reported immediately.
     run = Run.resume(settings, folder) if resume else Run.start(settings)
+    write_text(folder / SETTINGS, settings.to_json())
     init = Path(settings.init) if settings.init else None
     weights = folder / WEIGHTS
     seen = memory(
@@ -131,7 +138,6 @@ def train_events(
         weights if resume and weights.exists() else None,
     )
     material = yield from _material(settings, folder)
-    write_text(folder / "settings.json", settings.to_json())
     yield from _steps(settings, folder, material, run, seen)
 
 
@@ -234,12 +240,13 @@ def _steps(
         yield StepDone(run.step, settings.steps, losses, speed, waited / passed)
         due = time.monotonic() - saved_at > 60.0 * settings.checkpoint_minutes
         if due or run.step == settings.steps:
-            run.save(folder)
             _append_curve(folder / LOSSES, ["step", *losses], curve)
             validated = _validate(settings, folder, material.validation, run)
             # The best validated weights are kept for use; without validation, the newest.
             if validated is None or validated.best:
                 _save_weights(settings, folder, run, material.whole, seen)
+            # Last: a run that is killed before it does all of this again from the one before.
+            run.save(folder)
             _draw_curves(folder)
             saved_at, curve = time.monotonic(), []
             if validated is not None:
@@ -324,7 +331,6 @@ def _save_weights(
     seen: dict[str, Any],
 ) -> None:
     half = {name: tensor.half().cpu() for name, tensor in run.average.state_dict().items()}
-    write_tensors(folder / WEIGHTS, half)
     source = _source(settings)
     card = Card(
         generator=settings.generator,
@@ -347,7 +353,7 @@ def _save_weights(
         metrics={},
         notes=f"Trained on {source} only.",
     )
-    write_text(card_path(folder / WEIGHTS), json.dumps(dataclasses.asdict(card), indent=2) + "\n")
+    write_weights(folder / WEIGHTS, half, card)
 
 
 def _source(settings: TrainSettings) -> str:
@@ -374,30 +380,72 @@ def _draw_curves(folder: Path) -> None:
 
 
 def _append_curve(path: Path, names: list[str], lines: list[str]) -> None:
-    new = not path.exists()
-    with path.open("a", encoding="utf-8") as file:
-        if new:
-            file.write(",".join(names) + "\n")
-        file.write("\n".join(lines) + "\n")
+    """Add lines to a table, in place of those that a killed run wrote of the same steps."""
+    header, first = ",".join(names), int(lines[0].partition(",")[0])
+    before = path.read_text(encoding="utf-8").splitlines()[1:] if path.exists() else []
+    steps = [line.partition(",")[0] for line in before]
+    kept = [
+        line
+        for line, step in zip(before, steps, strict=True)
+        if step.isdecimal() and int(step) < first and line.count(",") == len(names) - 1
+    ]
+    write_text(path, "\n".join([header, *kept, *lines]) + "\n")
 
 
 def _check_folder(settings: TrainSettings, folder: Path, resume: bool) -> None:
-    stored = folder / "settings.json"
-    if not resume:
-        if (folder / CHECKPOINT).exists():
+    """Refuse a folder of another run, or of anything else.
+
+    Raises
+    ------
+    TrainingError
+        The sentence names the folder.
+    """
+    stored = folder / SETTINGS
+    if not resume and (folder / CHECKPOINT).exists():
+        raise TrainingError(
+            f"{folder} already holds a run. Resume it (--resume) or choose another folder."
+        )
+    if resume and not stored.exists():
+        raise TrainingError(f"There is no run to resume in {folder}.")
+    before = _stored_settings(stored)
+    if before is None:
+        foreign = [name for name in OWN_FILES if (folder / name).exists()]
+        if foreign:
             raise TrainingError(
-                f"{folder} already holds a run. Resume it (--resume) or choose another folder."
+                f"{folder} holds a {foreign[0]} that no run here has written; choose another "
+                "folder."
             )
         return
-    if not stored.exists():
-        raise TrainingError(f"There is no run to resume in {folder}.")
-    # A run of an earlier version lacks settings that came later: they had the default.
-    default = dataclasses.asdict(TrainSettings())
-    before, now = default | json.loads(stored.read_text()), dataclasses.asdict(settings)
+    if not resume:
+        return
+    now = dataclasses.asdict(settings)
     free = {"steps", "checkpoint_minutes", "workers", "patience", "device"}
-    changed = [k for k in now if k not in free and before[k] != now[k]]
+    changed = [k for k in now if k not in free and before.get(k) != now[k]]
     if changed:
         raise TrainingError(
             f"The run in {folder} was started with other settings: {', '.join(changed)}. "
             "Resume it with those it was started with, or start a new one."
         )
+
+
+def _stored_settings(path: Path) -> dict[str, Any] | None:
+    """The settings of the run in a folder; None where there is none.
+
+    Raises
+    ------
+    TrainingError
+        If the file is not that of a run.
+    """
+    # A run of an earlier version lacks settings that came later: they had the default.
+    default = dataclasses.asdict(TrainSettings())
+    try:
+        stored = read_object(path)
+        if "generator" not in stored:
+            raise ValueError("it does not hold the settings of a run")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise TrainingError(
+            f"{path} cannot be used: {error}. Restore it, or choose another folder."
+        ) from error
+    return default | stored

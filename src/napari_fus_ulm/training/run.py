@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,23 @@ from napari_fus_ulm.errors import CheckpointError, TrainingError
 from napari_fus_ulm.generators import build, kind
 from napari_fus_ulm.generators.base import Generator, Recipe
 from napari_fus_ulm.generators.checkpoint import (
+    check_finite,
+    checked_config,
     load_generator,
     read_card,
+    read_header,
     read_tensors,
 )
 from napari_fus_ulm.generators.device import choose_device
 from napari_fus_ulm.io.atomic import write_tensors
+from napari_fus_ulm.io.own_json import parse_object
 from napari_fus_ulm.training.adversary import OptimisedCritic, beside
 from napari_fus_ulm.training.settings import TrainSettings
 
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
+CONFIG = "config"
+"""Entry of a checkpoint's header: the arguments that build the generator."""
 
 
 @dataclass(slots=True)
@@ -67,27 +74,39 @@ class Run:
         TrainingError
             If there is none, or it cannot be read.
         """
+        path = folder / CHECKPOINT
         try:
-            tensors = read_tensors(folder / CHECKPOINT)
+            tensors = read_tensors(path)
+            check_finite(tensors, path)
+            run = cls._around(_as_begun(settings, folder), settings)
         except CheckpointError as error:
             raise TrainingError(f"Nothing to resume in {folder}: {error}") from error
-        weights = folder / WEIGHTS
-        # Killed between its first checkpoint and its first weights, a run has no card yet.
-        model = (
-            build(settings.generator, read_card(weights).config)
-            if weights.exists()
-            else _fresh(settings)
-        )
-        run = cls._around(model, settings)
-        run.step, run.seconds = int(tensors["step"]), float(tensors["seconds"])
-        run.model.load_state_dict(_part(tensors, "model."))
-        run.average.load_state_dict(_part(tensors, "average."))
-        for name, parameter in run.model.named_parameters():
-            state = _part(tensors, f"optimiser.{name}|")
-            run.optimiser.state[parameter] = beside(parameter, state)
-        if run.adversary is not None:
-            run.adversary.load(_part(tensors, "adversary."))
+        try:
+            run._take(tensors)
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise TrainingError(
+                f"Nothing to resume in {folder}: {path.name} is not a checkpoint of "
+                f"{settings.generator} with these settings; it is damaged or of another run. "
+                "Begin a new run in another folder."
+            ) from error
         return run
+
+    def _take(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from a checkpoint's tensors."""
+        self.step, self.seconds = int(tensors["step"]), float(tensors["seconds"])
+        if self.step < 0 or self.seconds < 0.0:
+            raise ValueError("step and seconds cannot be negative")
+        self.model.load_state_dict(_part(tensors, "model."))
+        self.average.load_state_dict(_part(tensors, "average."))
+        for name, parameter in self.model.named_parameters():
+            state = _part(tensors, f"optimiser.{name}|")
+            if not state or any(
+                moment.numel() > 1 and moment.shape != parameter.shape for moment in state.values()
+            ):
+                raise ValueError(f"the state of {name} has another shape")
+            self.optimiser.state[parameter] = beside(parameter, state)
+        if self.adversary is not None:
+            self.adversary.load(_part(tensors, "adversary."))
 
     @classmethod
     def _around(cls, model: Generator, settings: TrainSettings) -> Run:
@@ -114,7 +133,11 @@ class Run:
             tensors |= {f"optimiser.{name}|{k}": v for k, v in state.items()}
         if self.adversary is not None:
             tensors |= {f"adversary.{k}": v for k, v in self.adversary.state().items()}
-        write_tensors(folder / CHECKPOINT, {k: v.cpu() for k, v in tensors.items()})
+        write_tensors(
+            folder / CHECKPOINT,
+            {k: v.cpu() for k, v in tensors.items()},
+            {CONFIG: json.dumps(self.model.config())},
+        )
 
     def follow(self, decay: float) -> None:
         """Let the average follow the weights; it forgets its start quickly."""
@@ -147,6 +170,26 @@ def _fresh(settings: TrainSettings) -> Generator:
     if settings.init is None:
         return build(settings.generator, arguments(settings))
     return _begun_with(Path(settings.init), settings)
+
+
+def _as_begun(settings: TrainSettings, folder: Path) -> Generator:
+    """The generator of a run's checkpoint, with weights that are still to be read.
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint's arguments build no generator.
+    """
+    stored = read_header(folder / CHECKPOINT).get(CONFIG)
+    if stored is None:  # of an earlier version
+        weights = folder / WEIGHTS
+        if not weights.exists():
+            return _fresh(settings)
+        return build(settings.generator, read_card(weights).config)
+    try:
+        return build(settings.generator, checked_config(parse_object(stored)))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the arguments in {CHECKPOINT} cannot be used: {error}") from error
 
 
 def _begun_with(weights: Path, settings: TrainSettings) -> Generator:

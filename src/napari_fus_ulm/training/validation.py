@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.generators.base import Generator, PatchBatch
 from napari_fus_ulm.generators.device import arithmetic
 from napari_fus_ulm.training.streams import Stream
@@ -75,7 +76,13 @@ def past_losses(folder: Path) -> list[tuple[int, float]]:
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    try:
+        return [(int(row["step"]), float(row["loss"])) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(
+            f"{path} is not the table of a run; restore it, or delete it to validate anew."
+        ) from error
 
 
 def patience_is_over(past: Sequence[tuple[int, float]], patience: int) -> bool:
