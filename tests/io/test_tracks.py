@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_fus_ulm.errors import ScanError
-from napari_fus_ulm.io import read_one
+from napari_fus_ulm.io import images_in, read_one
 from napari_fus_ulm.io.tracks import density_map, tracks_of_rows
 from napari_fus_ulm.scan import doubts_of, spacing_of
 
@@ -124,7 +124,7 @@ def written(path: Path, header: str, cell: str, rows=TABLE, *, between=",", enco
     ("header", "cell", "more"),
     [
         ("TRACK|FRAME|X (mm)|Z (mm)", "{n}|{f}|{x}|{z}", {}),
-        ("x_mm|z_mm|frame|track", "{x}|{z}|{f}|{n}", {"between": "\t"}),
+        ("x_mm|z_mm|frame|track", "{x}|{z}|{f}|{n}", {"between": "\t", "name": "b.tsv"}),
         ("track|t|x_mm|z_mm|amplitude", "{n}|{f}|{x}|{z}|n/a", {"between": ";"}),
         ("track|frame|x [mm]|z [mm]", "{n}|{f}|{x}|{z}", {"encoding": "utf-8-sig"}),
         ("track|frame|x [µm]|z [mm]", "{n}|{f}|{um}|{z}", {"encoding": "latin-1"}),
@@ -144,7 +144,8 @@ def written(path: Path, header: str, cell: str, rows=TABLE, *, between=",", enco
 )
 def test_the_map_does_not_depend_on_the_dialect(tmp_path: Path, header: str, cell: str, more):
     plain = written(tmp_path / "a.csv", "track|frame|x_mm|z_mm", "{n}|{f}|{x}|{z}")
-    other = written(tmp_path / "b.csv", header, cell, **more)
+    more = dict(more)
+    other = written(tmp_path / more.pop("name", "b.csv"), header, cell, **more)
     xr.testing.assert_equal(plain, other.drop_attrs().rename(plain.name))
     assert other.attrs["spacing_known"]
     assert other.attrs["tracks"] == 2
@@ -196,3 +197,9 @@ def test_an_archive_that_declares_more_than_memory(tmp_path: Path):
             np.lib.format.write_array_header_1_0(file, header)
     with pytest.raises(ScanError, match="damaged"):
         read_one(tmp_path / "a.npz")
+
+
+def test_tables_of_a_bids_folder_are_no_images(tmp_path: Path):
+    for name in ("participants.tsv", "a.tif", "b.csv"):
+        (tmp_path / name).write_text("x")
+    assert [path.name for path in images_in(tmp_path)] == ["a.tif", "b.csv"]

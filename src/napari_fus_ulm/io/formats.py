@@ -23,6 +23,7 @@ READERS = {
     ".scan": "iconeus.read_iconeus",
     ".mat": "matlab.read_matlab",
     ".csv": "track_table.read_csv",
+    ".tsv": "track_table.read_csv",
     ".npz": "tracks.read_npz",
 }
 """Module and function that read a file, by its suffix."""
@@ -64,7 +65,9 @@ def images_in(folder: str | Path) -> list[Path]:
     files = [
         path
         for path in inside
-        if path.is_file() and not path.name.startswith(".") and suffix_of(path) is not None
+        if path.is_file()
+        and not path.name.startswith(".")
+        and suffix_of(path) not in (None, ".tsv")  # in a folder those are BIDS' own tables
     ]
 
     def natural(path: Path) -> list[tuple[bool, int, str]]:

@@ -28,7 +28,7 @@ _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13
 """What the numbers are in MATLAB, which stores them smaller where nothing is lost."""
 _COMPLEX, _LOGICAL = 0x0800, 0x0200
 _UTF = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
-_DEEPEST = 32
+_DEEPEST, _MOST_AXES = 32, 16
 _V4_NUMBERS = ("f8", "f4", "i4", "i2", "u2", "u1")
 
 
@@ -139,8 +139,8 @@ class _Elements:
         if kind == _OPAQUE:
             return self.text(), None
         shape = [int(size) for size in self.numbers()]
-        if len(shape) < 2 or min(shape) < 0:
-            raise Damaged(f"the shape {shape}")
+        if not 2 <= len(shape) <= _MOST_AXES or min(shape) < 0:
+            raise Damaged(f"a shape of {len(shape)} axes")
         name = self.text()
         count = math.prod(shape)
         if kind == _FUNCTION:
