@@ -81,7 +81,7 @@ def _scan(one: Chosen) -> xr.DataArray:
             f"“{name}” has {planes} planes; a session needs a single one. Split it first: "
             "right-click the layer and choose Split Stack."
         )
-    if unknown := [one.text for one in layer_scan.questions if one.kind == "spacing"]:
+    if unknown := [one.text for one in layer_scan.questions if one.kind in ("spacing", "size")]:
         raise ReviewError(
             f"{unknown[0]} Load its file in the Enhance dock, which asks for the pixel size."
         )
