@@ -319,3 +319,15 @@ def test_a_damaged_description_is_named(tmp_path: Path, key: str, value: object)
     beside.write_text(json.dumps(content))
     with pytest.raises(ScanError, match=r"What was written about the image “a.npy” is damaged"):
         read(path)
+
+
+@pytest.mark.parametrize("name", ["rat\x0b7", "a\x00b", "Maus µ №7 <A&B>", "x/y\\z:*?", "a" * 300])
+def test_names_that_xml_and_files_dislike(tmp_path: Path, name: str):
+    from xml.etree import ElementTree
+
+    import tifffile
+
+    path = write(tmp_path / "a.ome.tif", a_scan().rename(name))
+    with tifffile.TiffFile(path) as file:
+        ElementTree.fromstring(file.ome_metadata or "")
+    assert read_one(path).shape == (12, 15)

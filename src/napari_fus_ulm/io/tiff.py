@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -348,6 +349,10 @@ def _number(value: Any) -> float | None:
     return number if np.isfinite(number) else None
 
 
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that a layer's name may hold and XML may not."""
+
+
 def write_tiff(path: Path, scan: xr.DataArray) -> None:
     """Write a scan as OME-TIFF: zlib-compressed float32, pixel size and position in mm."""
     block = json.dumps(describe(scan), ensure_ascii=True)
@@ -357,7 +362,7 @@ def write_tiff(path: Path, scan: xr.DataArray) -> None:
     at = {"Y": float(scan["y"][0]), "X": float(scan["x"][0])}
     metadata: dict[str, Any] = {
         "axes": "".join(_OME_AXIS[dim] for dim in dims),
-        "Name": str(scan.name or path.name),
+        "Name": _NOT_IN_XML.sub("", str(scan.name or path.name)),
         "Description": f"{words(scan)}\n{BLOCK}: {block}",
         "Plane": {
             **{f"Position{axis}": [number] * planes for axis, number in at.items()},

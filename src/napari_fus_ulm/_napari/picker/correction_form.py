@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import xarray as xr
-from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from napari_fus_ulm._napari.picker.part_form import Corrections, Pick
 from napari_fus_ulm._napari.widgets.controls import (
@@ -140,13 +140,13 @@ class CorrectionForm(QWidget):
         add_row(
             self._layout,
             "Image (mm)",
-            row(self.wide_mm, _times(), self.deep_mm, stretch=3),
+            _pair(self.wide_mm, self.deep_mm),
             "Width and depth of the whole image. A section of a rodent's brain is 5 to 30 mm wide.",
         )
         add_row(
             self._layout,
             "Pixel (µm)",
-            row(self.width_um, _times(), self.depth_um, stretch=3),
+            _pair(self.width_um, self.depth_um),
             "Width and depth of a pixel; a larger pixel means a larger field of view.",
         )
         add_row(
@@ -305,10 +305,18 @@ class CorrectionForm(QWidget):
         self._change(slices=self.slices.value(), times=self.times.value())
 
 
-def _times() -> QLabel:
-    label = QLabel("×")
-    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-    return label
+def _pair(wide: SizeBox, deep: SizeBox) -> QWidget:
+    """Width × depth, each as broad as the other."""
+    holder = QWidget()
+    layout = QHBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for widget, share in ((wide, 1), (QLabel("×"), 0), (deep, 1)):
+        policy = widget.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored if share else policy.Policy.Fixed)
+        widget.setSizePolicy(policy)
+        layout.addWidget(widget, share)
+    return holder
 
 
 def _set(spin: SizeBox, value: float) -> None:

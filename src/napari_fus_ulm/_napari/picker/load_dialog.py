@@ -165,6 +165,7 @@ class LoadDialog(QDialog):
         button = self.buttons.button(QDialogButtonBox.StandardButton.Open)
         if button is not None:
             button.setEnabled(visible)
+        self.adjustSize()
 
 
 def _read(path: Path, modality: str) -> Iterator[Any]:
