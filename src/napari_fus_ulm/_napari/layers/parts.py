@@ -136,10 +136,10 @@ def parts_of(layer: Layer) -> LayerParts:
     """Read what `layer_to_scan` needs from a layer."""
     from pathlib import Path
 
-    if type(layer).__name__ not in ("Image", "Labels"):
+    kind = layer.__class__.__name__  # not its type: napari hands plugins wrapped layers
+    if kind not in ("Image", "Labels"):
         raise ScanError(
-            f"The layer “{layer.name}” is a {type(layer).__name__.lower()} layer; choose an "
-            "image layer."
+            f"The layer “{layer.name}” is a {kind.lower()} layer; choose an image layer."
         )
     data: Any = getattr(layer, "data", None)
     if getattr(layer, "multiscale", False):
