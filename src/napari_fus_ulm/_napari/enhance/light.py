@@ -59,6 +59,9 @@ class LightFinder(QObject):
         self._newest: Any = None
         self._picked: Picked | None = None
         self._busy = False
+        # A window that closes takes this object with it while the thread still looks.
+        self._alive = alive = [True]
+        self.destroyed.connect(alive.clear)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT_MS)
@@ -87,7 +90,11 @@ class LightFinder(QObject):
         worker.start()
 
     def _ended_with(self, key: Any) -> Callable[[Light], None]:
+        alive = self._alive
+
         def ended(light: Light) -> None:
+            if not alive:
+                return
             self._busy = False
             if key == self._newest:
                 self.found.emit(Light(key, light.colour, light.sentence))
