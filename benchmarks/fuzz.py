@@ -1,6 +1,7 @@
 """Damaged files: is every one refused with a sentence, or read as something plausible?
 
     python benchmarks/fuzz.py                              # 12,000 files over all formats
+    python benchmarks/fuzz.py --count 6000 --only weights cards cohorts reviews runs records
     python benchmarks/fuzz.py --count 500 --only nifti mat --seed 3 --keep runs/fuzz
 
 Small good files of every format are mutated: bytes flipped, numbers of the header replaced, the
@@ -339,6 +340,183 @@ def make_bubbles(folder: Path) -> list[Path]:
     return made
 
 
+# ------------------------------------------------------------------ our own files
+
+
+def make_weights(folder: Path) -> list[Path]:
+    """Weights of a tiny generator with their card; damaged are the one or the other."""
+    import torch
+
+    from napari_fus_ulm.generators import build
+    from napari_fus_ulm.generators.checkpoint import Card, write_weights
+
+    path = own(folder, "small.safetensors")
+    config = {"widths": [8, 8, 8], "blocks": [1, 1, 1]}
+    rng = torch.Generator().manual_seed(0)
+    state = build("diffusion", config).state_dict()
+    tensors = {name: 0.1 * torch.randn(one.shape, generator=rng) for name, one in state.items()}
+    training = {"field_mm": [[7, 9], [9, 13]], "phantom_seeds": [[0, 6]], "input_map": [0.0, 1.0]}
+    write_weights(path, tensors, Card("diffusion", config, 20.0, training, {}, "a note"))
+    return [path]
+
+
+def load_weights(path: Path) -> str:
+    """Build the generator, and ask what its weights have seen."""
+    from napari_fus_ulm.cohort.seen import phantom_seeds
+    from napari_fus_ulm.generators.checkpoint import load_generator
+
+    model, card = load_generator(path)
+    phantom_seeds(card.training)
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        return "weights that are not finite"
+    return "" if 0 < card.pixel_um <= 1000 else f"a pixel of {card.pixel_um} µm"
+
+
+def make_card(folder: Path) -> list[Path]:
+    """The card alone: named first, so that mostly it is damaged."""
+    (path,) = make_weights(folder)
+    return [path.with_suffix(".json")]
+
+
+def load_card(path: Path) -> str:
+    """Load the weights beside a card."""
+    return load_weights(path.with_suffix(".safetensors"))
+
+
+def make_cohort(folder: Path) -> list[Path]:
+    """A table of pairs, with its description and the files that it names."""
+    from napari_fus_ulm.cohort.table import PairFiles, write_pairs_table
+
+    path = own(folder, "pairs.csv")
+    for name in "abc":
+        for kind in ("fus", "ulm"):
+            np.save(path.parent / f"{kind}_{name}.npy", picture(6, 6))
+    sides = ("train", "validation", "test")
+    pairs = [
+        PairFiles(n, n, path.parent / f"fus_{n}.npy", path.parent / f"ulm_{n}.npy", side)
+        for n, side in zip("abc", sides, strict=True)
+    ]
+    write_pairs_table(path.parent, pairs)
+    return [path]
+
+
+def look_at_cohort(path: Path) -> str:
+    """Read the table of a cohort."""
+    from napari_fus_ulm.cohort.table import cohort_name, read_cohort
+
+    cohort_name(path.parent)
+    pairs = read_cohort(path.parent)
+    there = all(file.is_file() for pair in pairs for file in (pair.fus, pair.ulm))
+    return "" if pairs and there else "pairs without files"
+
+
+def make_review(folder: Path) -> list[Path]:
+    """A session whose trials have been answered; one file a folder is damaged."""
+    from napari_fus_ulm.review.session import Session
+    from napari_fus_ulm.tasks.review import files_run
+
+    made = []
+    for name in ("session.json", "answers.csv", "key.json"):
+        base = folder / name.replace(".", "_")
+        np.save(folder / "image.npy", picture(40, 40))
+        source = ("generated", folder / "image.npy")
+        list(files_run(base, {"one": source, "two": source}, seed=1, spacing=0.1))
+        session = Session.open(base)
+        while (trial := session.next_trial()) is not None:
+            session.answer(trial, left_continuity=2, right_continuity=4, preference="left")
+        flat = next((base / "pictures").iterdir())
+        flat.rename(base / flat.name)
+        (base / "pictures").rmdir()
+        made.append(base / name)
+    return made
+
+
+def look_at_review(path: Path) -> str:
+    """Open a session, look at every trial, and unblind it."""
+    from napari_fus_ulm.review.session import Session
+    from napari_fus_ulm.review.statistics import statistics
+    from napari_fus_ulm.review.unblinding import unblind
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / path.parent.name
+        for one in path.parent.iterdir():
+            place = folder / ("pictures" if one.suffix == ".npy" else "")
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(one, place)
+        session = Session.open(folder)
+        for token, _ in session.trials:
+            trial = session.trial(token)
+            if trial.left.ndim != 2 or not 0.0 <= float(trial.left.max()) <= 1.0:
+                return "pictures that are none"
+        statistics(unblind(folder, partial=True))
+    return ""
+
+
+def make_run(folder: Path) -> list[Path]:
+    """The folder of a training run."""
+    from napari_fus_ulm.training.loop import train_events
+    from napari_fus_ulm.training.settings import TrainSettings
+
+    pairs = folder / "pairs"
+    for kind, side in (("fus", 24), ("ulm", 120)):
+        (pairs / kind).mkdir(parents=True)
+        from napari_fus_ulm.io import write
+        from napari_fus_ulm.scan import make_scan
+
+        scan = make_scan(picture(side, side), spacing=2.4 / side, modality=kind)
+        write(pairs / kind / "rat.npy", scan.assign_attrs(values="linear"))
+    run = folder / "checkpoint_safetensors"
+    model = {"widths": [8, 8, 8], "blocks": [1, 1, 1]}
+    settings = TrainSettings(pairs=str(pairs), model=model, steps=1, batch=1, patch=32)
+    list(train_events(settings, run))
+    return [run / "checkpoint.safetensors", run / "settings.json", run / "losses.csv"]
+
+
+def resume_run(path: Path) -> str:
+    """Go on with a run."""
+    from napari_fus_ulm.training.curves import read_curves
+    from napari_fus_ulm.training.loop import _check_folder
+    from napari_fus_ulm.training.run import Run
+    from napari_fus_ulm.training.settings import TrainSettings
+    from napari_fus_ulm.training.validation import past_losses
+
+    folder = path.parent
+    model = {"widths": [8, 8, 8], "blocks": [1, 1, 1]}
+    settings = TrainSettings(pairs=str(folder), model=model, steps=1, batch=1, patch=32)
+    try:
+        _check_folder(settings, folder, True)
+    except UserError as error:
+        if "other settings: pairs." not in str(error):
+            raise
+    past_losses(folder), read_curves(folder / "losses.csv")
+    run = Run.resume(settings, folder)
+    finite = all(parameter.isfinite().all() for parameter in run.model.parameters())
+    return "" if finite and run.step >= 0 else "a run that is not finite"
+
+
+def make_record(folder: Path) -> list[Path]:
+    """The record of an enhancement."""
+    from napari_fus_ulm.inference.settings import EnhanceSettings
+    from napari_fus_ulm.tasks.record import Record, Source, write_record
+
+    source = Source(layer="rat", path="/nowhere/rat.npy", spacing=(0.1, 0.1), slice=0)
+    record = Record.of("enhance", {"fus": source}, EnhanceSettings())
+    return [write_record(own(folder, "rat_record.json"), record)]
+
+
+def look_at_record(path: Path) -> str:
+    """Read a record and make its settings."""
+    from napari_fus_ulm.tasks.record import read_record, settings_of
+    from napari_fus_ulm.tasks.replay import task_of
+
+    record = read_record(path)
+    try:
+        settings_of(task_of(record.task).settings, record.settings)
+    except UserError as error:
+        raise UserError(f"{path.stem}: {error}") from error
+    return ""
+
+
 TARGETS = {
     "tiff": Target(make=make_tiffs, use=look_at_images),
     "png, jpeg": Target(make=make_pictures, use=look_at_images),
@@ -349,6 +527,15 @@ TARGETS = {
     "csv": Target(make=make_tables, use=look_at_images, text=True),
     "npz": Target(make=make_bubbles, use=look_at_images),
 }
+OWN = {
+    "weights": Target(make=make_weights, use=load_weights),
+    "cards": Target(make=make_card, use=load_card, text=True),
+    "cohorts": Target(make=make_cohort, use=look_at_cohort, text=True),
+    "reviews": Target(make=make_review, use=look_at_review, text=True),
+    "runs": Target(make=make_run, use=resume_run, text=True),
+    "records": Target(make=make_record, use=look_at_record, text=True),
+}
+FORMATS, TARGETS = tuple(TARGETS), TARGETS | OWN
 
 
 # ------------------------------------------------------------------ how they are damaged
@@ -544,7 +731,11 @@ def _use(target: Target, path: Path) -> tuple[str, str]:
         implausible = target.use(path)
     except UserError as error:
         sentence = str(error)
-        poor = "\n" in sentence or len(sentence) > LONGEST_SENTENCE or path.stem not in sentence
+        poor = (
+            "\n" in sentence
+            or len(sentence) > LONGEST_SENTENCE
+            or (path.parent.name not in sentence and path.stem not in sentence)
+        )
         return ("leak" if poor else "clear error"), sentence
     except MemoryError:
         return "memory", traceback.format_exc()
@@ -576,7 +767,8 @@ def campaign(
         for file in beside:
             content = file.read_bytes()
             if file == victim:
-                content = damaged(content, other, rng, text=TARGETS[name].text)
+                text = TARGETS[name].text and file.suffix in (".json", ".csv")
+                content = damaged(content, other, rng, text=text)
             (case / file.name).write_bytes(content)
         yield (name, case / path.name, *worker.outcome(name, case / path.name))
 
@@ -607,7 +799,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=12_000, help="mutated files, over all kinds")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=list(TARGETS), default=list(TARGETS))
+    parser.add_argument("--only", nargs="+", choices=list(TARGETS), default=list(FORMATS))
     parser.add_argument("--timeout", type=float, default=20.0, help="seconds a file may take")
     parser.add_argument("--memory", type=float, default=3.0, help="GB a file may take")
     parser.add_argument("--keep", type=Path, help="folder for the files behind faults")

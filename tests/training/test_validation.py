@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from napari_fus_ulm.cohort.table import read_cohort, write_pairs_table
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.grey.pair import PreparedPair
 from napari_fus_ulm.training import loop
+from napari_fus_ulm.training.curves import read_curves
 from napari_fus_ulm.training.loop import Saved, train_events
 from napari_fus_ulm.training.run import WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
@@ -123,3 +125,11 @@ def test_a_folder_without_a_validation_side_is_not_validated(
     events = list(train_events(settings, tmp_path / "run"))
     assert not any(isinstance(event, Validated) for event in events)
     assert not (tmp_path / "run" / "validation.csv").exists()
+
+
+def test_tables_of_a_damaged_run_are_skipped_or_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "losses.csv").write_bytes(b"step,loss\n1,0.5\n\xa6\xff,0.4\n2,0.3\n")
+    assert list(read_curves(tmp_path / "losses.csv")["step"]) == [1.0, 2.0]
+    (tmp_path / "validation.csv").write_bytes(b"step,loss\n1,0.5\n\xa6,0.4\n")
+    with pytest.raises(TrainingError, match=r"validation\.csv is not the table of a run"):
+        past_losses(tmp_path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -63,4 +66,11 @@ def options(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 fine, 1 failed, 2 usage, 130 interrupted."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal in ASCII gets "\\u201c", no traceback
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except BrokenPipeError:  # who read the output has seen enough, such as "head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

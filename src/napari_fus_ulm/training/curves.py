@@ -60,7 +60,7 @@ def read_curves(path: Path) -> Curves:
     """
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
         names, *lines = list(csv.reader(file)) or [[]]
     rows = [row for line in lines if len(row := _numbers(line)) == len(names)]
     return dict(zip(names, np.array(rows).T, strict=True)) if rows else {}

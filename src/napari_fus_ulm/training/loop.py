@@ -382,7 +382,9 @@ def _draw_curves(folder: Path) -> None:
 def _append_curve(path: Path, names: list[str], lines: list[str]) -> None:
     """Add lines to a table, in place of those that a killed run wrote of the same steps."""
     header, first = ",".join(names), int(lines[0].partition(",")[0])
-    before = path.read_text(encoding="utf-8").splitlines()[1:] if path.exists() else []
+    before = (
+        path.read_text(encoding="utf-8", errors="replace").splitlines()[1:] if path.exists() else []
+    )
     steps = [line.partition(",")[0] for line in before]
     kept = [
         line

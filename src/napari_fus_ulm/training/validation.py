@@ -75,11 +75,11 @@ def past_losses(folder: Path) -> list[tuple[int, float]]:
     path = folder / FILE
     if not path.exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     try:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            rows = list(csv.DictReader(file))
         return [(int(row["step"]), float(row["loss"])) for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise TrainingError(
             f"{path} is not the table of a run; restore it, or delete it to validate anew."
         ) from error
