@@ -142,7 +142,7 @@ def test_cancel_with_the_real_generator_comes_soon(open_dock, qtbot):
     assert end.args == ["cancelled", ""]
     # A second is the aim on idle cores; these may be busy.
     assert time.monotonic() - begun < 3.0
-    assert dock.run.button.text() == "Enhance"
+    assert dock.run.button.text() == "Enhance anyway"  # the picture is noise
 
 
 def film_of(fus, count=7):
