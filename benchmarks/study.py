@@ -43,7 +43,7 @@ from napari_fus_ulm.evaluation.methods import ULM
 from napari_fus_ulm.evaluation.report import markdown
 from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.generators.checkpoint import card_path, load_generator, read_tensors
-from napari_fus_ulm.io.atomic import write_text
+from napari_fus_ulm.io.atomic import check_writable, write_text
 from napari_fus_ulm.phantom.population import (
     STUDY_SEED,
     PlanesReady,
@@ -204,7 +204,7 @@ class Judged:
 def judge(study: Study, folder: Path) -> Judged:
     """What ``napari-fus-ulm evaluate FOLDER/cohort --weights ... -o FOLDER/evaluation`` does."""
     cohort, out = folder / "cohort", folder / "evaluation"
-    evaluate.make_writable(out)
+    check_writable(out)
     weights = [_named_weights(folder, name) for name in study.generators]
     settings = EvaluationSettings(cohort=cohort_name(cohort))
     sharpness: dict[tuple[str, str], float] = {}

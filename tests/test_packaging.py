@@ -159,7 +159,7 @@ def test_reader_and_writer_claim_what_the_package_reads_and_writes(manifest: dic
     patterns = {pattern.removeprefix("*") for pattern in reader["filename_patterns"]}
     # To a pattern ".ome.tif" is a ".tif". The others are left to napari, which knows them as points
     # or plain pictures; the dock's Load buttons read them.
-    left = {".ome.tif", ".ome.tiff", ".csv", ".npz", ".jpg", ".jpeg"}
+    left = {".ome.tif", ".ome.tiff", ".csv", ".tsv", ".npz", ".jpg", ".jpeg"}
     assert patterns == set(SUFFIXES_READ) - left
     assert set(writer["filename_extensions"]) == set(SUFFIXES_WRITE)
 

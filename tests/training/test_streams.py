@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_fus_ulm.errors import CohortError
 from napari_fus_ulm.generators.base import PatchBatch
 from napari_fus_ulm.grey.intensity import ulm_to_grey
 from napari_fus_ulm.grey.pair import PreparedPair
@@ -96,7 +97,7 @@ def test_power_doppler_lies_on_its_ulm(stream: RecordingStream) -> None:
 def test_maps_are_drawn_as_often_as_asked(stream: RecordingStream, tmp_path: Path) -> None:
     broken = dataclasses.replace(stream, maps=(tmp_path / "none.npz",))
     dataclasses.replace(broken, share=0.0).patches(np.random.default_rng(0), 20, 32)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(CohortError, match="is damaged"):
         dataclasses.replace(broken, share=1.0).patches(np.random.default_rng(0), 1, 32)
 
 

@@ -81,9 +81,11 @@ def _scan(one: Chosen) -> xr.DataArray:
             f"“{name}” has {planes} planes; a session needs a single one. Split it first: "
             "right-click the layer and choose Split Stack."
         )
-    if unknown := [one.text for one in layer_scan.questions if one.kind in ("spacing", "size")]:
+    # A crop that is too small to be enhanced can be judged all the same.
+    if not scan.attrs.get("spacing_known", True):
         raise ReviewError(
-            f"{unknown[0]} Load its file in the Enhance dock, which asks for the pixel size."
+            f"The pixel size of “{name}” is unknown. Load its file in the Enhance dock, which asks "
+            "for it."
         )
     if one.kind != "generated" and scan.attrs.get("generated"):
         raise ReviewError(f"“{name}” is marked as generated; choose “generated” beside it.")
