@@ -2,25 +2,29 @@
 
     python benchmarks/bundle_weights.py runs/diffusion-v1 --phantoms 10
 
-The metrics are those of ``napari-fus-ulm evaluate --phantoms N``.
+The metrics are those of ``napari-fus-ulm evaluate --phantoms N``. With ``--share`` the bundled
+weights become a mean of those the run began with and those it ended with: a run on wide recordings
+gains on them and loses a little on clean ones, and half-way keeps both (Wortsman et al. 2022,
+"Robust fine-tuning of zero-shot models", arXiv:2109.01903).
 """
 
 import argparse
 import dataclasses
 import json
 import shlex
-import shutil
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from napari_fus_ulm.cohort.seeds import TEST_SEED
 from napari_fus_ulm.evaluation.harness import evaluate
 from napari_fus_ulm.evaluation.methods import INPUT
 from napari_fus_ulm.evaluation.phantoms import held_out, load_phantom, phantom_methods
-from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_card
-from napari_fus_ulm.io.atomic import write_text
+from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_card, read_tensors
+from napari_fus_ulm.io.atomic import write_tensors, write_text
 from napari_fus_ulm.metrics.fidelity import Fidelity, mean_and_sd
-from napari_fus_ulm.training.run import WEIGHTS
+from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
 
 NOTES = "Trained on {sections} simulated coronal rodent sections only; it has seen no recording. "
@@ -54,14 +58,34 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--phantoms", type=int, default=10)
     parser.add_argument("--note", default="", help="What else the card shall say of this run.")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="Of the run; the rest is what it began with."
+    )
+    parser.add_argument(
+        "--last", action="store_true", help="The run's last average, not the best by validation."
+    )
     options = parser.parse_args()
     source = options.run / WEIGHTS
     card = read_card(source)
     settings = card.training["settings"]
+    ended = read_tensors(source)
+    if options.last:
+        state = read_tensors(options.run / CHECKPOINT)
+        ended = {name: state[f"average.{name}"] for name in ended}
+        step, seconds = int(state["step"]), float(state["seconds"])
+        card.training["steps"], card.training["patches"] = step, step * settings["batch"]
+        card.training["minutes"] = round(seconds / 60.0, 1)
     card.training["command"] = command_of(settings, options.run)
     target = BUNDLED / f"{card.generator}.safetensors"
-    shutil.copyfile(source, target)
+    began = read_tensors(Path(settings["init"])) if options.share < 1.0 else ended
+    write_tensors(target, mixed(began, ended, options.share))
     note = f"{options.note.strip()} " if options.note else ""
+    if options.share < 1.0:
+        card.training["share_of_run"] = options.share
+        note += (
+            f"The weights are {options.share:g} parts of this run and {1.0 - options.share:g} of "
+            "those it began with. "
+        )
     kind = MAPS if settings.get("ulm") else NOTES
     notes = kind.format(sections=settings["phantoms"]) + FAILURES[card.generator]
     notes += f"{note}Not for diagnosis."
@@ -80,6 +104,11 @@ def main() -> None:
         metrics[name] = {"mean": rounded(mean), "sd": rounded(sd)}
     write_card(target, dataclasses.replace(card, metrics=metrics))
     print(json.dumps(metrics, indent=2))
+
+
+def mixed(began: dict[str, Tensor], ended: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """The weighted mean of two sets of weights, as half floats."""
+    return {n: began[n].float().lerp(t.float(), share).half() for n, t in ended.items()}
 
 
 def command_of(settings: dict[str, Any], run: Path) -> str:
