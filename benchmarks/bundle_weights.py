@@ -59,7 +59,10 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, default=10)
     parser.add_argument("--note", default="", help="What else the card shall say of this run.")
     parser.add_argument(
-        "--share", type=float, default=1.0, help="Of the run; the rest is what it began with."
+        "--share", type=float, default=1.0, help="Of the run; the rest is of --with."
+    )
+    parser.add_argument(
+        "--with", dest="other", type=Path, help="Weights to mix in; by default those it began with."
     )
     parser.add_argument(
         "--last", action="store_true", help="The run's last average, not the best by validation."
@@ -77,14 +80,15 @@ def main() -> None:
         card.training["minutes"] = round(seconds / 60.0, 1)
     card.training["command"] = command_of(settings, options.run)
     target = BUNDLED / f"{card.generator}.safetensors"
-    began = read_tensors(Path(settings["init"])) if options.share < 1.0 else ended
+    other = options.other or (Path(settings["init"]) if options.share < 1.0 else source)
+    began = read_tensors(other)
     write_tensors(target, mixed(began, ended, options.share))
     note = f"{options.note.strip()} " if options.note else ""
     if options.share < 1.0:
         card.training["share_of_run"] = options.share
         note += (
-            f"The weights are {options.share:g} parts of this run and {1.0 - options.share:g} of "
-            "those it began with. "
+            f"The weights are a mean: {100 * options.share:g} % of this run, the rest of those "
+            "that had seen phantoms only. "
         )
     kind = MAPS if settings.get("ulm") else NOTES
     notes = kind.format(sections=settings["phantoms"]) + FAILURES[card.generator]

@@ -168,9 +168,9 @@ class RecordingParams:
         values: tuple[Kind, ...] = ("linear", "sqrt", "db", "display")
         return dataclasses.replace(
             self,
-            # Most probes have 15 MHz; the rest of the range is that of finer ones.
-            frequency_mhz=float(sometimes(0.5, log_uniform(15.0, 40.0), rng.uniform(14.0, 18.0))),
-            magnified=log_uniform(0.65, 1.25),
+            # Most probes have about 15 MHz; the rest of the range is that of finer ones.
+            frequency_mhz=float(sometimes(0.1, log_uniform(15.0, 40.0), rng.uniform(13.0, 18.0))),
+            magnified=log_uniform(0.8, 1.25),
             pixel=(float(rng.uniform(0.9, 1.1)), float(rng.uniform(0.9, 1.25))),
             psf=(axial_psf, axial_psf * float(rng.uniform(0.95, 1.7))),
             psf_growth=float(rng.uniform(0.0, 0.7)),
