@@ -2,10 +2,11 @@
 
     python benchmarks/negative_control.py ../shared/data --weights WEIGHTS…
 
-The vessels of a real power Doppler image are smoothed away (a Gaussian of 0.4 mm) while grain of the
-same strength stays: speckle drawn anew, as strong as the image's pixels scatter about a Gaussian of
-one pixel (median). Any vessel drawn there is false. Printed is the length of drawn centrelines over the area, mm/mm², of
-the image itself and of the smoothed one, by the project's rule of what is a vessel.
+The vessels of a real power Doppler image are smoothed away (a Gaussian of 0.4 mm) while grain of
+the same strength stays: speckle drawn anew, as strong as the image's pixels scatter about a
+Gaussian of one pixel (median). Any vessel drawn there is false. Printed is the length of drawn
+centrelines over the area, mm/mm², of the image itself and of the smoothed one, by the project's
+rule of what is a vessel.
 """
 
 import argparse
