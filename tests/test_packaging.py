@@ -87,7 +87,7 @@ def test_the_wheel_holds_manifest_weights_and_notices(built: tuple[Path, Path]) 
     assert f"{PACKAGE}/weights/support.json" in names
     assert f"{PACKAGE}/_napari/reader.py" in names
     notices = {name.rsplit("/", 1)[-1] for name in names if ".dist-info/licenses/" in name}
-    assert notices == {"LICENSE", "LICENSE-alexnet.txt"}
+    assert notices == {"LICENSE", "LICENSE-alexnet.txt", "NOTICE"}
 
 
 def test_neither_distribution_holds_tests_or_recordings(built: tuple[Path, Path]) -> None:
@@ -98,7 +98,15 @@ def test_neither_distribution_holds_tests_or_recordings(built: tuple[Path, Path]
         in_sdist = [name.split("/", 1)[1] for name in archive.getnames()]
     assert {name.split("/")[0].split("-")[0] for name in in_wheel} == {PACKAGE}
     assert {name.split("/")[0] for name in in_sdist} <= {
-        *("src", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff"),
+        *(
+            "src",
+            "pyproject.toml",
+            "README.md",
+            "LICENSE",
+            "NOTICE",
+            "CHANGELOG.md",
+            "CITATION.cff",
+        ),
         *("PKG-INFO", ".gitignore"),
     }
     for name in in_wheel + in_sdist:
