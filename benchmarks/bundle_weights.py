@@ -21,8 +21,7 @@ from napari_fus_ulm.cohort.seeds import TEST_SEED
 from napari_fus_ulm.evaluation.harness import evaluate
 from napari_fus_ulm.evaluation.methods import INPUT
 from napari_fus_ulm.evaluation.phantoms import held_out, load_phantom, phantom_methods
-from napari_fus_ulm.generators.checkpoint import BUNDLED, card_path, read_card, read_tensors
-from napari_fus_ulm.io.atomic import write_tensors, write_text
+from napari_fus_ulm.generators.checkpoint import BUNDLED, read_card, read_tensors, write_weights
 from napari_fus_ulm.metrics.fidelity import Fidelity, mean_and_sd
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
@@ -82,19 +81,19 @@ def main() -> None:
     target = BUNDLED / f"{card.generator}.safetensors"
     other = options.other or (Path(settings["init"]) if options.share < 1.0 else source)
     began = read_tensors(other)
-    write_tensors(target, mixed(began, ended, options.share))
+    weights = mixed(began, ended, options.share)
     note = f"{options.note.strip()} " if options.note else ""
     if options.share < 1.0:
         card.training["share_of_run"] = options.share
         note += (
             f"The weights are a mean: {100 * options.share:g} % of this run, the rest of those "
-            "that had seen phantoms only. "
+            f"in {other.name}. "
         )
     kind = MAPS if settings.get("ulm") else NOTES
     notes = kind.format(sections=settings["phantoms"]) + FAILURES[card.generator]
     notes += f"{note}Not for diagnosis."
     card = dataclasses.replace(card, notes=notes, metrics={})
-    write_card(target, card)
+    write_weights(target, weights, card)
     metrics: dict[str, object] = {
         "on": f"{options.phantoms} held-out phantoms, seeds from {TEST_SEED}",
         "command": f"napari-fus-ulm evaluate --phantoms {options.phantoms}",
@@ -106,7 +105,7 @@ def main() -> None:
         mean, sd = mean_and_sd(fidelities)
         name = row.title if row.key == INPUT else row.key.rpartition("-")[2]
         metrics[name] = {"mean": rounded(mean), "sd": rounded(sd)}
-    write_card(target, dataclasses.replace(card, metrics=metrics))
+    write_weights(target, weights, dataclasses.replace(card, metrics=metrics))
     print(json.dumps(metrics, indent=2))
 
 
@@ -131,12 +130,6 @@ def command_of(settings: dict[str, Any], run: Path) -> str:
 def rounded(fidelity: Fidelity) -> dict[str, float | None]:
     """Four digits are more than ten images support."""
     return {k: None if v is None else round(v, 4) for k, v in fidelity.as_dict().items()}
-
-
-def write_card(weights: Path, card: object) -> None:
-    """Write the card beside its weights."""
-    text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False)  # type: ignore[call-overload]
-    write_text(card_path(weights), text + "\n")
 
 
 if __name__ == "__main__":
