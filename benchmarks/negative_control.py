@@ -17,12 +17,12 @@ import numpy.typing as npt
 import xarray as xr
 from real_images import PICTURES, made, picture
 from scipy.ndimage import gaussian_filter
-from skimage.morphology import skeletonize
 
 from napari_fus_ulm.generators.checkpoint import bundled_weights
 from napari_fus_ulm.io import read_one
 from napari_fus_ulm.metrics.vessels import vessel_mask
 from napari_fus_ulm.output.tables import markdown_table, number
+from napari_fus_ulm.phantom.calibration.statistics import length_density
 
 Array = npt.NDArray[np.float32]
 
@@ -30,7 +30,7 @@ SMOOTH_PX = 4.0
 """Standard deviation that leaves no vessel, native pixels of about 0.1 mm."""
 GRAIN_PX = 1.0
 SPECKLE_PX = 0.5
-PIXEL_MM = 0.02
+PIXEL_UM = 20.0
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
         for name, scan in scans.items():
             drawn, false = made(scan, weights), made(emptied(scan), weights)
             for mode in drawn:
-                lengths = length_density(drawn[mode]), length_density(false[mode])
+                lengths = drawn_length(drawn[mode]), drawn_length(false[mode])
                 rows.append(
                     (
                         f"{weights.parent.name} {mode}",
@@ -73,10 +73,9 @@ def emptied(scan: xr.DataArray) -> xr.DataArray:
     return scan.copy(data=(gaussian_filter(values, SMOOTH_PX) * grain).astype(np.float32))
 
 
-def length_density(image: Array) -> float:
+def drawn_length(image: Array) -> float:
     """Length of the drawn centrelines over the area, mm/mm²."""
-    centrelines = skeletonize(vessel_mask(image, PIXEL_MM))
-    return float(centrelines.sum() * PIXEL_MM / (centrelines.size * PIXEL_MM**2))
+    return length_density(vessel_mask(image, PIXEL_UM / 1000.0), PIXEL_UM)
 
 
 if __name__ == "__main__":

@@ -308,6 +308,12 @@ def gaps_in(values: npt.NDArray[np.floating]) -> int:
     return int(np.isnan(values).sum() + np.isneginf(values).sum())
 
 
+def share_in_words(part: int, whole: int) -> str:
+    """Word a share of the pixels; a small one is not rounded to nothing."""
+    share = 100.0 * part / whole
+    return f"{share:.0f} %" if share >= 1.0 else "Less than 1 %"
+
+
 def _default_dims(ndim: int, timed: bool) -> tuple[str, ...]:
     table = {2: ("j", "i"), 3: ("k", "j", "i"), 4: ("time", "k", "j", "i"), 5: DIMS}
     if ndim not in table:

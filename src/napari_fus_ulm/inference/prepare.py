@@ -40,6 +40,7 @@ from napari_fus_ulm.scan import (
     doubts_of,
     gaps_in,
     planes,
+    share_in_words,
 )
 
 Array = npt.NDArray[np.float32]
@@ -245,26 +246,21 @@ def _without_signal(fus: xr.DataArray, values: str) -> list[str]:
     pixels, gaps = fus.values, gaps_in(fus.values)
     if gaps and not fus.attrs.get(GAPS_KNOWN, False):
         notices.append(
-            f"{_share(gaps, fus.size)} of the pixels have no value (NaN or −∞); they are taken "
-            "as no signal."
+            f"{share_in_words(gaps, fus.size)} of the pixels have no value (NaN or −∞); they are "
+            "taken as no signal."
         )
     below = int((pixels < 0).sum()) if values != "db" else 0
     if below and is_signed(pixels[np.isfinite(pixels)], values):
         notices.append(
-            f"{_share(below, fus.size)} of the pixels are negative, and bright: the sign is taken "
-            "for the direction of flow, and the magnitude is enhanced."
+            f"{share_in_words(below, fus.size)} of the pixels are negative, and bright: the "
+            "sign is taken for the direction of flow, and the magnitude is enhanced."
         )
     elif below > 0.001 * fus.size:
         notices.append(
-            f"{_share(below, fus.size)} of the pixels are negative, and faint; they are taken as "
-            "no signal."
+            f"{share_in_words(below, fus.size)} of the pixels are negative, and faint; they are "
+            "taken as no signal."
         )
     return notices
-
-
-def _share(part: int, whole: int) -> str:
-    share = 100.0 * part / whole
-    return f"{share:.0f} %" if share >= 1.0 else "Less than 1 %"
 
 
 def _values(fus: xr.DataArray, settings: EnhanceSettings) -> tuple[str, list[str]]:

@@ -40,6 +40,7 @@ from napari_fus_ulm.scan import (
     gaps_in,
     make_scan,
     scrubbed_frames,
+    share_in_words,
     spacing_of,
     step_of,
 )
@@ -348,8 +349,7 @@ def _about_gaps(scan: xr.DataArray, label: str) -> list[Question]:
         questions.append(Question(kind="scrubbed", text=text))
         gaps = gaps_in(scan.drop_isel(time=list(empty)).values)
     if gaps and not scan.attrs.get(GAPS_KNOWN, False) and scan.attrs["modality"] != "ulm":
-        share = 100.0 * gaps / scan.size
-        much = f"{share:.0f} %" if share >= 1 else "Less than 1 %"
+        much = share_in_words(gaps, scan.size)
         text = f"{much} of the pixels of “{label}” have no value (NaN or −∞)."
         offer = Offer("Treat as no signal", {"gaps": True})
         questions.append(Question(kind="gaps", text=text, offers=(offer,), blocks=True))
