@@ -231,6 +231,19 @@ def test_the_weights_that_ship_load_and_say_what_they_are(name: str) -> None:
     assert "Not for diagnosis" in card.notes
 
 
+def test_a_network_is_declared_only_once_the_compiler_is_loaded_apart(
+    weights: Path, monkeypatch
+) -> None:
+    """Beside OpenGL it would crash the viewer; some layers import it on the meta device."""
+
+    def called() -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(checkpoint, "load_triton_apart", called)
+    with pytest.raises(InterruptedError):
+        checkpoint._check_fits(read_card(weights), {})
+
+
 def test_a_generator_without_weights_says_so(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path)
     with pytest.raises(CheckpointError, match=r"No weights ship for the generator “diffusion”"):

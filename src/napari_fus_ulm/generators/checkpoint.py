@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from napari_fus_ulm.errors import CheckpointError, SettingsError
 from napari_fus_ulm.io.atomic import json_writer, tensors_writer, write_files
 from napari_fus_ulm.io.own_json import entry, parse_object, read_object
+from napari_fus_ulm.metrics.libraries import load_triton_apart
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -265,6 +266,7 @@ def _check_fits(card: Card, shapes: Mapping[str, tuple[int, ...]]) -> None:
 
     from napari_fus_ulm.generators import build
 
+    load_triton_apart()  # some layers' initial values on this device import torch's compiler
     with torch.device("meta"):
         declared = build(card.generator, card.config).state_dict()
     expected = {name: tuple(tensor.shape) for name, tensor in declared.items()}
