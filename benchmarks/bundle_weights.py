@@ -6,6 +6,10 @@ The metrics are those of ``napari-fus-ulm evaluate --phantoms N``. With ``--shar
 weights become a mean of those the run began with and those it ended with: a run on wide recordings
 gains on them and loses a little on clean ones, and half-way keeps both (Wortsman et al. 2022,
 "Robust fine-tuning of zero-shot models", arXiv:2109.01903).
+
+    python benchmarks/bundle_weights.py src/napari_fus_ulm/weights/diffusion.safetensors
+
+measures bundled weights again and writes nothing but their card.
 """
 
 import argparse
@@ -15,13 +19,22 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from napari_fus_ulm.cohort.seeds import TEST_SEED
 from napari_fus_ulm.evaluation.harness import evaluate
 from napari_fus_ulm.evaluation.methods import INPUT
 from napari_fus_ulm.evaluation.phantoms import held_out, load_phantom, phantom_methods
-from napari_fus_ulm.generators.checkpoint import BUNDLED, read_card, read_tensors, write_weights
+from napari_fus_ulm.generators.checkpoint import (
+    BUNDLED,
+    card_path,
+    read_card,
+    read_tensors,
+    write_weights,
+)
+from napari_fus_ulm.io.atomic import write_json
+from napari_fus_ulm.io.own_json import read_object
 from napari_fus_ulm.metrics.fidelity import Fidelity, mean_and_sd
 from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS
 from napari_fus_ulm.training.settings import TrainSettings
@@ -33,6 +46,8 @@ MAPS = (
 )
 UNTOLD = ("model", "flip", "checkpoint_minutes", "workers", "device")
 """Settings left out of a command: it mirrors phantoms by itself, and the rest changes no weight."""
+OF_THE_TREE = ("tree_precision", "tree_recall")
+"""How much of what is drawn is real, and how much of what is there is drawn."""
 FAILURES = {
     "diffusion": (
         "Known failures: small vessels that power Doppler does not show are missed or invented, "
@@ -67,6 +82,11 @@ def main() -> None:
         "--last", action="store_true", help="The run's last average, not the best by validation."
     )
     options = parser.parse_args()
+    if options.run.suffix == ".safetensors":
+        card = read_object(card_path(options.run))
+        card["metrics"] = measured(options.run, options.phantoms)
+        write_json(card_path(options.run), card)
+        return
     source = options.run / WEIGHTS
     card = read_card(source)
     settings = card.training["settings"]
@@ -94,19 +114,30 @@ def main() -> None:
     notes += f"{note}Not for diagnosis."
     card = dataclasses.replace(card, notes=notes, metrics={})
     write_weights(target, weights, card)
-    metrics: dict[str, object] = {
-        "on": f"{options.phantoms} held-out phantoms, seeds from {TEST_SEED}",
-        "command": f"napari-fus-ulm evaluate --phantoms {options.phantoms}",
+    card = dataclasses.replace(card, metrics=measured(target, options.phantoms))
+    write_weights(target, weights, card)
+
+
+def measured(weights: Path, phantoms: int) -> dict[str, Any]:
+    """What a card says of weights: likeness to the ULM, vessels against the simulated tree."""
+    metrics: dict[str, Any] = {
+        "on": f"{phantoms} held-out phantoms, seeds from {TEST_SEED}",
+        "command": f"napari-fus-ulm evaluate --phantoms {phantoms}",
     }
-    methods = phantom_methods([target])
-    judged = evaluate([held_out(options.phantoms)], methods, load=load_phantom)
+    judged = evaluate([held_out(phantoms)], phantom_methods([weights]), load=load_phantom)
     for row in judged.rows:
-        fidelities = [one.scores.fidelity for one in judged.images if one.method == row.key]
-        mean, sd = mean_and_sd(fidelities)
+        scores = [one.scores for one in judged.images if one.method == row.key]
+        mean, sd = mean_and_sd([one.fidelity for one in scores])
         name = row.title if row.key == INPUT else row.key.rpartition("-")[2]
-        metrics[name] = {"mean": rounded(mean), "sd": rounded(sd)}
-    write_weights(target, weights, dataclasses.replace(card, metrics=metrics))
+        trees = {
+            part: np.array([one.as_dict()[part] for one in scores], float) for part in OF_THE_TREE
+        }
+        metrics[name] = {
+            "mean": rounded(mean) | {part: round(x.mean(), 4) for part, x in trees.items()},
+            "sd": rounded(sd) | {part: round(x.std(ddof=1), 4) for part, x in trees.items()},
+        }
     print(json.dumps(metrics, indent=2))
+    return metrics
 
 
 def mixed(began: dict[str, Tensor], ended: dict[str, Tensor], share: float) -> dict[str, Tensor]:

@@ -75,6 +75,15 @@ class Grid:
         rows, columns = (max(1, round(side * 1000.0 / pixel_um)) for side in self.extent_mm)
         return self.with_shape((rows, columns))
 
+    def part(self, rows: slice, columns: slice) -> Grid:
+        """Return the grid of a rectangle of the pixels."""
+        corner = (
+            self.corner_mm[0] + rows.start * self.spacing_mm[0],
+            self.corner_mm[1] + columns.start * self.spacing_mm[1],
+        )
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        return replace(self, shape=shape, corner_mm=corner)
+
     def transposed(self) -> Grid:
         """Return the grid with its two axes exchanged."""
         return Grid(

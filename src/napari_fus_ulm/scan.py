@@ -36,6 +36,8 @@ ASSUMED_ULM_PIXEL_MM = 0.01
 ASSUMED_SLICE_MM = 0.5
 """Distance of slices assumed where a file stores none: a usual fUS slice thickness."""
 SMALLEST_SIDE = 8
+PART = "part_of_whole"
+"""Attribute of a part of a result: its first row and column, and the shape of the whole."""
 SCRUBBED = "scrubbed"
 """Attribute of a mean over time: numbers of the frames that were left out as they are empty."""
 

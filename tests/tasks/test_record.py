@@ -368,14 +368,15 @@ def test_a_command_never_leaves_a_setting_out(task):
         "departure": 0.3, "patch": 64, "overlap": 16, "window": "hann", "fusion": "at-end",
         "batch": 4, "position": "off", "device": "cpu", "precision": "float32", "seed": 5,
         "mode": "accurate", "generator": "mhvae", "weights": "a.safetensors",
+        "region": (1.0, 2.0, 3.0, 4.0),
     }  # fmt: skip
     assert set(changes) == {one.name for one in fields(EnhanceSettings)}
     fus, result = Source(layer="a", path="/d/a.nii"), Source(layer="b", path="/d/b.nii")
     inputs = {"fus": fus} if task == "coherence" else {"fus": fus, "result": result}
     kind = {"coherence": CoherenceSettings, "support": SupportSettings}[task]
     settled = {
-        "coherence": ("samples",),
-        "support": ("generator", "weights", "mode", "steps", "seed", "samples"),
+        "coherence": ("samples", "region"),
+        "support": ("generator", "weights", "mode", "steps", "seed", "samples", "region"),
     }[task]
     for name, value in changes.items():
         settings = kind(enhance=EnhanceSettings(**{name: value}))

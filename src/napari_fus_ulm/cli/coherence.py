@@ -12,14 +12,21 @@ from typing import Annotated
 import typer
 
 from napari_fus_ulm.cli.console import checking_usage, failing_politely, follow, print_json, say
-from napari_fus_ulm.cli.inputs import Leading, Slice, Spacing, Time, chosen, source_of
+from napari_fus_ulm.cli.inputs import (
+    Leading,
+    Region,
+    Slice,
+    Spacing,
+    Time,
+    chosen,
+    region_of,
+    source_of,
+)
 from napari_fus_ulm.cli.options import option
-from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.coherence import CoherenceSettings
 
 NAME = "coherence"
-Box = tuple[float, float, float, float]
 DEFAULT = EnhanceSettings()
 
 
@@ -56,9 +63,7 @@ def command(
     leading: Leading = "slice",
     slice: Slice = 1,
     time: Time = "mean",
-    region: Annotated[
-        str, typer.Option(help="Only a region, mm from the corner: TOP,LEFT,HEIGHT,WIDTH.")
-    ] = "",
+    region: Region = "",
     colours: Annotated[str, typer.Option(help="red-green or magenta-green.")] = "red-green",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
@@ -92,7 +97,7 @@ def command(
             settings = CoherenceSettings(
                 enhance=EnhanceSettings.from_mapping(given),
                 noise=noise,  # type: ignore[arg-type]  # checked by the settings
-                region=_region(region),
+                region=region_of(region),
                 colours=colours,  # type: ignore[arg-type]
             )
             source = source_of(
@@ -107,16 +112,3 @@ def command(
         else:
             print(f"{picture}\n{table}")
         say(f"{ready.sentence} {CAUTION}")
-
-
-def _region(text: str) -> Box | None:
-    """Top, left, height and width, mm."""
-    if not text:
-        return None
-    try:
-        top, left, height, width = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise SettingsError(f"--region is “{text}”; write TOP,LEFT,HEIGHT,WIDTH in mm.") from error
-    if height <= 0 or width <= 0:
-        raise SettingsError(f"--region is “{text}”; its height and width must be above 0.")
-    return top, left, height, width

@@ -16,7 +16,17 @@ from napari_fus_ulm.cli.console import (
     print_json,
     say,
 )
-from napari_fus_ulm.cli.inputs import Depth, Flip, Image, Leading, Spacing, Time, source_of
+from napari_fus_ulm.cli.inputs import (
+    Depth,
+    Flip,
+    Image,
+    Leading,
+    Region,
+    Spacing,
+    Time,
+    region_of,
+    source_of,
+)
 from napari_fus_ulm.cli.options import option
 from napari_fus_ulm.errors import ScanError, SettingsError
 from napari_fus_ulm.inference.settings import PRESETS, EnhanceSettings
@@ -54,6 +64,7 @@ def command(
         int | None, typer.Option(help="One slice, from 1; all by default.", min=1)
     ] = None,
     time: Time = "mean",
+    region: Region = "",
     values: Annotated[str, option(EnhanceSettings, "values")] = DEFAULT.values,
     steps: Annotated[
         int | None, option(EnhanceSettings, "steps", f"{DEFAULT.steps} by default")
@@ -86,6 +97,7 @@ def command(
         with checking_usage():
             given = {
                 "mode": mode,
+                "region": region_of(region),
                 "pixel_um": pixel_um,
                 "native_um": native_um,
                 "values": values,

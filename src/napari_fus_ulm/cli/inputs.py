@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_fus_ulm.errors import SettingsError
+from napari_fus_ulm.inference.settings import Box
 from napari_fus_ulm.tasks.record import Source
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ Leading = Annotated[str, typer.Option(help="Axis of a stack: slice or time.")]
 Depth = Annotated[str, typer.Option(help="Axis that is depth: y, x or z.")]
 Flip = Annotated[str, typer.Option(help="Axes that run backwards: y, x or yx.")]
 Time = Annotated[str, typer.Option(help="Frames: mean, all, or one from 1.")]
+Region = Annotated[
+    str, typer.Option(help="Only a region, mm from the corner: TOP,LEFT,HEIGHT,WIDTH.")
+]
 Slice = Annotated[int, typer.Option(help="Slice, counted from 1.", min=1)]
 
 
@@ -89,6 +93,19 @@ def spacing_of(text: str | None) -> tuple[float, ...] | None:
     except ValueError as error:
         raise SettingsError(f"--spacing is “{text}”; write 0.1 or 0.1,0.11 (mm).") from error
     return step * 2 if len(step) == 1 else step
+
+
+def region_of(text: str) -> Box | None:
+    """Return top, left, height and width in mm; None for all."""
+    if not text:
+        return None
+    try:
+        top, left, height, width = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise SettingsError(f"--region is “{text}”; write TOP,LEFT,HEIGHT,WIDTH in mm.") from error
+    if height <= 0 or width <= 0:
+        raise SettingsError(f"--region is “{text}”; its height and width must be above 0.")
+    return top, left, height, width
 
 
 def _times(text: str) -> int | str:

@@ -122,7 +122,8 @@ def coherence_events(
         raise SettingsError(f"noise is “{noise}”; it must be independent or shared.")
     if fus.ndim != 2:
         raise MeasureError("Patch coherence works on one plane; choose a slice or a time first.")
-    ready = prepare(fus, replace(settings, patch=PATCH, overlap=PATCH // 2, window="hann"))
+    whole = replace(settings, region=None)  # this function's own says which patches
+    ready = prepare(fus, replace(whole, patch=PATCH, overlap=PATCH // 2, window="hann"))
     applied, frame = ready.applied, ready.frame(0)
     keep = _reaching_into(region, ready.target)
     count = sum(map(keep, applied.tiling(frame.shape).tiles))

@@ -161,6 +161,7 @@ def evidence_events(
         enhance_settings or EnhanceSettings(),
         generator="diffusion",
         weights=None,
+        region=None,
         steps=chosen.steps,
         sampler=WITNESS_SAMPLER,
     )

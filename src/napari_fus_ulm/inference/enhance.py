@@ -29,7 +29,8 @@ from napari_fus_ulm.inference.events import (
 )
 from napari_fus_ulm.inference.patches import Patches
 from napari_fus_ulm.inference.prepare import Prepared, prepare
-from napari_fus_ulm.inference.results import finish, on_result_pixels, plane_on_result
+from napari_fus_ulm.inference.region import Region
+from napari_fus_ulm.inference.results import finish, plane_on_result, shown_pixels
 from napari_fus_ulm.inference.samplers import Estimate
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.tiles import Tile
@@ -125,7 +126,7 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
         for sample in range(samples if plane.limits else 0):
             grey, patches = yield from _sample_events(ready, settings, number, sample)
             seen.add(grey)
-            if patches is not None and len(ready.planes) == samples == 1:
+            if patches is not None and len(ready.planes) == samples == 1 and not ready.region:
                 known.append(patches)
             if samples > 1:
                 yield Preview(
@@ -134,9 +135,9 @@ def enhance_events(fus: xr.DataArray, settings: EnhanceSettings) -> Iterator[Eve
                     samples * steps,
                     number,
                 )
-        images.append(on_result_pixels(seen.mean(), ready.result.shape))
+        images.append(shown_pixels(ready, seen.mean()))
         if samples > 1:
-            spreads.append(on_result_pixels(seen.deviation(), ready.result.shape))
+            spreads.append(shown_pixels(ready, seen.deviation()))
         yield SliceDone(number, len(ready.planes))
     result = finish(ready, settings, images, spreads, time.monotonic() - started)
     yield Finished(dataclasses.replace(result, patches=known[0] if known else None))
@@ -159,7 +160,8 @@ def _sample_events(
     grey = np.zeros(frame.shape, np.float32)
     patches: Patches | None = None
     share = 0.0
-    for event in _walk(ready.applied, frame, noise, steps, settings.application.fusion):
+    way = settings.application.fusion
+    for event in _walk(ready.applied, frame, noise, steps, way, ready.region):
         if isinstance(event, Tick):
             share += event.share
             # Hundredths of an evaluation, so that counts stay whole numbers.
@@ -167,6 +169,8 @@ def _sample_events(
         elif isinstance(event, Estimate):
             share = float(event.step)
             grey = np.clip(model.to_grey(event.clean).numpy()[0, 0], 0.0, 1.0)
+            if ready.region is not None and way == "per-step":
+                grey = ready.region.in_frame(grey, frame.shape)
             if samples == 1:
                 yield Preview(plane_on_result(ready, grey), event.step, event.steps, number)
         elif isinstance(event, Patches):
@@ -179,18 +183,30 @@ def _sample_events(
 
 
 def _walk(
-    applied: Applied, frame: Frame, noise: NoiseSource, steps: int, fusion: str
+    applied: Applied,
+    frame: Frame,
+    noise: NoiseSource,
+    steps: int,
+    fusion: str,
+    region: Region | None = None,
 ) -> Iterator[Tick | Notice | Patches | Estimate]:
-    """Sample one frame with either way of fusing; both end with the final estimate."""
+    """Sample one frame with either way of fusing; both end with the final estimate.
+
+    Of a region, fusion per step gives what it samples, and fusion at the end the whole frame,
+    in which other patches are missing. The noise is the whole frame's.
+    """
     if fusion == "per-step":
-        yield from sample_frame(applied, frame, partial(noise, frame.shape), steps)
+        inside = (...,) if region is None else (..., *region.sampled)
+        part = Frame(frame.fus[inside], frame.position[inside])
+        yield from sample_frame(applied, part, lambda n: noise(frame.shape, n)[inside], steps)
         return
     whole = lru_cache(maxsize=None)(partial(noise, applied.tiling(frame.shape).padded))
 
     def cut(tile: Tile, step: int) -> torch.Tensor:
         return whole(step)[0, :, tile.rows, tile.columns]
 
-    patches = yield from sample_patches(applied, frame, cut, steps)
+    keep = (lambda tile: True) if region is None else region.touches
+    patches = yield from sample_patches(applied, frame, cut, steps, keep)
     yield patches
     yield Estimate(steps, steps, torch.from_numpy(patches.blend()[0])[None, None])
 

@@ -58,6 +58,8 @@ class Enhancement:
         if self.provenance.get("has_modes", True):
             generator += f" {self.settings.mode.capitalize()}"
         mark = f" · {UNLIKE}" if self.light == "red" else ""
+        if self.provenance.get("part"):
+            mark = f" · region{mark}"
         return f"{self.provenance['input_name']} · {generator} ×{gain:.2g}{mark} (generated)"
 
     @property

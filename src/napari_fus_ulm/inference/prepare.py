@@ -28,6 +28,7 @@ from napari_fus_ulm.grid import Grid, Shape
 from napari_fus_ulm.inference.affordable import check_affordable
 from napari_fus_ulm.inference.departure import around
 from napari_fus_ulm.inference.familiarity import Familiarity, familiarity
+from napari_fus_ulm.inference.region import Region, region_of
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.inference.translate import Applied, Frame
 from napari_fus_ulm.io.guesses import guess_values
@@ -83,6 +84,8 @@ class Prepared:
     grid, native, target, result : Grid
         Of the planes as they arrived, at native sampling, on the generator's pixels, and of the
         result; all over one field.
+    region : Region or None
+        The part that is drawn; None for all of it.
     planes : list of Plane
     position : (3, height, width) array
         Channels of the generator's grid.
@@ -101,10 +104,17 @@ class Prepared:
     native: Grid
     target: Grid
     result: Grid
+    region: Region | None
     planes: list[Plane]
     position: Array
     familiarity: Familiarity
     notices: list[str]
+
+    @property
+    def shown(self) -> Grid:
+        """Grid of what is drawn: the whole result, or its region."""
+        part = self.region
+        return self.result if part is None else self.result.part(part.rows, part.columns)
 
     def frame(self, number: int) -> Frame:
         """What one plane is conditioned on, on the generator's grid."""
@@ -201,6 +211,7 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
         native=native,
         target=target,
         result=result,
+        region=None if settings.region is None else region_of(settings.region, result, target),
         planes=ready_planes,
         position=position,
         familiarity=familiar,

@@ -16,6 +16,7 @@ from napari_fus_ulm.grid import Grid, Shape
 from napari_fus_ulm.inference.enhancement import Enhancement
 from napari_fus_ulm.inference.prepare import Prepared
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.scan import PART
 
 Array = npt.NDArray[np.float32]
 
@@ -28,14 +29,24 @@ def on_result_pixels(image: Array, shape: Shape) -> Array:
     return image if image.shape == shape else area_mean(image, shape)
 
 
+def shown_pixels(ready: Prepared, grey: Array) -> Array:
+    """Grey levels of the generator's grid as the result shows them: binned, or a part of that."""
+    whole = on_result_pixels(grey, ready.result.shape)
+    return whole if ready.region is None else ready.region.of(whole)
+
+
 def plane_on_result(ready: Prepared, grey: Array) -> xr.DataArray:
     """One plane of grey levels on the result's grid, with its coordinates."""
     return xr.DataArray(
-        on_result_pixels(grey, ready.result.shape),
+        shown_pixels(ready, grey),
         dims=("j", "i"),
-        coords=ready.result.coords(),
-        attrs={"modality": "ulm", "generated": True, "values": "grey"},
+        coords=ready.shown.coords(),
+        attrs={"modality": "ulm", "generated": True, "values": "grey", **_part(ready)},
     )
+
+
+def _part(ready: Prepared) -> dict[str, Any]:
+    return {} if ready.region is None else {PART: ready.region.part}
 
 
 def finish(
@@ -53,7 +64,7 @@ def finish(
 
     def assemble(stack: list[Array], name: str) -> xr.DataArray:
         leading = ready.scan.dims[:-2]
-        shape = (*ready.scan.shape[:-2], *ready.result.shape)
+        shape = (*ready.scan.shape[:-2], *ready.shown.shape)
         coords = {
             key: value
             for key, value in ready.scan.coords.items()
@@ -62,7 +73,7 @@ def finish(
         return xr.DataArray(
             np.stack(stack).reshape(shape),
             dims=(*leading, "j", "i"),
-            coords={**coords, **ready.result.coords()},
+            coords={**coords, **ready.shown.coords()},
             name=name,
             attrs={
                 "modality": "ulm",
@@ -71,6 +82,7 @@ def finish(
                 "source": provenance["input"],
                 "spacing_known": bool(ready.scan.attrs.get("spacing_known", True)),
                 "provenance": provenance,
+                **_part(ready),
                 **{key: ready.scan.attrs[key] for key in _CARRIED if key in ready.scan.attrs},
             },
         )
@@ -103,6 +115,7 @@ def _provenance(ready: Prepared, settings: EnhanceSettings) -> dict[str, Any]:
         "familiarity": ready.familiarity.as_dict(),
         "native_pixel_um": native_um,
         "pixel_um": result_um,
+        "part": None if ready.region is None else list(ready.region.part),
         "gain": float(np.sqrt(np.prod(native_um) / np.prod(result_um))),
         "generator_title": ready.applied.model.title,
         "has_modes": ready.applied.model.iterative or ready.applied.model.stochastic,

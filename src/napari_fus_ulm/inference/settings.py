@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -24,6 +25,8 @@ Window = Literal["box", "hann"]
 Sampler = Literal["around-mean", "ddim", "ancestral"]
 Position = Literal["auto", "off"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Box = tuple[float, float, float, float]
+"""A rectangle: top, left, height and width in mm from the corner of a plane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,9 @@ class EnhanceSettings:
     position : {"auto", "off"}
         Tell the generator where in the brain a patch lies. "auto" does so when the field of view
         is like those of its training.
+    region : tuple of float or None
+        Top, left, height and width in mm from the corner of the plane: only this rectangle is
+        drawn, with the same pixels as in the whole image, for a part of the time. None: all of it.
     device : str
         "auto" (CUDA, then MPS, then CPU), or a torch device.
     precision : {"auto", "float32", "bfloat16"}
@@ -251,6 +257,15 @@ class EnhanceSettings:
             "resembles those it was trained on.",
         ),
     ] = "auto"
+    region: Annotated[
+        Box | None,
+        Setting(
+            label="Region",
+            brief="Only this rectangle, mm: TOP,LEFT,HEIGHT,WIDTH",
+            help="What is drawn: the whole image, or a part of it, as a quick look with the same "
+            "pixels; a larger part takes longer.",
+        ),
+    ] = None
     device: Annotated[
         str,
         Setting(
@@ -270,6 +285,7 @@ class EnhanceSettings:
 
     def __post_init__(self) -> None:
         check_declared(self)
+        check_box(self.region)
         patch, overlap = self.patch, self.overlap
         if patch is None and overlap is not None and self.generator in names():
             patch = entry(self.generator).application.patch
@@ -334,7 +350,9 @@ class EnhanceSettings:
         unknown = sorted(set(values) - known)
         if unknown:
             raise SettingsError(f"Unknown settings: {', '.join(unknown)}.")
-        return cls(**values)
+        region = values.get("region")
+        # JSON knows no tuples.
+        return cls(**{**values, "region": tuple(region) if isinstance(region, list) else region})
 
     def changed(self) -> dict[str, Any]:
         """Return what differs from the defaults, for a script or a command line."""
@@ -345,6 +363,27 @@ class EnhanceSettings:
             for field in dataclasses.fields(self)
             if getattr(mine, field.name) != getattr(default, field.name)
         }
+
+
+def check_box(box: Any) -> None:
+    """Refuse a rectangle that is none; None is allowed.
+
+    Raises
+    ------
+    SettingsError
+        The sentence says how it is written.
+    """
+    if box is None:
+        return
+    try:
+        sides = [float(one) for one in box]
+    except (TypeError, ValueError):
+        sides = []
+    if len(sides) != 4 or not all(map(math.isfinite, sides)) or min(sides[2:]) <= 0.0:
+        raise SettingsError(
+            f"The region is {box!r}; it must be top, left, height and width in mm, the last two "
+            "above 0."
+        )
 
 
 POSTER: Mapping[str, Any] = {

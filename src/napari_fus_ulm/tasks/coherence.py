@@ -11,10 +11,9 @@ import numpy as np
 import xarray as xr
 
 from napari_fus_ulm.declared import Setting, check_declared
-from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
-from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.inference.settings import Box, EnhanceSettings, check_box
 from napari_fus_ulm.io.atomic import write_text
 from napari_fus_ulm.output.tables import csv_text
 from napari_fus_ulm.tasks.events import Take, loading
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from napari_fus_ulm.diagnostics.coherence import Coherence
     from napari_fus_ulm.inference.enhancement import Enhancement
 
-Box = tuple[float, float, float, float]
 Colours = Literal["red-green", "magenta-green"]
 Noise = Literal["independent", "shared", "run"]
 COLOURS = {"red-green": ((1, 0, 0), (0, 1, 0)), "magenta-green": ((1, 0, 1), (0, 1, 0))}
@@ -70,8 +68,7 @@ class CoherenceSettings:
 
     def __post_init__(self) -> None:
         check_declared(self)
-        if self.region is not None and min(self.region[2:]) <= 0:
-            raise SettingsError("The height and width of the region must be above 0.")
+        check_box(self.region)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from napari_fus_ulm.tasks.task import FolderTask, changed
 
 SUPPORT_OPTIONS = ("pixel_um", "native_um", "values", "position", "device", "precision")
 """Settings of *Enhance* that the command ``support`` has options for."""
-FIXED_BY_SUPPORT = ("generator", "weights", "mode", "steps", "seed", "samples")
+FIXED_BY_SUPPORT = ("generator", "weights", "mode", "steps", "seed", "samples", "region")
 """Those that *Support* sets itself, whatever their values."""
 ALWAYS = ("mode", "pixel_um", "seed")
 """Settings of *Enhance* that are written out even where they are the defaults."""
@@ -299,6 +299,8 @@ def _options(settings: dict[str, Any]) -> list[str]:
     words: list[str] = []
     for name, value in settings.items():
         text = f"{value:.10g}" if isinstance(value, float) else str(value)
+        if isinstance(value, tuple):
+            text = ",".join(f"{side:.12g}" for side in value)
         words += [f"--{name.replace('_', '-')}", text]
     return words
 
@@ -315,10 +317,9 @@ def _enhance(
 def _coherence(words: _Words, record: Record, settings: Any) -> list[str]:
     source = record.inputs["fus"]
     options = {key: value for key, value in changed(settings).items() if key != "enhance"}
-    if settings.region is not None:
-        options["region"] = ",".join(f"{side:.12g}" for side in settings.region)
     enhance = settings.enhance.changed()
-    enhance.pop("samples", None)  # one sample of every patch is compared
+    for other in ("samples", "region"):  # one sample of every patch is compared, its own region
+        enhance.pop(other, None)
     part = [*_part(source), *_options(enhance), *_options(options)]
     return ["coherence", words.file(source), *part, "-o", _target(record)]
 

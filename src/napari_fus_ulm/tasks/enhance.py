@@ -145,13 +145,14 @@ class _Judge:
 
     def _truth(self, number: int, like: xr.DataArray) -> npt.NDArray[np.float32]:
         from napari_fus_ulm.grey.reference import reference_on_grid
+        from napari_fus_ulm.inference.region import same_part, whole_grid
 
         if self._ulm is None:
             self._ulm = self._take_ulm()
         if self._known is None or self._known[0] != number:
             index, _ = self._planes[number]
             plane = ulm_plane(self._ulm, index)
-            self._known = number, reference_on_grid(plane, Grid.of(like))
+            self._known = number, same_part(reference_on_grid(plane, whole_grid(like)), like)
         return self._known[1]
 
     def _input_grey(self, number: int) -> npt.NDArray[Any]:

@@ -22,15 +22,15 @@ from qtpy.QtWidgets import (
 
 from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
 from napari_fus_ulm._napari.layers.identity import find
+from napari_fus_ulm._napari.layers.region import VIEW, box_in
 from napari_fus_ulm._napari.layers.results import COLOURS, LEGENDS, coherence_layers
 from napari_fus_ulm._napari.viewer.parts import camera_of
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm.errors import UserError
-from napari_fus_ulm.scan import spacing_of
+from napari_fus_ulm.inference.settings import Box
 from napari_fus_ulm.tasks.coherence import (
     CAUTION,
-    Box,
     CoherenceReady,
     CoherenceSettings,
     coherence_run,
@@ -217,20 +217,11 @@ class CoherencePanel(QWidget):
 
 
 def seen_region(context: Diagnosed) -> Box | None:
-    """Top, left, height and width (mm) of the input's part in view; None where it is all."""
-    layer, outline = find(context.viewer.layers, context.picked.layer_id), context.picked.outline
+    """The input's part in view; None where it is all, or its layer is gone."""
+    layer = find(context.viewer.layers, context.picked.layer_id)
     if layer is None:
         return None
-    first, last = np.asarray(layer.corner_pixels)[:, -2:]
-    sides: list[tuple[float, float]] = []
-    for axis, step in enumerate(spacing_of(outline)):
-        count = outline.shape[axis - 2]
-        low, high = (int(np.clip(end[axis], 0, count - 1)) for end in (first, last))
-        sides.append((low * step, (high + 1 - low) * step))
-    whole = [outline.sizes[dim] for dim in outline.dims[-2:]]
-    if not np.any(first > 0) and np.all(last >= np.array(whole) - 1):
-        return None
-    return sides[0][0], sides[1][0], sides[0][1], sides[1][1]
+    return box_in(VIEW, context.viewer, layer, context.picked.outline)
 
 
 def _number(value: float) -> str:

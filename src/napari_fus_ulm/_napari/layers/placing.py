@@ -57,21 +57,33 @@ class Placement:
             for axis in self.axes
         )
 
-    def layer_kwargs(self, plane: tuple[int, int]) -> dict[str, Any]:
+    def layer_kwargs(
+        self, plane: tuple[int, int], part: tuple[int, int, int, int] | None = None
+    ) -> dict[str, Any]:
         """Where a result with planes of this shape lies, as arguments of a layer.
 
         Along each axis the layer's pixel number is ``a·x + b`` of the result's pixel number x:
         pixels are areas, so that the outer edges coincide and not the centres.
+
+        Parameters
+        ----------
+        plane : tuple of int
+            Rows and columns.
+        part : tuple of int, optional
+            Of a result of a region: its first row and column, and the shape of the whole.
         """
+        first_pixel, whole = ((0, 0), plane) if part is None else (part[:2], part[2:])
         ndim = len(self.axes)
         a, b = np.ones(ndim), np.zeros(ndim)
         for n, axis in enumerate(self.axes):
             chosen = self._chosen(axis.dim)
             if axis.dim in ("j", "i"):
-                a[n] = axis.size / plane[0 if axis.dim == "j" else 1]
+                a[n] = axis.size / whole["ji".index(axis.dim)]
             elif chosen == "mean":
                 a[n] = axis.size
             b[n] = chosen if isinstance(chosen, int) else (a[n] - 1) / 2
+            if axis.dim in ("j", "i"):
+                b[n] += a[n] * first_pixel["ji".index(axis.dim)]
             if axis.flipped:
                 a[n], b[n] = -a[n], axis.size - 1 - b[n]
         common = {"units": self.units, "axis_labels": self.axis_labels}

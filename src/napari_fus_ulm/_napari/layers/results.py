@@ -11,6 +11,7 @@ import numpy as np
 from napari_fus_ulm._napari.layers.from_scan import display_of
 from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.layers.placing import Placement
+from napari_fus_ulm.scan import PART
 from napari_fus_ulm.tasks.enhance import record_of
 from napari_fus_ulm.tasks.record import Source
 
@@ -67,7 +68,7 @@ class RunLayers:
             volume = np.zeros(self._placement.shape(plane.shape), np.float32)
             metadata = {OURS: {"preview": True}}
             look = display_of(event.image)
-            self._preview = self._add(volume, self._name, look, metadata, plane.shape)
+            self._preview = self._add(volume, self._name, look, metadata, event.image)
             self._limits, self._shown = tuple(self._preview.contrast_limits), True
         if not self._present():
             return
@@ -94,7 +95,7 @@ class RunLayers:
             self._follow_limits(display_of(image)["contrast_limits"])
         else:
             look = display_of(image)
-            layer = self._add(volume, enhancement.title, look, metadata, image.shape[-2:])
+            layer = self._add(volume, enhancement.title, look, metadata, image)
         self._preview = None
         if enhancement.spread is not None:
             self._add_spread(enhancement.spread, enhancement.title, record, below=layer)
@@ -119,7 +120,7 @@ class RunLayers:
         look = {"contrast_limits": (0.0, high), "colormap": "magma", "visible": False}
         metadata = {"xarray": image, OURS: record}
         volume, name = self._placement.volume(image), f"{title} · spread"
-        layer = self._add(volume, name, look, metadata, image.shape[-2:])
+        layer = self._add(volume, name, look, metadata, image)
         layers = self._viewer.layers
         layers.move(layers.index(layer), layers.index(below))
         layers.selection.active = below
@@ -130,11 +131,12 @@ class RunLayers:
         name: str,
         look: Mapping[str, Any],
         metadata: Mapping[str, Any],
-        plane: tuple[int, ...],
+        like: xr.DataArray,
     ) -> Image:
         from napari.layers import Image
 
-        where = self._placement.layer_kwargs((plane[0], plane[1]))
+        plane = (like.sizes["j"], like.sizes["i"])
+        where = self._placement.layer_kwargs(plane, part=like.attrs.get(PART))
         # The metadata come first: whoever hears of the new layer must recognise it as ours.
         layer = Image(data, name=name, metadata=dict(metadata), **where, **look)
         self._viewer.add_layer(layer)
