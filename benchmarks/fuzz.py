@@ -2,14 +2,16 @@
 
     python benchmarks/fuzz.py                              # 12,000 files over all formats
     python benchmarks/fuzz.py --count 6000 --only weights cards cohorts reviews runs records
+    python benchmarks/fuzz.py --count 400 --only "command lines"
     python benchmarks/fuzz.py --count 500 --only nifti mat --seed 3 --keep runs/fuzz
 
 Small good files of every format are mutated: bytes flipped, numbers of the header replaced, the
 end cut off, pieces swapped, repeated, removed or blanked, two files joined; words of JSON and
-tables replaced. Each is used in a worker process whose memory is limited and whose output is
-watched. Printed is a table of what happened:
+tables replaced; arguments of command lines left out, doubled, changed. Each is used in a worker
+process whose memory is limited and whose output is watched. Printed is a table of what happened:
 
-clear error         a `UserError` of one line that names the file
+clear error         a `UserError` of one line that names the file; a command line's exit code 1 or 2
+                    with such a sentence
 plausible           accepted, with axes, a pixel size and positions that an image can have
 nonsense            accepted without them
 leak                another exception, or output of a library
@@ -22,6 +24,7 @@ it are kept in ``--keep``, and the exit status is 1.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import io
 import json
@@ -65,11 +68,14 @@ class Target:
         Uses such a path; returns what is implausible about the result, or "".
     text : bool
         The files are text, whose words are replaced too.
+    lines : bool
+        They are command lines, whose arguments are changed, and no bytes.
     """
 
     make: Callable[[Path], list[Path]]
     use: Callable[[Path], str]
     text: bool = False
+    lines: bool = False
 
 
 # ------------------------------------------------------------------ what images are read from
@@ -517,6 +523,92 @@ def look_at_record(path: Path) -> str:
     return ""
 
 
+LINES = (
+    "enhance rat.npy --mode accurate --weights small.safetensors --pixel-um 50 -o out/e.ome.tif",
+    "enhance rat.npy --steps 2 --seed 1 --weights small.safetensors --pixel-um 50 -o out/ --json",
+    "enhance rat.npy other.npy --samples 2 --mode balanced --weights small.safetensors -o out/",
+    "coherence rat.npy --weights small.safetensors -o out/",
+    "missed generated.npy ulm.npy -o out/ --align shift",
+    "frc generated.npy ulm.npy -o out/",
+    "evaluate generated.npy ulm.npy --json",
+    "pairs check pairs --json",
+    "train -o out/run --pairs pairs --steps 1 --batch 1 --patch 32 --argument widths=[8,8,8]",
+    "review new out/review --generated one=generated.npy --generated two=ulm.npy --seed 2",
+    "review report review --partial",
+    "run rat_record.json -o out/again.ome.tif",
+    "info --json",
+)  # fmt: skip
+"""Good command lines; paths are relative to the folder of the line."""
+
+
+def make_lines(folder: Path) -> list[Path]:
+    """Command lines, each in a folder with all that it needs."""
+    from napari_fus_ulm.generators.checkpoint import Card, write_weights
+    from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
+    from napari_fus_ulm.inference.settings import EnhanceSettings
+    from napari_fus_ulm.io import write
+    from napari_fus_ulm.review.session import Session
+    from napari_fus_ulm.scan import make_scan
+    from napari_fus_ulm.tasks.record import Record, Source, write_record
+    from napari_fus_ulm.tasks.review import files_run
+
+    base = folder / "base"
+    for kind in ("fus", "ulm"):
+        (base / "pairs" / kind).mkdir(parents=True)
+    for name, side, kind in (
+        ("rat", 60, "fus"), ("other", 60, "fus"), ("ulm", 300, "ulm"), ("generated", 300, "ulm"),
+        ("pairs/fus/a", 60, "fus"), ("pairs/ulm/a", 300, "ulm"),
+    ):  # fmt: skip
+        pixels = picture(side, side, seed=len(name))
+        scan = make_scan(pixels / pixels.max(), spacing=6.0 / side, modality=kind)
+        generated = {"generated": True, "values": "grey"} if name == "generated" else {}
+        told = {"values": "linear"} if kind == "fus" else generated
+        write(base / f"{name}.npy", scan.assign_attrs(told))
+    model = ConditionalDiffusion(widths=(8, 8, 8), blocks=(1, 1, 1))
+    card = Card("diffusion", model.config(), 20.0, {}, {}, "")
+    write_weights(base / "small.safetensors", model.state_dict(), card)
+    source = Source(layer="rat", path="rat.npy")
+    settings = EnhanceSettings(weights="small.safetensors", pixel_um=50.0, mode="accurate")
+    write_record(base / "rat_record.json", Record.of("enhance", {"fus": source}, settings))
+    images = {name: ("generated", base / f"{name}.npy") for name in ("generated", "ulm")}
+    list(files_run(base / "review", images, seed=1, spacing=0.02))
+    session = Session.open(base / "review")
+    session.answer(session.next_trial(), left_continuity=2, right_continuity=4, preference="left")
+    made = []
+    for number, line in enumerate(LINES):
+        place = folder / f"line {number}"
+        shutil.copytree(base, place)
+        made.append(place / "line.txt")
+        made[-1].write_text("\n".join(line.split()))
+    shutil.rmtree(base)
+    return made
+
+
+def call(path: Path) -> str:
+    """Call the program with the arguments of a file, one a line."""
+    from napari_fus_ulm.cli import app
+
+    before, arguments = Path.cwd(), path.read_text().split("\n")
+    out, err = io.StringIO(), io.StringIO()
+    os.chdir(path.parent)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            app(arguments)
+    except SystemExit as end:
+        code = end.code
+    finally:
+        os.chdir(before)
+    said = err.getvalue().strip()
+    if code in (1, 2) and "Traceback" not in said and "The program failed" not in said:
+        last = said.splitlines()[-1] if said else ""
+        if not last and code == 1 and out.getvalue().strip():  # findings are a result
+            return ""
+        raise UserError(f"{path.stem}: {last}" if last else "")
+    if code not in (0, None):
+        raise RuntimeError(f"exit code {code}: {said}")
+    return "" if out.getvalue().strip() or said else "nothing was printed"
+
+
 TARGETS = {
     "tiff": Target(make=make_tiffs, use=look_at_images),
     "png, jpeg": Target(make=make_pictures, use=look_at_images),
@@ -534,6 +626,7 @@ OWN = {
     "reviews": Target(make=make_review, use=look_at_review, text=True),
     "runs": Target(make=make_run, use=resume_run, text=True),
     "records": Target(make=make_record, use=look_at_record, text=True),
+    "command lines": Target(make=make_lines, use=call, lines=True),
 }
 FORMATS, TARGETS = tuple(TARGETS), TARGETS | OWN
 
@@ -631,6 +724,31 @@ def _words(content: bytes, _: bytes, rng: np.random.Generator) -> bytes:
     match = found[rng.integers(len(found))]
     word = _WORDS[rng.integers(len(_WORDS))].encode()
     return content[: match.start()] + word + content[match.end() :]
+
+
+def wrong_line(content: bytes, rng: np.random.Generator) -> bytes:
+    """Change arguments: left out, doubled, exchanged, misspelt, replaced, joined."""
+    arguments = content.decode().split("\n")
+    for _ in range(1 + int(rng.random() < 0.3)):
+        at = int(rng.integers(len(arguments)))
+        one = arguments[at]
+        letter = int(rng.integers(len(one) + 1))
+        word = str(rng.choice([*_ARGUMENTS, *(w for w in _WORDS if "\x00" not in w)]))
+        other = arguments[int(rng.integers(len(arguments)))]
+        instead: list[list[str]] = [
+            [], [one, one], [other], [one[:letter] + one[letter + 1 :]], [word], [word], [word],
+            [one, word], [one + word], [one[:letter], one[letter:]],
+        ]  # fmt: skip
+        arguments[at : at + 1] = instead[int(rng.integers(len(instead)))]
+        if not arguments:
+            break
+    return "\n".join(arguments).encode()
+
+
+_ARGUMENTS = [
+    "--mode", "--help", "--", "-", "-o", ".", "no.npy", "ulm.npy", "pairs", "line.txt", "0", "-3",
+    "--seed=x", "--spacing", "0.1", "--debug", "1e9", "99999999999", "rat.npy", "*", "~", "%s",
+]  # fmt: skip
 
 
 def _with_checksums(png: bytes) -> bytes:
@@ -761,12 +879,18 @@ def campaign(
         path = seeds[name][rng.integers(len(seeds[name]))]
         beside = sorted(path.parent.iterdir())
         case = _empty(folder / "case")
+        lines = TARGETS[name].lines
         # Mostly the file itself; now and then what stands beside it.
-        victim = path if rng.random() < 0.75 else beside[rng.integers(len(beside))]
+        victim = path if lines or rng.random() < 0.75 else beside[rng.integers(len(beside))]
         other = everything[rng.integers(len(everything))].read_bytes()
         for file in beside:
+            if file.is_dir():
+                shutil.copytree(file, case / file.name)
+                continue
             content = file.read_bytes()
-            if file == victim:
+            if file == victim and lines:
+                content = wrong_line(content, rng)
+            elif file == victim:
                 text = TARGETS[name].text and file.suffix in (".json", ".csv")
                 content = damaged(content, other, rng, text=text)
             (case / file.name).write_bytes(content)

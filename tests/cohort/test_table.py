@@ -107,6 +107,7 @@ def test_only_animal_fus_and_ulm_are_needed_and_own_columns_are_welcome(folder: 
         ([HEAD, row(3)], r"Line 2 of .* names fus/rat 3\.nii\.gz, but there is no such file"),
         ([HEAD, row(split="tset")], r"Line 2 of .* has the split “tset”; train, validation, test"),
         ([HEAD, row(1, "R"), row(2, "r")], r"Lines 2 and 3 of .* are both called r; give every"),
+        ([HEAD, 'x,a,"fus\nb', row()], r"Line 4 of .* has a line break inside a cell; probably a"),
         ([HEAD, row() + ",more"], r"Line 2 of .* has more cells than the first line"),
     ],
 )

@@ -185,6 +185,17 @@ def test_a_single_patch_that_does_not_fit_at_the_end_is_explained() -> None:
         drain(sample_patches(one, frame(300, 300), lambda t, i: torch.zeros(1, 304, 304), 1))
 
 
+@pytest.mark.parametrize("worst", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_make_no_image(worst: float) -> None:
+    on = frame(40, 40)
+    on.fus[0, 3, 5] = worst
+    one = applied(24, 16)
+    with pytest.raises(EnhanceError, match=r"“Blur” gave numbers that are not finite \(float32\)"):
+        result(one, on)
+    with pytest.raises(EnhanceError, match="not finite"):
+        drain(sample_patches(one, on, lambda tile, i: torch.zeros(1, 24, 24), 2))
+
+
 def test_other_errors_pass_through() -> None:
     one = applied(128, 64)
     one.model.predict = lambda *_: 1 / 0  # type: ignore[assignment, method-assign]

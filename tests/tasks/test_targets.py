@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from napari_fus_ulm.errors import OverwriteError, ScanError
+from napari_fus_ulm.io import write
 from napari_fus_ulm.io.atomic import write_text
+from napari_fus_ulm.io.side_information import sidecar_of
+from napari_fus_ulm.scan import make_scan
 from napari_fus_ulm.tasks.record import Record, Source, read_record, write_record
-from napari_fus_ulm.tasks.replay import checked, save, task_of
+from napari_fus_ulm.tasks.replay import checked, save, save_image, task_of
 from napari_fus_ulm.tasks.targets import prepare_target, record_path, replaceable, results_in
 from napari_fus_ulm.tasks.task import Task
 
@@ -55,11 +61,40 @@ def test_files_of_others_are_kept(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("suffix", [".npy", ".nii", ".nii.gz"])
 def test_the_side_information_of_others_is_kept(tmp_path: Path, suffix: str) -> None:
-    write_text(tmp_path / "rat.json", '{"RepetitionTime": 0.4}')
-    with pytest.raises(OverwriteError, match=r"“rat\.json” exists in"):
-        prepare_target(task(), tmp_path / f"rat{suffix}", [])
-    written(tmp_path / f"rat{suffix}")
-    assert len(prepare_target(task(), tmp_path / f"rat{suffix}", [])) == 2
+    target = tmp_path / f"rat{suffix}"
+    beside = sidecar_of(target)
+    write_text(beside, '{"RepetitionTime": 0.4}')
+    with pytest.raises(OverwriteError, match=rf"“{re.escape(beside.name)}” exists in"):
+        prepare_target(task(), target, [])
+    if suffix == ".npy":  # NIfTI keeps what stood there
+        with pytest.raises(OverwriteError, match=r"“rat\.npy\.json” exists in"):
+            write(target, enhanced())
+    written(target)
+    assert prepare_target(task(), target, []) == [target, beside]
+
+
+def enhanced() -> xr.DataArray:
+    """A result."""
+    image = make_scan(np.eye(8, dtype=np.float32), spacing=0.02, modality="ulm")
+    return image.assign_attrs(values="grey", generated=True)
+
+
+def test_a_saved_image_replaces_what_somebody_said_it_may(tmp_path: Path) -> None:
+    recording, target = tmp_path / "rat.npy", tmp_path / "rat_enhanced.npy"
+    write_text(recording, "recording")
+    write_text(target, "notes")
+    record = Record(task="enhance", inputs={"fus": Source(layer="rat", path=str(recording))})
+    with pytest.raises(OverwriteError, match=r"“rat_enhanced\.npy” exists"):
+        save_image(enhanced(), target, record)
+    with pytest.raises(OverwriteError, match=r"“rat_enhanced\.npy” exists"):
+        save_image(enhanced(), target, None)
+    assert target.read_text() == "notes"
+    assert save_image(enhanced(), target, record, confirmed=True) == target.name
+    assert read_record(tmp_path / "rat_enhanced_record.json").outputs == (target.name,)
+    # The recording that a result was made of is not for anybody to give away by a click.
+    with pytest.raises(OverwriteError, match="a file that this run reads"):
+        save_image(enhanced(), recording, record, confirmed=True)
+    assert recording.read_text() == "recording"
 
 
 def test_a_record_of_another_task_or_of_other_files_does_not_count(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.generators.checkpoint import read_tensors
 from napari_fus_ulm.training import curves, loop
 from napari_fus_ulm.training.curves import (
@@ -95,6 +96,9 @@ def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
     assert curves["v"].tolist() == [2.0, 1.0, 1.0]
     path.write_text("step,loss\n")
     assert read_curves(path) == {}
+    path.write_text("step,loss\n1," + "9" * 200_000 + "\n")
+    with pytest.raises(TrainingError, match=r"losses\.csv is not the table of a run; restore it"):
+        read_curves(path)
 
 
 def test_medians_are_of_blocks_and_pass_over_a_spike() -> None:

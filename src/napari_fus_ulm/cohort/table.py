@@ -232,6 +232,12 @@ def _row(table: Path, number: int, heads: list[str], cells: list[str]) -> PairFi
     where = f"Line {number} of {table}"
     if not any(cells):
         return Fault("", f"{where} is empty; delete it.")
+    if any("\n" in cell or "\r" in cell for cell in cells):
+        return Fault(
+            "",
+            f"{where} has a line break inside a cell; probably a closing quotation mark is missing "
+            "in it or in a line before.",
+        )
     if len(cells) > len(heads) and any(cells[len(heads) :]):
         return Fault(
             "",

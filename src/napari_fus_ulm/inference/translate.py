@@ -90,7 +90,13 @@ class Applied:
         return make_tiling(shape, self.patch, self.overlap, self.window)
 
     def run(self, noisy: Tensor, t: float, fus: Tensor, position: Tensor) -> Tensor:
-        """One evaluation of a batch; result on the CPU in float32."""
+        """One evaluation of a batch; result on the CPU in float32.
+
+        Raises
+        ------
+        EnhanceError
+            If it is not finite: no image must be made of it.
+        """
         times = torch.full((len(noisy),), t, device=self.device)
         low = self.precision == "bfloat16"
         channels_last = torch.channels_last
@@ -103,7 +109,14 @@ class Applied:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=low),
         ):
-            return self.model.predict(on, times, fus_on, position_on).float().cpu()
+            clean = self.model.predict(on, times, fus_on, position_on).float().cpu()
+        if not clean.isfinite().all():
+            raise EnhanceError(
+                f"The generator “{self.model.title}” gave numbers that are not finite "
+                f"({self.precision}). Choose float32 as precision; if the weights are your own, "
+                "train them again from an earlier state."
+            )
+        return clean
 
     def at_once(self, side: tuple[int, int]) -> int:
         """Tiles of this size that are evaluated together."""

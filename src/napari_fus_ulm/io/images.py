@@ -22,7 +22,7 @@ from napari_fus_ulm.io.side_information import (
     describe,
     read_sidecar,
     rebuild,
-    sidecar_of,
+    sidecar_to_write,
     words,
 )
 
@@ -109,4 +109,4 @@ def _array_in(path: Path) -> npt.NDArray[Any]:
 def write_npy(path: Path, scan: xr.DataArray) -> None:
     """Write a scan as a NumPy array with a JSON file beside it."""
     content = {"Description": words(scan), BLOCK: describe(scan)}
-    write_files({path: array_writer(scan.values), sidecar_of(path): json_writer(content)})
+    write_files({path: array_writer(scan.values), sidecar_to_write(path): json_writer(content)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from napari_fus_ulm.errors import ScanError
+from napari_fus_ulm.errors import OverwriteError, ScanError
 from napari_fus_ulm.io.formats import stem_of
 from napari_fus_ulm.io.request import Request, in_plane
 from napari_fus_ulm.scan import AXIS_OF, DIMS, MODALITIES, VALUES, make_scan, step_of
@@ -277,6 +278,29 @@ def sidecar_of(path: Path) -> Path:
     """
     bids = path.name.lower().endswith((".nii", ".nii.gz"))
     return path.with_name((stem_of(path) if bids else path.name) + ".json")
+
+
+def sidecar_to_write(path: Path) -> Path:
+    """Return where the JSON file beside a new image goes.
+
+    Raises
+    ------
+    OverwriteError
+        If it would replace one that describes somebody else's image of that name.
+    """
+    sidecar = sidecar_of(path)
+    if not os.path.lexists(sidecar) or path.exists():
+        return sidecar
+    try:
+        ours = BLOCK in read_sidecar(path)
+    except ScanError:
+        ours = False
+    if not ours:
+        raise OverwriteError(
+            f"“{sidecar.name}” exists in {path.parent} and does not describe “{path.name}”, whose "
+            "side information would replace it; choose another name."
+        )
+    return sidecar
 
 
 def words(scan: xr.DataArray) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import xarray as xr
 
-from napari_fus_ulm.errors import RecordError, UserError
+from napari_fus_ulm.errors import OverwriteError, RecordError, UserError
 from napari_fus_ulm.inference.events import Finished, Notice, Progress
 from napari_fus_ulm.io.atomic import written_together
 from napari_fus_ulm.plausible import GIVEN
@@ -20,6 +20,7 @@ from napari_fus_ulm.tasks.record import (
     WHERE,
     Record,
     Source,
+    record_beside,
     settings_of,
     write_record,
 )
@@ -164,8 +165,7 @@ def checked(record: Record, target: Path, events: Iterator[Any]) -> Iterator[Any
     """
     task = task_of(record.task)
     assert isinstance(task, Task)
-    sources = (Path(one.path) for one in record.inputs.values() if one.path)
-    if sentence := replaced_sentence(prepare_target(task, target, sources)):
+    if sentence := replaced_sentence(prepare_target(task, target, _files_read(record))):
         yield Notice(sentence)
     yield from events
 
@@ -190,6 +190,52 @@ def save(record: Record, result: Any, target: Path) -> Iterator[Saved]:
         paths.append(write_record(record_path(task, target), record.with_outputs(paths)))
     for path in paths:
         yield Saved(path)
+
+
+def save_image(
+    image: xr.DataArray, target: Path, record: Record | None, *, confirmed: bool = False
+) -> str:
+    """Write one image of a result, and the record that makes it again.
+
+    Parameters
+    ----------
+    image : xarray.DataArray
+    target : Path
+        Ends in one of `napari_fus_ulm.io.SUFFIXES_WRITE`.
+    record : Record or None
+        What made the image, where that is known.
+    confirmed : bool
+        Whether somebody wants ``target`` replaced if it exists.
+
+    Returns
+    -------
+    str
+        The file's name.
+
+    Raises
+    ------
+    ScanError
+        If it cannot be written.
+    OverwriteError
+        If it is the recording that the image was made of, or something else would be replaced.
+    """
+    from napari_fus_ulm.io import write
+
+    if record is not None:
+        task = task_of(record.task)
+        assert isinstance(task, Task)
+        replaceable(task, target, _files_read(record), confirmed=confirmed)
+    elif target.exists() and not confirmed:
+        raise OverwriteError(f"“{target.name}” exists in {target.parent}; choose another name.")
+    with written_together():
+        written = write(target, image)
+        if record is not None:
+            write_record(record_beside(written), record.with_outputs([written]))
+    return written.name
+
+
+def _files_read(record: Record) -> list[Path]:
+    return [Path(one.path) for one in record.inputs.values() if one.path]
 
 
 def note(record: Record, folder: Path) -> Iterator[Saved]:

@@ -53,8 +53,20 @@ def prepare_target(task: Task, target: Path, inputs: Iterable[Path]) -> list[Pat
     return replaced
 
 
-def replaceable(task: Task, target: Path, inputs: Iterable[Path] = ()) -> list[Path]:
+def replaceable(
+    task: Task, target: Path, inputs: Iterable[Path] = (), *, confirmed: bool = False
+) -> list[Path]:
     """Return the files of an earlier run that a task replaces; refuse any other.
+
+    Parameters
+    ----------
+    task : Task
+    target : Path
+        A folder, or the file where the task writes one.
+    inputs : iterable of Path
+        Files that the task reads.
+    confirmed : bool
+        Whether somebody has been asked, and wants ``target`` itself replaced whatever it is.
 
     Raises
     ------
@@ -74,6 +86,8 @@ def replaceable(task: Task, target: Path, inputs: Iterable[Path] = ()) -> list[P
     there = [path for path in written if os.path.lexists(path)]
     earlier = _own(record, task.name) if os.path.lexists(record) else None
     foreign = [path for path in there if earlier is None or not _lists(earlier, path)]
+    if confirmed and target in foreign:
+        foreign.remove(target)
     if os.path.lexists(record) and earlier is None:
         foreign.append(record)
     if foreign:
@@ -105,15 +119,17 @@ def results_in(folder: Path) -> frozenset[str]:
 def _files_of(task: Task, target: Path) -> list[Path]:
     """All files that a task may write, with those that keep what a format cannot."""
     from napari_fus_ulm.io.formats import stem_of
+    from napari_fus_ulm.io.side_information import sidecar_of
 
     if not task.file:
         return [target / name for name in task.files]
     stem = stem_of(target)
     suffix = target.name.removeprefix(stem)
     names = [one.format(stem=stem, suffix=suffix) for one in task.files]
+    paths = [target.with_name(name) for name in names]
     if suffix.lower() in (".npy", ".nii", ".nii.gz"):
-        names += [f"{name.removesuffix(suffix)}.json" for name in names]
-    return [target.with_name(name) for name in names]
+        paths += [sidecar_of(path) for path in paths]
+    return paths
 
 
 def _own(record: Path, task: str) -> Record | None:
@@ -127,10 +143,10 @@ def _own(record: Path, task: str) -> Record | None:
 
 def _lists(record: Record, path: Path) -> bool:
     """Whether a record lists a file, or the image whose side information it is."""
-    from napari_fus_ulm.io.formats import stem_of
+    from napari_fus_ulm.io.side_information import sidecar_of
 
-    stems = {stem_of(Path(name)) for name in record.outputs}
-    return path.name in record.outputs or (path.suffix == ".json" and path.stem in stems)
+    beside = {sidecar_of(Path(name)).name for name in record.outputs}
+    return path.name in record.outputs or path.name in beside
 
 
 def _same(one: Path, other: Path) -> bool:

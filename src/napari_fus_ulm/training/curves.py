@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm.errors import TrainingError
 from napari_fus_ulm.io.own_json import read_object
 from napari_fus_ulm.output.figures import blank_figure, save_figure
 from napari_fus_ulm.training import validation
@@ -57,11 +58,21 @@ def read_curves(path: Path) -> Curves:
     """Columns of a table of losses by name, ``step`` among them; empty where there is none.
 
     A line that was cut off when its process was killed is skipped.
+
+    Raises
+    ------
+    TrainingError
+        If it is no table.
     """
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        names, *lines = list(csv.reader(file)) or [[]]
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            names, *lines = list(csv.reader(file)) or [[]]
+    except csv.Error as error:
+        raise TrainingError(
+            f"{path} is not the table of a run; restore it, or delete it."
+        ) from error
     rows = [row for line in lines if len(row := _numbers(line)) == len(names)]
     return dict(zip(names, np.array(rows).T, strict=True)) if rows else {}
 

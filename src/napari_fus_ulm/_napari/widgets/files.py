@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_fus_ulm import io
-from napari_fus_ulm.tasks.record import Record, record_beside, write_record
+from napari_fus_ulm.tasks.record import Record
+from napari_fus_ulm.tasks.replay import save_image
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -46,8 +47,8 @@ def ask_and_save(parent: QWidget, layer: Image) -> str:
 
     Raises
     ------
-    ScanError
-        If it cannot be written.
+    ScanError, OverwriteError
+        If it cannot be written, or would replace a file that is no result.
     """
     stem = "".join(c if c.isalnum() or c in "-_×" else " " for c in layer.name)
     path, kind = QFileDialog.getSaveFileName(
@@ -55,10 +56,9 @@ def ask_and_save(parent: QWidget, layer: Image) -> str:
     )
     if not path:
         return ""
-    if io.suffix_of(path, io.SUFFIXES_WRITE) is None:
-        path += SAVE_AS.get(kind, ".ome.tif")
-    written = io.write(path, layer.metadata["xarray"])
-    if (stored := layer.metadata.get("napari_fus_ulm", {}).get("record")) is not None:
-        record = Record.from_mapping(stored).with_outputs([written])
-        write_record(record_beside(written), record)
-    return f"Saved as {written.name}."
+    # The dialog has asked about this very name, not about one with a suffix added.
+    confirmed = io.suffix_of(path, io.SUFFIXES_WRITE) is not None
+    target = Path(path if confirmed else path + SAVE_AS.get(kind, ".ome.tif"))
+    stored = layer.metadata.get("napari_fus_ulm", {}).get("record")
+    record = None if stored is None else Record.from_mapping(stored)
+    return f"Saved as {save_image(layer.metadata['xarray'], target, record, confirmed=confirmed)}."
