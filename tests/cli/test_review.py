@@ -59,12 +59,11 @@ def test_from_files_to_a_report(made: Path) -> None:
     assert "holds no answer" in refused
     answer_all(look)
     text = run("review", "report", look).stdout
-    assert "11 of 11 trials answered" in text
-    assert "3 sections of 3 animals" in text
+    assert "3 sections of 3 animals, 11 trials; answered: 11 by the unnamed reader" in text
     assert "left was preferred in 9 of 9 decided trials" in text
     assert "Control: the real ULM (ULM) was preferred over generated pictures in" in text
     report = json.loads(run("review", "report", look, "--json").stdout)
-    assert report["left"]["count"] == 9
+    assert report["readers"][0]["left"]["count"] == 9
     # Who says left says nothing of the pictures: half of six, but for the balance of so few.
     assert report["control"]["chosen"]["total"] == 6
     assert 2 <= report["control"]["chosen"]["count"] <= 4
@@ -74,6 +73,9 @@ def test_from_files_to_a_report(made: Path) -> None:
     assert all(row["preferred"] == row["left"] for row in rows)
     notes = json.loads((look / "unblinded.json").read_text())["unblinded"]
     assert len(notes) == 3
+    page = Path(run("review", "report", look, "--save").stdout.strip())
+    assert "<table>" in page.read_text(encoding="utf-8")
+    assert run("review", "report", look, "--marks").stdout.startswith("case,animal,candidate,kind")
 
 
 def test_without_a_control_and_before_the_end(made: Path) -> None:

@@ -10,10 +10,12 @@ from PIL import Image
 
 from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.output.figures import (
+    GENERATED,
     OUTLINE,
     PANEL_MM,
     SCALE_BAR,
     Panel,
+    Points,
     bar_length,
     blank_figure,
     cut_out,
@@ -62,16 +64,36 @@ def test_what_is_grey_is_shown_between_black_and_white_whatever_its_range() -> N
     assert {axes.images[0].get_clim() for axes in figure.axes} == {(0.0, 1.0)}
 
 
-def test_a_row_with_another_field_of_view_has_a_scale_bar_of_its_own() -> None:
+def test_every_panel_has_a_scale_bar_of_its_own() -> None:
     whole, part = (4.0, 8.0), (1.0, 1.0)
-    rows = [[Panel(BLANK, whole)] * 3, [Panel(BLANK, part)] * 2, [Panel(BLANK, part)]]
+    rows = [[Panel(BLANK, whole)] * 3, [Panel(BLANK, part)] * 2]
     figure = draw_panels(rows)
-    assert [bar.axes for bar in bars(figure)] == [figure.axes[0], figure.axes[3]]
-    for bar, extent in zip(bars(figure), (whole, part), strict=True):
+    assert [bar.axes for bar in bars(figure)] == list(figure.axes)
+    for bar, extent in zip(bars(figure), [whole] * 3 + [part] * 2, strict=True):
         share = bar.get_window_extent().width / bar.axes.get_window_extent().width
         assert share * extent[1] == pytest.approx(bar_length(extent[1]))
     tops = [axes.get_window_extent().y0 for axes in figure.axes]
-    assert tops[0] > tops[3] > tops[5]
+    assert tops[0] > tops[3]
+
+
+def test_a_generated_picture_says_so_within_itself() -> None:
+    panels = [Panel(BLANK, (4.0, 8.0)), Panel(BLANK, (4.0, 8.0), generated=True)]
+    figure = draw_panels([panels])
+    (word,) = figure.findobj(lambda artist: artist.get_gid() == GENERATED)
+    assert word.get_text() == "generated"
+    assert word.axes is figure.axes[1]
+    inner, outer = word.get_window_extent(), word.axes.get_window_extent()
+    assert outer.x0 < inner.x0 < inner.x1 < outer.x1
+    assert outer.y0 < inner.y0 < inner.y1 < outer.y1
+    (bar,) = (one for one in bars(figure) if one.axes is word.axes)
+    assert bar.get_window_extent().x1 < inner.x0
+
+
+def test_points_lie_where_they_were_marked() -> None:
+    points = Points(np.array([[1.0, 6.0], [3.0, 2.0]]), "o", OUTLINE)
+    figure = draw_panels([[Panel(BLANK, (4.0, 8.0), points=(points,))]])
+    (line,) = figure.axes[0].lines
+    assert line.get_xydata().tolist() == [[6.0, 1.0], [2.0, 3.0]]
 
 
 def test_titles_are_folded_and_stay_between_their_neighbours() -> None:

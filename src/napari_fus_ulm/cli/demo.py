@@ -47,8 +47,8 @@ def command(
         extent = Grid.of(pair.fus).extent_mm
         panels = [
             Panel(fus_to_grey(pair.fus.values), extent, "fUS (simulated power Doppler)"),
-            Panel(results["accurate"].image.values, extent, "Accurate (generated)", "hot"),
-            Panel(results["detailed"].image.values, extent, "Detailed (generated)", "hot"),
+            Panel(results["accurate"].image.values, extent, "Accurate", "hot", generated=True),
+            Panel(results["detailed"].image.values, extent, "Detailed", "hot", generated=True),
             Panel(truth, extent, "ULM (simulated)", "hot"),
         ]
         save_figure(out / "demo.png", draw_panels([panels]))

@@ -74,25 +74,33 @@ def report(
         bool, typer.Option("--partial", help="Unblind even if trials are unanswered.")
     ] = False,
     reader: Annotated[
-        str | None, typer.Option(help="Name of the reader, if there are several.")
+        str | None, typer.Option(help="Only the answers of this reader; by default of all.")
     ] = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Write a page, its text and tables into the folder.")
+    ] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Answers with names, as CSV.")] = False,
+    marks: Annotated[bool, typer.Option("--marks", help="Marked places, as CSV.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON instead of Markdown.")] = False,
 ) -> None:
-    """Unblind a session and report the answers.
+    """Unblind a session and report the answers, with the agreement of its readers.
 
     The unblinding is noted in the folder, and in every answer given later.
     """
     with failing_politely(json):
-        from napari_fus_ulm.review.report import as_json, csv_table, markdown
+        from napari_fus_ulm.review.report import as_json, csv_table, markdown, marks_table
         from napari_fus_ulm.review.statistics import statistics
-        from napari_fus_ulm.tasks.review import unblinded
+        from napari_fus_ulm.tasks.events import last_of
+        from napari_fus_ulm.tasks.review import report_run, unblinded
 
+        if save:
+            print(last_of(report_run(folder, reader=reader, partial=partial)).page)
+            return
         answers = unblinded(folder, reader=reader, partial=partial)
         if json:
             print_json(as_json(statistics(answers)))
-        elif csv:
-            print(csv_table(answers), end="")
+        elif csv or marks:
+            print(csv_table(answers) if csv else marks_table(answers), end="")
         else:
             print(markdown(statistics(answers)), end="")
 

@@ -224,8 +224,9 @@ def figure(
 ) -> Figure:
     """Draw images of one field of view side by side, true to scale, for print.
 
-    One scale bar in the first panel, the same limits and colours for all, the measures below each
-    panel where there are any, and below all the caution that generated images are not measurements.
+    A scale bar in each panel, the word “generated” where it is so, the same limits and colours for
+    all, the measures below each panel where there are any, and below all the caution that generated
+    images are not measurements.
 
     Parameters
     ----------
@@ -261,6 +262,7 @@ def figure(
             title_of(image),
             below=_below(str(image.name), scores, truth),
             colours=colours,
+            generated=bool(image.attrs.get("generated")),
         )
         for image, picture in zip(images, pictures, strict=True)
     ]

@@ -34,6 +34,8 @@ PANEL_MM = 50.0
 OUTLINE = "#40e0ff"
 SCALE_BAR, SCALE_BAR_TEXT = "scale-bar", "scale-bar-text"
 """Names (gid) of the scale bar's parts in a figure and in an SVG."""
+GENERATED = "generated"
+"""Name (gid) of the word."""
 
 _MM = 1 / 25.4
 _MARGIN_MM, _GAP_MM = 2.0, 3.0
@@ -45,6 +47,24 @@ _NARROWEST_MM = 40.0
 _BAR_SHARE = 0.25
 _DIMMED = 0.35
 """Of an image on which classes are painted, so that their colours stand out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Points of one kind over an image.
+
+    Attributes
+    ----------
+    places_mm : (n, 2) array
+        Down and across from the outer corner.
+    marker : str
+        Of matplotlib.
+    colour : str
+    """
+
+    places_mm: npt.NDArray[np.floating]
+    marker: str
+    colour: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +85,10 @@ class Panel:
         A part to outline.
     below : str
         Lines below the image.
+    generated : bool
+        The image says so in its corner, also where it is cut out of the figure.
+    points : tuple of Points
+        Over the image.
     """
 
     image: npt.NDArray[np.floating]
@@ -73,6 +97,8 @@ class Panel:
     colours: Colours = "grey"
     box_mm: Box | None = None
     below: str = ""
+    generated: bool = False
+    points: tuple[Points, ...] = ()
 
     def __post_init__(self) -> None:
         if self.colours not in get_args(Colours):
@@ -113,9 +139,7 @@ def draw_panels(
     width_mm: float | None = None,
     foot: str = "",
 ) -> Figure:
-    """Draw rows of panels, each true to scale, all equally wide.
-
-    The first panel has a scale bar, and that of each row that shows another field of view.
+    """Draw rows of panels, each true to scale with a scale bar, all equally wide.
 
     Parameters
     ----------
@@ -153,7 +177,7 @@ def draw_panels(
     height += _SMALL_LINE_MM * len(notes) + 1.0 if notes else 0.0
 
     figure = blank_figure(width_mm, height)
-    top, shown = height - _MARGIN_MM, None
+    top = height - _MARGIN_MM
     for row in laid:
         top -= row.above
         for column, (panel, title) in enumerate(zip(row.panels, row.titles, strict=True)):
@@ -162,9 +186,9 @@ def draw_panels(
             place = (left / width_mm, (top - tall) / height, wide / width_mm, tall / height)
             axes = figure.add_axes(place)
             _draw(axes, panel)
-            if not column and panel.extent_mm != shown:
-                _add_scale_bar(axes, panel.extent_mm, wide)
-                shown = panel.extent_mm
+            _add_scale_bar(axes, panel.extent_mm, wide)
+            if panel.generated:
+                _add_word(axes, panel.extent_mm, wide)
             middle = (left + wide / 2) / width_mm
             figure.text(middle, (top + 0.8) / height, title, size=_TITLE_PT, ha="center")
             under = figure.text(middle, (top - tall - 0.8) / height, panel.below, size=_SMALL_PT)
@@ -295,6 +319,10 @@ def _draw(axes: Axes, panel: Panel) -> None:
         vmax=1.0,
     )
     axes.set_axis_off()
+    for one in panel.points:
+        down, across = np.reshape(one.places_mm, (-1, 2)).T
+        (line,) = axes.plot(across, down, linestyle="", color=one.colour, fillstyle="none")
+        line.set(marker=one.marker, markersize=4, markeredgewidth=0.9)
     if panel.box_mm is not None:
         from matplotlib.patches import Rectangle
 
@@ -302,6 +330,14 @@ def _draw(axes: Axes, panel: Panel) -> None:
         axes.add_patch(
             Rectangle((left, top), wide, tall, fill=False, edgecolor=OUTLINE, linewidth=0.8)
         )
+
+
+def _add_word(axes: Axes, extent: tuple[float, float], wide: float) -> None:
+    """Say at the lower right that the image is generated, on a darkened ground."""
+    mm = extent[1] / wide
+    word = axes.text(extent[1] - 1.5 * mm, extent[0] - 1.5 * mm, "generated", color="white")
+    ground = {"facecolor": "black", "alpha": 0.55, "linewidth": 0, "pad": 1.2}
+    word.set(ha="right", va="bottom", size=_SMALL_PT, gid=GENERATED, bbox=ground)
 
 
 def _add_scale_bar(axes: Axes, extent: tuple[float, float], wide: float) -> None:

@@ -10,7 +10,7 @@ import csv
 import errno
 import math
 import os
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -18,10 +18,61 @@ from napari_fus_ulm.errors import ReviewError
 from napari_fus_ulm.io.atomic import refused, write_text
 from napari_fus_ulm.output.tables import csv_text
 
+Side = Literal["left", "right"]
 Preference = Literal["left", "right", "none"]
+MarkKind = Literal["break", "invention"]
+SIDES: tuple[Side, Side] = ("left", "right")
 MOST_BYTES = 32_000_000
+FAR_MM = 1000.0
+"""No section is as large."""
 SCALE = (1, 2, 3, 4, 5)
 """Vessel continuity, from broken to continuous."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a picture that a reader has pointed at.
+
+    Attributes
+    ----------
+    side : {"left", "right"}
+    kind : {"break", "invention"}
+        A vessel that is interrupted, or one that the reader does not believe.
+    depth_mm, across_mm : float
+        From the outer corner of the picture.
+
+    Raises
+    ------
+    ReviewError
+        If it is no such place.
+    """
+
+    side: Side
+    kind: MarkKind
+    depth_mm: float
+    across_mm: float
+
+    def __post_init__(self) -> None:
+        known = self.side in get_args(Side) and self.kind in get_args(MarkKind)
+        if not known or not (0 <= self.depth_mm < FAR_MM and 0 <= self.across_mm < FAR_MM):
+            raise ReviewError(
+                f"A mark is “{self}”; it must be a break or an invention within a picture."
+            )
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.kind} {self.depth_mm:.3f} {self.across_mm:.3f}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Mark:
+        """Read what `str` gives.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        side, kind, depth, across = text.split()
+        return cls(side, kind, float(depth), float(across))  # type: ignore[arg-type]  # checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +90,11 @@ class Answer:
         1 (broken) to 5 (continuous).
     preference : {"left", "right", "none"}
     comment, reader : str
+    marks : tuple of Mark
+        Written one after another, with semicolons between.
     after_unblinding : bool
-        Whether the session had been unblinded before.
+        Whether the session had been unblinded before. The last, for it tells a whole line from
+        a truncated one.
 
     Raises
     ------
@@ -56,6 +110,7 @@ class Answer:
     preference: Preference
     comment: str = ""
     reader: str = ""
+    marks: tuple[Mark, ...] = ()
     after_unblinding: bool = False
 
     def __post_init__(self) -> None:
@@ -75,7 +130,11 @@ class Answer:
 
 
 COLUMNS = tuple(field.name for field in fields(Answer))
+_UNMARKED = tuple(name for name in COLUMNS if name != "marks")
+"""Of sessions that were made before there were marks."""
 _YES, _NO = "yes", "no"
+_LONGEST = 4096
+"""Bytes of the first line that are looked at."""
 
 
 def begin(path: Path) -> None:
@@ -93,14 +152,21 @@ def append(path: Path, answer: Answer) -> None:
     ScanError
         If the system refuses; earlier answers are unchanged.
     """
-    *words, after = astuple(answer)
-    cells = ["" if isinstance(one, float) and math.isnan(one) else str(one) for one in words]
-    # One line per answer, so that a truncated line affects no other.
-    line = _line([*(" ".join(cell.split()) for cell in cells), _YES if after else _NO])
     if not path.is_file():
         raise ReviewError(f"{path} no longer exists; restore it from a backup.")
     try:
         with path.open("ab+", buffering=0) as file:
+            file.seek(0)
+            columns = tuple(_cells(file.readline(_LONGEST).decode("utf-8-sig", "replace")))
+            if columns != _UNMARKED:
+                columns = COLUMNS
+            elif answer.marks:
+                raise ReviewError(
+                    f"{path.parent.name} was made by a version without marks, so they cannot be "
+                    "saved in it. Remove the marks, or make a new session."
+                )
+            # One line per answer, so that a truncated line affects no other.
+            line = _line([" ".join(_cell(getattr(answer, name)).split()) for name in columns])
             end = file.seek(0, os.SEEK_END)
             if end:
                 file.seek(end - 1)
@@ -143,12 +209,13 @@ def read(path: Path) -> tuple[tuple[Answer, ...], int]:
             f"{path} is larger than any session's answers; another file was put there."
         )
     head, *lines = content.decode("utf-8-sig", errors="replace").split("\n")
-    if tuple(_cells(head)) != COLUMNS:
+    columns = tuple(_cells(head))
+    if columns not in (COLUMNS, _UNMARKED):
         raise ReviewError(
             f"{path} does not begin with the columns {', '.join(COLUMNS)}; another program "
             "changed it. Restore it from a backup."
         )
-    rows = [_answer(_cells(line)) for line in lines if line.strip()]
+    rows = [_answer(_cells(line), columns) for line in lines if line.strip()]
     answers = tuple(one for one in rows if one is not None)
     return answers, len(rows) - len(answers)
 
@@ -164,10 +231,21 @@ def _cells(line: str) -> list[str]:
         return []
 
 
-def _answer(cells: list[str]) -> Answer | None:
-    if len(cells) != len(COLUMNS) or cells[-1] not in (_YES, _NO):
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return _YES if value else _NO
+    if isinstance(value, tuple):
+        return "; ".join(map(str, value))
+    return "" if isinstance(value, float) and math.isnan(value) else str(value)
+
+
+def _answer(cells: list[str], columns: tuple[str, ...]) -> Answer | None:
+    if len(cells) != len(columns):
         return None
-    values = dict(zip(COLUMNS, cells, strict=True))
+    values = dict(zip(columns, cells, strict=True))
+    if values["after_unblinding"] not in (_YES, _NO):
+        return None
+    marks = values.get("marks", "")
     try:
         return Answer(
             trial=values["trial"],
@@ -179,6 +257,7 @@ def _answer(cells: list[str]) -> Answer | None:
             comment=values["comment"],
             reader=values["reader"],
             after_unblinding=values["after_unblinding"] == _YES,
+            marks=tuple(Mark.from_text(one) for one in marks.split(";") if one.strip()),
         )
     except ValueError:
         return None

@@ -31,7 +31,7 @@ from napari_fus_ulm.io.atomic import (
 )
 from napari_fus_ulm.io.own_json import entry
 from napari_fus_ulm.review import answers
-from napari_fus_ulm.review.answers import Answer, Preference
+from napari_fus_ulm.review.answers import FAR_MM, Answer, Mark, Preference
 from napari_fus_ulm.review.cases import Case, one_view, shown
 from napari_fus_ulm.review.folder import (
     ANSWERS,
@@ -50,7 +50,6 @@ from napari_fus_ulm.review.folder import (
 from napari_fus_ulm.review.plan import PlannedTrial, ReviewSettings, plan
 
 _TOKEN = re.compile(r"[0-9a-f]{1,64}")
-FAR_MM = 1000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +146,7 @@ class Session:
         path = picture_path(self.folder, token)
         if not path.is_file():
             raise ReviewError(f"The pictures {path} are missing; restore them from a backup.")
-        left, right = _pictures(path)
+        left, right = pictures(path)
         place = tokens.index(token)
         return Trial(token, place + 1, len(tokens), left, right, self.trials[place][1])
 
@@ -160,6 +159,7 @@ class Session:
         preference: Preference,
         seconds: float = math.nan,
         comment: str = "",
+        marks: Sequence[Mark] = (),
     ) -> Answer:
         """Write an answer to the disk immediately; a second one to a trial corrects the first.
 
@@ -172,6 +172,8 @@ class Session:
         seconds : float
             Spent looking; NaN if not measured.
         comment : str
+        marks : sequence of Mark
+            Breaks and inventions that the reader has pointed at.
 
         Returns
         -------
@@ -196,6 +198,7 @@ class Session:
             preference=preference,
             comment=comment,
             reader=self.reader,
+            marks=tuple(marks),
             after_unblinding=(self.folder / UNBLINDED).exists(),
         )
         answers.append(self.folder / ANSWERS, given)
@@ -301,8 +304,8 @@ def _trials(path: Path) -> tuple[tuple[str, tuple[float, float]], ...]:
     return tuple(trials)
 
 
-def _pictures(path: Path) -> npt.NDArray[np.float32]:
-    """Left and right picture of a trial.
+def pictures(path: Path) -> npt.NDArray[np.float32]:
+    """Left and right picture of a trial, grey levels in [0, 1].
 
     Raises
     ------
@@ -311,12 +314,12 @@ def _pictures(path: Path) -> npt.NDArray[np.float32]:
     """
     try:
         # Mapped: what a header declares is not allocated.
-        pictures = np.lib.format.open_memmap(path, mode="r")
-        if pictures.ndim != 3 or len(pictures) != 2 or pictures.dtype != np.uint8:
+        both = np.lib.format.open_memmap(path, mode="r")
+        if both.ndim != 3 or len(both) != 2 or both.dtype != np.uint8:
             raise ValueError("it does not hold two pictures")
-        if not pictures.size:
+        if not both.size:
             raise ValueError("its pictures are empty")
-        grey: npt.NDArray[np.float32] = pictures.astype(np.float32) / np.float32(255.0)
+        grey: npt.NDArray[np.float32] = both.astype(np.float32) / np.float32(255.0)
         return grey
     except MemoryError:
         raise

@@ -1,7 +1,8 @@
-"""Summaries of a reader's answers, with intervals; pure functions of unblinded judgements.
+"""Summaries of the readers' answers, with intervals; pure functions of unblinded judgements.
 
 Repeated trials measure the reader, not the candidates: ratings, preferences and side bias count
-first showings only.
+first showings only. Of several readers, ratings are averaged and a trial is decided by the
+majority, so that a trial counts once, however many have judged it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 from scipy.stats import binomtest
 
 from napari_fus_ulm.evaluation.intervals import Summary, summarise
-from napari_fus_ulm.review.unblinding import Judgement, Unblinded
+from napari_fus_ulm.review import answers
+from napari_fus_ulm.review.agreement import Alpha, krippendorff
+from napari_fus_ulm.review.marks import Marked, marked
+from napari_fus_ulm.review.unblinding import Judgement, Reader, Unblinded
+
+_SIDES = get_args(answers.Preference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,32 +103,47 @@ class Consistency:
         Ratings that were the same both times, two per repeat.
     rating_difference : float
         Mean absolute difference of the ratings.
+    rating_alpha, preference_alpha : Alpha
+        Krippendorff's alpha of both.
     """
 
     preference: Share
     ratings: Share
     rating_difference: float
+    rating_alpha: Alpha
+    preference_alpha: Alpha
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A session unblinded.
+class Agreement:
+    """Agreement of several readers about the same pictures, first showings only.
 
     Attributes
     ----------
-    reader : str
-    answered, trials : int
+    rating, preference : Alpha
+        Krippendorff's alpha, of ordered ratings and of unordered preferences.
+    same_preference : Share
+        Of the two readers' answers to one trial, over all pairs of readers.
+    """
+
+    rating: Alpha
+    preference: Alpha
+    same_preference: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known about one reader.
+
+    Attributes
+    ----------
+    name : str
+    answered : int
         Showings, repeats among them.
-    cases, animals : int
-        That were judged.
-    candidates : tuple of Continuity
-    pairs : tuple of Preference
     left : Share
         Trials in which the left picture was preferred, among the decided.
     consistency : Consistency or None
         None where no trial and its repeat are both answered.
-    control : Preference or None
-        The real ULM (first) against all generated pictures together; None without a control.
     median_seconds : float
         Spent on a trial; NaN where not measured.
     changed : int
@@ -130,49 +152,124 @@ class Report:
         Answers that count although the session had been unblinded.
     passed_over : int
         Answers that do not count, since an earlier one was blinded.
+    """
+
+    name: str
+    answered: int
+    left: Share
+    consistency: Consistency | None
+    median_seconds: float
+    changed: int
+    after_unblinding: int
+    passed_over: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A session unblinded.
+
+    Attributes
+    ----------
+    readers : tuple of Reading
+    trials : int
+        Showings, repeats among them.
+    cases, animals : int
+        That were judged.
+    candidates : tuple of Continuity
+        Ratings of all readers.
+    pairs : tuple of Preference
+        By the majority of the readers.
+    control : Preference or None
+        The real ULM (first) against all generated pictures together; None without a control.
+    agreement : Agreement or None
+        None of one reader.
+    marks : tuple of Marked
+        Empty where nobody has marked anything.
     damaged : int
         Truncated lines of the file.
     """
 
-    reader: str
-    answered: int
+    readers: tuple[Reading, ...]
     trials: int
     cases: int
     animals: int
     candidates: tuple[Continuity, ...]
     pairs: tuple[Preference, ...]
-    left: Share
-    consistency: Consistency | None
     control: Preference | None
-    median_seconds: float
-    changed: int
-    after_unblinding: int
-    passed_over: int
+    agreement: Agreement | None
+    marks: tuple[Marked, ...]
     damaged: int
 
 
 def statistics(unblinded: Unblinded) -> Report:
-    """Summarise the judgements of one reader."""
+    """Summarise the judgements of all readers."""
     judged = unblinded.judgements
-    first = first_showings(judged)
-    decided = [one for one in first if one.preferred]
-    seconds = [one.answer.seconds for one in judged if not math.isnan(one.answer.seconds)]
+    decided = majority([first_showings(reader.judgements) for reader in unblinded.readers])
     return Report(
-        reader=unblinded.reader,
-        answered=len(judged),
+        readers=tuple(map(reading, unblinded.readers)),
         trials=unblinded.trials,
         cases=len({one.case for one in judged}),
         animals=len({one.animal for one in judged}),
-        candidates=continuity(first, unblinded.kinds),
-        pairs=preferences(first, unblinded.kinds),
+        candidates=continuity(first_showings(judged), unblinded.kinds),
+        pairs=preferences(decided, unblinded.kinds),
+        control=control(decided, unblinded.kinds),
+        agreement=agreement(unblinded.readers),
+        marks=marked(unblinded),
+        damaged=unblinded.damaged,
+    )
+
+
+def reading(reader: Reader) -> Reading:
+    """Summarise what is known about a reader."""
+    judged = reader.judgements
+    decided = [one for one in first_showings(judged) if one.preferred]
+    seconds = [one.answer.seconds for one in judged if not math.isnan(one.answer.seconds)]
+    return Reading(
+        name=reader.name,
+        answered=len(judged),
         left=share(sum(one.answer.preference == "left" for one in decided), len(decided)),
         consistency=consistency(judged),
-        control=control(first, unblinded.kinds),
         median_seconds=float(np.median(seconds)) if seconds else math.nan,
         changed=sum(one.changed > 0 for one in judged),
         after_unblinding=sum(one.answer.after_unblinding for one in judged),
         passed_over=sum(one.passed_over for one in judged),
-        damaged=unblinded.damaged,
+    )
+
+
+def majority(readers: Iterable[Iterable[Judgement]]) -> list[Judgement]:
+    """One judgement a trial, with the preference that most readers share; "none" where none is."""
+    by_trial: defaultdict[str, list[Judgement]] = defaultdict(list)
+    for judged in readers:
+        for one in judged:
+            by_trial[one.trial].append(one)
+    together = []
+    for same in by_trial.values():
+        votes = [one.answer.preference for one in same]
+        left, right = votes.count("left"), votes.count("right")
+        won: answers.Preference = "left" if left > right else "right" if right > left else "none"
+        together.append(replace(same[0], answer=replace(same[0].answer, preference=won)))
+    return together
+
+
+def agreement(readers: Sequence[Reader]) -> Agreement | None:
+    """Compare the readers' answers to the same showings."""
+    if len(readers) < 2:
+        return None
+    by_trial: defaultdict[str, list[Judgement]] = defaultdict(list)
+    for reader in readers:
+        for one in first_showings(reader.judgements):
+            by_trial[one.trial].append(one)
+    ratings, preferred, animals = [], [], []
+    for same in by_trial.values():
+        for side in ("left_continuity", "right_continuity"):
+            ratings.append([getattr(one.answer, side) - answers.SCALE[0] for one in same])
+            animals.append(same[0].animal)
+        preferred.append([_SIDES.index(one.answer.preference) for one in same])
+    pairs = [one == other for votes in preferred for one, other in itertools.combinations(votes, 2)]
+    return Agreement(
+        krippendorff(ratings, animals, len(answers.SCALE), ordered=True),
+        krippendorff(preferred, animals[::2], len(_SIDES), ordered=False),
+        share(sum(pairs), len(pairs)),
     )
 
 
@@ -244,18 +341,26 @@ def consistency(judged: Sequence[Judgement]) -> Consistency | None:
     both = [(by_trial[one.repeat_of], one) for one in judged if one.repeat_of in by_trial]
     if not both:
         return None
-    gaps = [
-        abs(before - after)
+    ratings = [
+        (before - answers.SCALE[0], after - answers.SCALE[0])
         for one, again in both
         for before, after in (
             (one.answer.left_continuity, again.answer.right_continuity),
             (one.answer.right_continuity, again.answer.left_continuity),
         )
     ]
+    gaps = [abs(before - after) for before, after in ratings]
+    animals = [one.animal for one, _ in both]
+    preferred = [
+        tuple([one.left, one.right, None].index(shown.preferred) for shown in (one, again))
+        for one, again in both
+    ]
     return Consistency(
-        share(sum(one.preferred == again.preferred for one, again in both), len(both)),
+        share(sum(one == again for one, again in preferred), len(both)),
         share(gaps.count(0), len(gaps)),
         float(np.mean(gaps)),
+        krippendorff(ratings, np.repeat(animals, 2).tolist(), len(answers.SCALE), ordered=True),
+        krippendorff(preferred, animals, len(_SIDES), ordered=False),
     )
 
 

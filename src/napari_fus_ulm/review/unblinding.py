@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,27 +62,63 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Unblinded:
+class Reader:
     """All judgements of one reader.
 
     Attributes
     ----------
-    reader : str
-    kinds : dict of str to str
-        Kind of every candidate.
+    name : str
     judgements : tuple of Judgement
         Of the answered trials, in the order of the session.
+    """
+
+    name: str
+    judgements: tuple[Judgement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unblinded:
+    """A session with the names.
+
+    Attributes
+    ----------
+    folder : Path
+    kinds : dict of str to str
+        Kind of every candidate.
+    readers : tuple of Reader
+        By name.
     trials : int
         Of the session.
+    extents_mm : dict of str to (float, float)
+        Height and width of the pictures, by trial.
     damaged : int
         Lines of the answers that could not be read.
     """
 
-    reader: str
+    folder: Path
     kinds: dict[str, str]
-    judgements: tuple[Judgement, ...]
+    readers: tuple[Reader, ...]
     trials: int
+    extents_mm: dict[str, tuple[float, float]]
     damaged: int
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """Of all readers, one after another."""
+        return tuple(one for reader in self.readers for one in reader.judgements)
+
+
+def standing(folder: str | Path) -> tuple[dict[str, int], int]:
+    """How many trials each reader has answered, and how many there are; reads no key.
+
+    Raises
+    ------
+    ReviewError
+        If the folder holds no session.
+    """
+    session = Session.open(folder)
+    by_reader, _ = _given(session)
+    return {reader: len(by_trial) for reader, by_trial in by_reader.items()}, len(session.trials)
 
 
 def unblind(folder: str | Path, *, reader: str | None = None, partial: bool = False) -> Unblinded:
@@ -92,41 +128,59 @@ def unblind(folder: str | Path, *, reader: str | None = None, partial: bool = Fa
     ----------
     folder : str or Path
     reader : str, optional
-        Whose answers; may be omitted if there is only one reader.
+        Whose answers alone; by default those of all readers.
     partial : bool
         Allow unanswered trials. All later answers, of any reader, are marked.
 
     Raises
     ------
     ValueError
-        If nothing, or (without ``partial``) not everything, was answered; if there are several
-        readers and none was chosen; if pictures were exchanged.
+        If nothing, or (without ``partial``) not everything, was answered; if pictures were
+        exchanged.
     """
     folder = Path(folder)
-    given, unreadable = answers.read(folder / ANSWERS)
-    who = _one_reader({one.reader for one in given}, reader)
-    session = Session.open(folder, who)
-    known = {token for token, _ in session.trials}
-    by_trial: dict[str, list[Answer]] = {}
-    for one in given:
-        if one.reader == session.reader and one.trial in known:
-            by_trial.setdefault(one.trial, []).append(one)
-    if not by_trial:
-        raise ReviewError(f"{folder} holds no answer by {_name(session.reader)}.")
-    missing = len(known) - len(by_trial)
-    if missing and not partial:
-        raise ReviewError(
-            f"{missing} of {len(known)} trials are unanswered by {_name(session.reader)}. Finish "
-            "the session, or unblind it with --partial, which cannot be undone: later answers "
-            "are marked."
-        )
+    session = Session.open(folder)
+    by_reader, unreadable = _given(session)
+    if reader is not None:
+        wanted = " ".join(reader.split())
+        by_reader = {wanted: by_reader.get(wanted, {})}
+    if not any(by_reader.values()):
+        raise ReviewError(f"{folder} holds no answer{_by(reader)}.")
+    trials = len(session.trials)
+    for name, by_trial in by_reader.items():
+        if len(by_trial) < trials and not partial:
+            raise ReviewError(
+                f"{trials - len(by_trial)} of {trials} trials are unanswered by {name_of(name)}. "
+                "Finish the session, or unblind it with --partial, which cannot be undone: later "
+                "answers are marked."
+            )
     key = _key(folder / KEY)
     _refuse_changed(folder, key["trials"])
-    _note(folder, session.reader, len(by_trial), len(known))
-    judgements = tuple(
-        _judgement(one, by_trial[one["trial"]]) for one in key["trials"] if one["trial"] in by_trial
+    _note(folder, {name: len(by_trial) for name, by_trial in by_reader.items()}, trials)
+    readers = (
+        Reader(
+            name,
+            tuple(
+                _judgement(one, by_trial[one["trial"]])
+                for one in key["trials"]
+                if one["trial"] in by_trial
+            ),
+        )
+        for name, by_trial in by_reader.items()
     )
-    return Unblinded(session.reader, dict(key["candidates"]), judgements, len(known), unreadable)
+    candidates, extents = dict(key["candidates"]), dict(session.trials)
+    return Unblinded(folder, candidates, tuple(readers), trials, extents, unreadable)
+
+
+def _given(session: Session) -> tuple[dict[str, dict[str, list[Answer]]], int]:
+    """Answers to the trials of a session by reader and trial, and the number of damaged lines."""
+    given, unreadable = answers.read(session.folder / ANSWERS)
+    known = {token for token, _ in session.trials}
+    by_reader: dict[str, dict[str, list[Answer]]] = {}
+    for one in sorted(given, key=lambda answer: answer.reader):
+        if one.trial in known:
+            by_reader.setdefault(one.reader, {}).setdefault(one.trial, []).append(one)
+    return by_reader, unreadable
 
 
 def _key(path: Path) -> dict[str, Any]:
@@ -169,17 +223,13 @@ def _judgement(shown: dict[str, str], rows: Sequence[Answer]) -> Judgement:
     )
 
 
-def _one_reader(readers: set[str], wanted: str | None) -> str:
-    if wanted is not None:
-        return wanted
-    if len(readers) > 1:
-        names = ", ".join(sorted(map(_name, readers)))
-        raise ReviewError(f"Several readers answered ({names}); choose one with --reader.")
-    return next(iter(readers), "")
-
-
-def _name(reader: str) -> str:
+def name_of(reader: str) -> str:
+    """A reader's name for a sentence."""
     return reader or "the unnamed reader"
+
+
+def _by(reader: str | None) -> str:
+    return "" if reader is None else f" by {name_of(reader)}"
 
 
 def _refuse_changed(folder: Path, trials: Sequence[dict[str, str]]) -> None:
@@ -193,7 +243,7 @@ def _refuse_changed(folder: Path, trials: Sequence[dict[str, str]]) -> None:
             )
 
 
-def _note(folder: Path, reader: str, answered: int, trials: int) -> None:
+def _note(folder: Path, answered: Mapping[str, int], trials: int) -> None:
     """Record when, for whom, and on which answers the key was used; earlier records stay."""
     path = folder / UNBLINDED
     try:
@@ -202,11 +252,15 @@ def _note(folder: Path, reader: str, answered: int, trials: int) -> None:
         if isinstance(error, ReviewError):
             raise
         raise damaged(path, error) from error
-    note = {
-        "time": now(),
-        "reader": reader,
-        "answered": answered,
-        "trials": trials,
-        "answers_sha256": sha256_of(folder / ANSWERS),
-    }
-    write_files({path: json_writer({"format": FORMAT, "unblinded": [*earlier, note]})})
+    time, digest = now(), sha256_of(folder / ANSWERS)
+    notes = [
+        {
+            "time": time,
+            "reader": reader,
+            "answered": count,
+            "trials": trials,
+            "answers_sha256": digest,
+        }
+        for reader, count in answered.items()
+    ]
+    write_files({path: json_writer({"format": FORMAT, "unblinded": [*earlier, *notes]})})

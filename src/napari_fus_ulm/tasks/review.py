@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from napari_fus_ulm.review.cases import Candidate, Kind
     from napari_fus_ulm.review.plan import ReviewSettings
     from napari_fus_ulm.review.session import Session, Trial
+    from napari_fus_ulm.review.statistics import Report
     from napari_fus_ulm.review.unblinding import Unblinded
-
 
 __all__ = [
     "ANSWERS",
@@ -159,18 +161,151 @@ def files_run(
     yield Opened(session, session.next_trial())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reported:
+    """The report of a session, and the folder of its files.
+
+    Attributes
+    ----------
+    report : Report
+    folder : Path
+    page : Path
+        For a browser.
+    """
+
+    report: Report
+    folder: Path
+    page: Path
+
+    @property
+    def brief(self) -> str:
+        """The most important numbers for a narrow place, as Markdown."""
+        from napari_fus_ulm.review.report import brief
+
+        return brief(self.report)
+
+    @property
+    def markdown(self) -> str:
+        """All tables."""
+        from napari_fus_ulm.review.report import markdown
+
+        return markdown(self.report)
+
+
 def unblinded(folder: Path, *, reader: str | None = None, partial: bool = False) -> Unblinded:
     """Unblind a session; this is noted in its folder.
+
+    Parameters
+    ----------
+    folder : Path
+    reader : str, optional
+        Whose answers alone.
+    partial : bool
+        Allow unanswered trials.
 
     Raises
     ------
     ReviewError
-        If trials are unanswered and ``partial`` is not set, or there are several readers and none
-        is named.
+        If trials are unanswered and ``partial`` is not set.
     """
     from napari_fus_ulm.review.unblinding import unblind
 
     return unblind(folder, reader=reader, partial=partial)
+
+
+def report_run(
+    folder: Path, *, reader: str | None = None, partial: bool = False
+) -> Iterator[Progress | Reported]:
+    """Unblind a session and write its report into a new folder in it; earlier reports stay.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the session.
+    reader : str, optional
+        Whose answers alone.
+    partial : bool
+        Allow unanswered trials.
+
+    Yields
+    ------
+    Progress, Reported
+
+    Raises
+    ------
+    ReviewError
+        If trials are unanswered and ``partial`` is not set, or nothing is answered.
+    ScanError
+        If the report cannot be written; the session is not unblinded then.
+    """
+    from napari_fus_ulm.io.atomic import check_writable, new_folder, write_files
+    from napari_fus_ulm.review.report import PAGE, files
+    from napari_fus_ulm.review.statistics import statistics
+
+    yield Progress(0, 0, "Making the report…")
+    check_writable(folder)
+    answers = unblinded(folder, reader=reader, partial=partial)
+    report = statistics(answers)
+    target = _fresh(folder)
+    with new_folder(target) as aside:
+        write_files({aside / name: writer for name, writer in files(answers, report).items()})
+    yield Reported(report, target, target / PAGE)
+
+
+def _fresh(folder: Path) -> Path:
+    """A name for a report that is not taken."""
+    moment = datetime.now().strftime("%Y-%m-%d_%H%M%S")
+    names = (f"report_{moment}{'' if n == 1 else f'_{n}'}" for n in itertools.count(1))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+def standing(folder: Path) -> Standing:
+    """How far the readers of a session are; nothing is unblinded.
+
+    Raises
+    ------
+    ReviewError
+        If the folder holds no session.
+    """
+    from napari_fus_ulm.review.folder import UNBLINDED
+    from napari_fus_ulm.review.unblinding import standing
+
+    answered, trials = standing(folder)
+    return Standing(folder, tuple(answered.items()), trials, (folder / UNBLINDED).exists())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the readers of a session are.
+
+    Attributes
+    ----------
+    folder : Path
+    answered : tuple of (str, int)
+        Reader and number of answered trials.
+    trials : int
+        Of the session.
+    unblinded : bool
+        Whether the key has been used.
+    """
+
+    folder: Path
+    answered: tuple[tuple[str, int], ...]
+    trials: int
+    unblinded: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether every reader who has begun has finished."""
+        return bool(self.answered) and all(done == self.trials for _, done in self.answered)
+
+    @property
+    def sentence(self) -> str:
+        """Who has answered how many trials."""
+        if not self.answered:
+            return "No trial has been answered yet."
+        readers = (f"{who or 'unnamed reader'} {done}" for who, done in self.answered)
+        return f"Answered, of {self.trials} trials: {', '.join(readers)}."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,9 +356,7 @@ def was_unblinded(session: Session) -> bool:
     return (session.folder / UNBLINDED).exists()
 
 
-def report_command(session: Session) -> str:
-    """Return the command that unblinds a session; it names the reader where there are several."""
-    words = ["napari-fus-ulm", "review", "report", str(session.folder)]
-    if len(readers(session.folder)) > 1:
-        words += ["--reader", session.reader]
+def report_command(folder: Path) -> str:
+    """Return the command that does what `report_run` does."""
+    words = ["napari-fus-ulm", "review", "report", str(folder), "--save"]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

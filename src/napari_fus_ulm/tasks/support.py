@@ -181,7 +181,7 @@ def save_support(ready: SupportReady, folder: Path) -> list[Path]:
     extent = Grid.of(result).extent_mm
     panels = [
         Panel(ready.evidence.maps["input"], extent, "power Doppler"),
-        Panel(result.values, extent, "result (generated)", "hot"),
+        Panel(result.values, extent, "result", "hot", generated=True),
         Panel(coloured, extent, "green supported, yellow uncertain, red unlikely"),
     ]
     picture, probability = folder / "support.png", folder / "probability.ome.tif"

@@ -138,7 +138,7 @@ def save_truth(ready: TruthReady, folder: Path) -> list[Path]:
     coloured = painted(reference, comparison.vessels.values, colours)
     extent = Grid.of(ready.result).extent_mm
     panels = [
-        Panel(ready.result.values, extent, "result (generated)", "hot"),
+        Panel(ready.result.values, extent, "result", "hot", generated=True),
         Panel(reference, extent, "ground truth", "hot"),
         Panel(coloured, extent, "green hit, blue missed, orange invented"),
     ]

@@ -66,7 +66,7 @@ class FinishedPanel(QWidget):
             f"{'All ' if done > 1 else ''}{done} {'trials are' if done > 1 else 'trial is'} "
             f"answered. The answers are in\n{_breakable(str(session.folder / ANSWERS))}"
         )
-        self._command = report_command(session)
+        self._command = report_command(session.folder)
         self.command.setText(_breakable(self._command))
         self.copied.clear()
 
