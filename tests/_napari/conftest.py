@@ -9,7 +9,7 @@ from qtpy.QtCore import QSettings
 
 from napari_fus_ulm._napari.enhance import memory
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.metrics.libraries import load_triton_apart
+from napari_fus_ulm.libraries import load_triton_apart
 
 # Before the first viewer draws, for every test of this process that uses LPIPS afterwards.
 load_triton_apart()

@@ -73,6 +73,12 @@ class EventRunner(QObject):
     Cancelling stops the iteration after the current event. napari's question whether to close
     with a task running cancels through the worker's ``quit``, to the same effect.
 
+    Parameters
+    ----------
+    parent : QObject, optional
+    asks : bool
+        Whether napari asks before it closes with a run in progress.
+
     Signals
     -------
     event(object)
@@ -84,8 +90,9 @@ class EventRunner(QObject):
     event = Signal(object)
     ended = Signal(str, str)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, asks: bool = True) -> None:
         super().__init__(parent)
+        self._asks = asks
         self._worker: Any = None
         self._failure = Failure("")
         self._complete = False
@@ -112,7 +119,10 @@ class EventRunner(QObject):
         RuntimeError
             If a run is in progress.
         """
-        from napari.qt.threading import create_worker
+        if self._asks:
+            from napari.qt.threading import create_worker
+        else:
+            from superqt.utils import create_worker
 
         if self.running:
             raise RuntimeError("A run is already in progress.")

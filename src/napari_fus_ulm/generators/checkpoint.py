@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from napari_fus_ulm.errors import CheckpointError, SettingsError
 from napari_fus_ulm.io.atomic import json_writer, tensors_writer, write_files
 from napari_fus_ulm.io.own_json import entry, parse_object, read_object
-from napari_fus_ulm.metrics.libraries import load_triton_apart
+from napari_fus_ulm.libraries import load_triton_apart
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.interruption import give_way, giving_way
-from napari_fus_ulm.metrics.libraries import load_triton_apart
+from napari_fus_ulm.libraries import load_triton_apart
 from napari_fus_ulm.output.tables import csv_text, markdown_table, number
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import Any
 import xarray as xr
 
 from napari_fus_ulm.inference.events import Notice, Progress
+from napari_fus_ulm.libraries import load_torch
 from napari_fus_ulm.scan import doubts_of
 
 Take = Callable[[], xr.DataArray]
@@ -27,9 +28,10 @@ class Saved:
 
 
 def loading() -> Iterator[Progress]:
-    """Say that torch is being imported, where that is still to come; it takes seconds."""
+    """Import torch, and say so where that is still to come; it takes seconds."""
     if "torch" not in sys.modules:
         yield Progress(0, 0, LOADING)
+    load_torch()
 
 
 def noting(

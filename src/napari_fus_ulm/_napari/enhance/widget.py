@@ -22,6 +22,7 @@ from napari_fus_ulm._napari.layers.identity import LayerId
 from napari_fus_ulm._napari.layers.parts import Offer
 from napari_fus_ulm._napari.picker.layer_picker import LayerPicker
 from napari_fus_ulm._napari.picker.load_dialog import LoadDialog
+from napari_fus_ulm._napari.preparer import Preparer
 from napari_fus_ulm._napari.run import READY
 from napari_fus_ulm._napari.widgets.controls import TallScroll, wrapped
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
@@ -49,7 +50,7 @@ class EnhanceWidget(DockedWidget):
         super().__init__()
         self._viewer = napari_viewer
         self.state = EnhanceState(napari_viewer, memory.load())
-        self.runner = EventRunner(self)
+        self.runner, self.preparer = EventRunner(self), Preparer(self)
         self.fus = LayerPicker(napari_viewer, self.state.fus)
         self.ulm = LayerPicker(napari_viewer, self.state.ulm)
         self.light, self.finder = light_label(), LightFinder(self)
@@ -68,6 +69,7 @@ class EnhanceWidget(DockedWidget):
         self._show_context()
         self._wire()
         self._find_light()
+        self._prepare()
 
     # ------------------------------------------------------------ what is shown
 
@@ -110,6 +112,10 @@ class EnhanceWidget(DockedWidget):
         key = self.state.light_key
         self.finder.look_at(key, None if key is None else self.state.fus.picked())
 
+    def _prepare(self) -> None:
+        if not self.runner.running:
+            self.preparer.want(self.state.settings, measures=self.ulm.layer is not None)
+
     def _show_context(self) -> None:
         self.diagnostics.set_context(self.state.diagnosed())
 
@@ -125,6 +131,7 @@ class EnhanceWidget(DockedWidget):
         self._read_settings()
         if self.state.settings is not None:
             memory.save(self.state.settings)
+        self._prepare()
 
     def _on_fix(self, which: str) -> None:
         (self.ulm if which == "ulm" else self.fus).open_form()
@@ -167,6 +174,7 @@ class EnhanceWidget(DockedWidget):
         self._read_settings()
         work = self.state.start()
         if work is not None:
+            self.preparer.stop()
             self.runner.start(work)
 
     def start_diagnostic(self, panel: Panel) -> None:
@@ -174,6 +182,7 @@ class EnhanceWidget(DockedWidget):
         self._read_settings()
         work = self.state.start_diagnostic(panel.work)
         if work is not None:
+            self.preparer.stop()
             self.runner.start(work)
 
     def compare_all(self) -> None:
@@ -199,6 +208,7 @@ class EnhanceWidget(DockedWidget):
     def _on_ended(self, outcome: str, error: str) -> None:
         self.state.on_ended(outcome, error)
         self._show_context()
+        self._prepare()
 
     def _show_card(self) -> None:
         try:
@@ -212,6 +222,7 @@ class EnhanceWidget(DockedWidget):
         """Stop working and following the viewer; the dock has been closed."""
         self.runner.cancel()
         self.finder.stop()
+        self.preparer.stop()
         self.fus.close_connections()
         self.ulm.close_connections()
         self.diagnostics.close_connections()
@@ -222,7 +233,9 @@ class EnhanceWidget(DockedWidget):
         self.fus.changed.connect(self._show_context)
         self.fus.changed.connect(self._find_light)
         self.finder.found.connect(self.state.set_light)
+        self.preparer.said.connect(self.run.say_meanwhile)
         self.ulm.changed.connect(self._show_context)
+        self.ulm.changed.connect(self._prepare)
         self.fus.load_requested.connect(self._load_fus)
         self.ulm.load_requested.connect(self._load_ulm)
         self.settings.changed.connect(self._on_settings)

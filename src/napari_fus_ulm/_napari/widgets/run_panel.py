@@ -36,10 +36,12 @@ class RunPanel(QWidget):
         self.left = QLabel()
         self.left.setTextFormat(Qt.TextFormat.PlainText)
         self.status = wrapped()
+        self.meanwhile = wrapped()
+        self.meanwhile.setToolTip("Loaded while nothing else is done, so that a run begins soon.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.button, self.bar, self.left, self.status):
+        for widget in (self.button, self.bar, self.left, self.status, self.meanwhile):
             layout.addWidget(widget)
         self.state = EMPTY
         self.offer = "Enhance"
@@ -70,6 +72,12 @@ class RunPanel(QWidget):
         self.left.setVisible(busy)
         self.status.setText(status)
         self.status.setVisible(bool(status) and not busy)
+        self.say_meanwhile(self.meanwhile.text())
+
+    def say_meanwhile(self, text: str) -> None:
+        """Say what is loaded in the background; nothing while a run says what it does."""
+        self.meanwhile.setText(text)
+        self.meanwhile.setVisible(bool(text) and self.state not in (RUNNING, CANCELLING))
 
     def show_progress(self, progress: Progress, step: str = "") -> None:
         """Show the progress of a run and its step; a total of 0 is unknown."""
