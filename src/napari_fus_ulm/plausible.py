@@ -60,8 +60,14 @@ def likely_factor(scan: xr.DataArray) -> float | None:
     return None
 
 
-def check_size(scan: xr.DataArray) -> None:
+def check_size(scan: xr.DataArray, *, in_cohort: bool = False) -> None:
     """Refuse an image whose size cannot be true, before anything is computed.
+
+    Parameters
+    ----------
+    scan : xarray.DataArray
+    in_cohort : bool
+        It is one of many files, whose sizes nobody is asked for.
 
     Raises
     ------
@@ -80,10 +86,15 @@ def check_size(scan: xr.DataArray) -> None:
         else [factor * step for step in spacing_of(scan)]
     )
     example = ",".join(dict.fromkeys(f"{step:.4g}" for step in likely))
+    remedy = (
+        f"{said} in the file (perhaps {example} mm)."
+        if in_cohort
+        else f"{said}: on the command line by --spacing in mm (such as --spacing {example}), in "
+        "the viewer by ✎."
+    )
     raise ScanError(
         f"{named}{question} A rodent's brain is {BRAIN_MM[0]:g} to {BRAIN_MM[1]:g} mm wide, with "
-        f"pixels of {1e3 * limits[0]:g} to {1e3 * limits[1]:g} µm. Correct {said}: on the command "
-        f"line by --spacing in mm (such as --spacing {example}), in the viewer by ✎."
+        f"pixels of {1e3 * limits[0]:g} to {1e3 * limits[1]:g} µm. Correct {remedy}"
     )
 
 

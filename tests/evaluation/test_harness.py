@@ -26,6 +26,8 @@ from napari_fus_ulm.evaluation.pairs import EvaluationPair, load_pair
 from napari_fus_ulm.generators.checkpoint import BUNDLED
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.io import write
+from napari_fus_ulm.scan import make_scan
 
 INPUT_ONLY = baselines()[:1]
 
@@ -194,6 +196,11 @@ def test_a_file_that_cannot_be_used_is_named(split: Split, tmp_path: Path) -> No
         bad = dataclasses.replace(split.test[0], **{part: broken})
         with pytest.raises(ValueError, match=r"broken_pwd\.npy.*NaN"):
             evaluate([Split(split.train, (), (bad,))], INPUT_ONLY)
+    wide = tmp_path / "wide_pwd.npy"
+    write(wide, make_scan(np.random.default_rng(0).random((20, 20)), spacing=100.0, modality="fus"))
+    bad = dataclasses.replace(split.test[0], fus=wide)
+    with pytest.raises(ValueError, match=r"wide_pwd\.npy.*2 m wide .*How wide is it really"):
+        evaluate([Split(split.train, (), (bad,))], INPUT_ONLY)
     tree = tmp_path / "tree.npz"
     tree.write_text("no tree")
     lost = dataclasses.replace(split.test[0], vessels=tree)

@@ -16,6 +16,7 @@ from napari_fus_ulm.grey.reference import binned_reference
 from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.io import read_one, write
 from napari_fus_ulm.phantom.scene import phantom_scene, read_scene
+from napari_fus_ulm.scan import make_scan, spacing_of
 from napari_fus_ulm.training.data import (
     PairReady,
     SceneTask,
@@ -139,12 +140,19 @@ def test_a_folder_without_pairs_says_what_was_expected(tmp_path: Path) -> None:
         load_folder(tmp_path, 20.0)
 
 
+def metres_for_millimetres(scan: xr.DataArray) -> xr.DataArray:
+    """The same image a thousand times as large."""
+    step = tuple(1000.0 * side for side in spacing_of(scan))
+    return make_scan(scan.values, spacing=step, modality="fus").assign_attrs(values="linear")
+
+
 @pytest.mark.parametrize(
     ("kind", "spoil", "words"),
     [
         ("fus", lambda scan: scan.where(scan.j > 0), "NaN or infinite"),
         ("fus", lambda scan: scan * 0, "0 everywhere"),
         ("fus", lambda scan: scan.expand_dims(time=[0.0, 1.0]), "one 2-D plane"),
+        ("fus", metres_for_millimetres, "How wide is it really.*in the file .perhaps 0.1"),
         ("ulm", lambda scan: scan.where(scan.j > 0), "NaN or infinite"),
         ("ulm", lambda scan: scan.expand_dims(time=[0.0, 1.0]), "one 2-D plane"),
     ],

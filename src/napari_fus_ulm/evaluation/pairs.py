@@ -14,6 +14,7 @@ from napari_fus_ulm.grey.condition import condition_on_grid
 from napari_fus_ulm.grey.intensity import values_kind
 from napari_fus_ulm.grey.reference import binned_reference, check_reference
 from napari_fus_ulm.grid import Grid, check_same_extent
+from napari_fus_ulm.plausible import check_size
 from napari_fus_ulm.scan import check_image
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:
     try:
         fus = read_one(files.fus, modality="fus").squeeze(drop=True)
         check_image(fus)
+        check_size(fus, in_cohort=True)
         current = files.ulm
         ulm = read_one(files.ulm, modality="ulm").squeeze(drop=True)
         check_reference(ulm)

@@ -18,6 +18,7 @@ from napari_fus_ulm.grey.reference import check_reference
 from napari_fus_ulm.phantom.processes import in_processes
 from napari_fus_ulm.phantom.scene import phantom_scene, read_scene, write_scene
 from napari_fus_ulm.phantom.ulm_maps import UlmMap, map_scene, read_maps
+from napari_fus_ulm.plausible import check_size
 from napari_fus_ulm.scan import check_image
 
 
@@ -139,6 +140,7 @@ def _prepare_files(fus_path: Path, ulm_path: Path, pixel_um: float) -> PreparedP
     try:
         fus = read_one(fus_path, modality="fus").squeeze()
         check_image(fus)
+        check_size(fus, in_cohort=True)
         current = ulm_path
         ulm = read_one(ulm_path, modality="ulm").squeeze()
         check_reference(ulm)
