@@ -33,7 +33,7 @@ MADE = {"generator_title": "Diffusion", "has_modes": True, "phantom_trained": Tr
 def generated(
     grey: np.ndarray, spacing: tuple[float, float], mode: str = "detailed"
 ) -> xr.DataArray:
-    name = f"rat power Doppler · Diffusion {mode.capitalize()} ×5 (generated)"
+    name = f"{mode.capitalize()} ×5 · seed 0 · rat power Doppler (generated)"
     provenance = {**MADE, "input_name": "rat power Doppler", "settings": {"mode": mode}}
     scan = make_scan(grey, spacing=spacing, modality="ulm", values_kind="grey", name=name)
     return scan.assign_attrs(generated=True, provenance=provenance)
@@ -192,5 +192,5 @@ def test_a_perfect_image_is_infinite_in_the_table(images: list[xr.DataArray]) ->
 
 
 def test_titles_leave_the_input_out(images: list[xr.DataArray]) -> None:
-    assert title_of(images[1]) == "Diffusion Detailed ×5 (generated)"
+    assert title_of(images[1]) == "Diffusion Detailed ×5 · seed 0 (generated)"
     assert title_of(images[3]) == "rat ULM"

@@ -21,6 +21,7 @@ from napari_fus_ulm.grey.intensity import fus_to_grey
 from napari_fus_ulm.grey.reference import binned_reference
 from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.grid import Grid
+from napari_fus_ulm.inference.naming import caption_of
 from napari_fus_ulm.output.figures import Colours, Panel, draw_panels, in_rows
 from napari_fus_ulm.output.tables import csv_text
 from napari_fus_ulm.scan import spacing_of
@@ -197,10 +198,9 @@ def made_by(image: xr.DataArray) -> tuple[str, str]:
 
 
 def title_of(image: xr.DataArray) -> str:
-    """An image's name for a figure, without the name of the input it was made from."""
-    before = str(_provenance(image).get("input_name", ""))
-    name = str(image.name)
-    return name.removeprefix(f"{before} · ") if before else name
+    """An image's name for a figure: a result's with its generator's, without its input's."""
+    made, name = _provenance(image), str(image.name)
+    return caption_of(name, made) if "generator_title" in made else name
 
 
 def _provenance(image: xr.DataArray) -> dict[str, Any]:

@@ -7,11 +7,9 @@ from typing import Any
 
 import xarray as xr
 
+from napari_fus_ulm.inference.naming import title_of
 from napari_fus_ulm.inference.patches import Patches
 from napari_fus_ulm.inference.settings import EnhanceSettings
-
-UNLIKE = "input unlike fUS"
-"""Mark in the name of a result whose input does not look like fUS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +51,11 @@ class Enhancement:
     @property
     def title(self) -> str:
         """Name for a layer or a figure; it says that the image is generated."""
-        gain = self.provenance["gain"]
-        generator = self.provenance["generator_title"]
-        if self.provenance.get("has_modes", True):
-            generator += f" {self.settings.mode.capitalize()}"
-        mark = f" · {UNLIKE}" if self.light == "red" else ""
-        if self.provenance.get("part"):
-            mark = f" · region{mark}"
-        return f"{self.provenance['input_name']} · {generator} ×{gain:.2g}{mark} (generated)"
+        return self.titled()
+
+    def titled(self, part: str = "") -> str:
+        """The name of a result of one part of an image, such as “slice 3”."""
+        return title_of(self.settings, self.provenance, part)
 
     @property
     def light(self) -> str:

@@ -96,7 +96,7 @@ def finish(
     )
     result.image.name = result.title
     if result.spread is not None:
-        result.spread.name = f"{result.title} · spread"
+        result.spread.name = f"spread · {result.title}"
     return result
 
 

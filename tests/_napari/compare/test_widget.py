@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_fus_ulm._napari.compare.layers import comparable_layers, seen
 from napari_fus_ulm._napari.compare.widget import CompareWidget
+from napari_fus_ulm._napari.layers.family import OURS, hang_on, is_result
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
-from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.viewer.parts import camera_of, grid_of, text_overlay
 from napari_fus_ulm.evaluation.figure import greys, measure
 from napari_fus_ulm.grey.reference import reference_on_grid
@@ -136,10 +136,9 @@ def test_an_empty_viewer_says_what_to_do_first(open_compare, press):
 def test_previews_and_diagnostics_are_no_images_to_compare(open_compare, results):
     viewer, dock = open_compare()
     image = results[0].image
-    spread = image.rename(f"{image.name} · spread")
-    record = {"provenance": {}, "settings": {}}
     add(viewer, image, name="preview", metadata={OURS: {"preview": True}})
-    add(viewer, spread, name="spread", metadata={OURS: record, "xarray": spread})
+    result = next(layer for layer in viewer.layers if is_result(layer))
+    hang_on(viewer, result, "spread", [scan_to_layer(image, name="spread")])
     viewer.add_labels(np.zeros((20, 20), int))
     names = [layer.name for layer in comparable_layers(viewer)]
     assert names == [results[1].title, results[0].title, "rat power Doppler", "rat ULM"]

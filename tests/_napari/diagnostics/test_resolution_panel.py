@@ -243,6 +243,7 @@ def test_a_result_that_is_deleted_leaves_nothing_behind(measured):
 
 def test_the_result_that_is_selected_is_measured_until_another_is(measured, click):
     viewer, dock, panel, first = measured()
+    dock.settings.advanced.set_values({"seed": 1})
     click(dock)
     second = next(one for one in viewer.layers if "(generated)" in one.name and one != first)
     viewer.layers.selection.active = first
@@ -294,7 +295,7 @@ def test_frc_with_the_ulm_is_a_curve_words_and_a_map(open_dock, small_pair, clic
     assert not panel.frc_plot.isHidden()
     assert len(panel.frc_plot.curves) == 3
     name = result.name.removesuffix(" (generated)")
-    local = viewer.layers[f"{name} · local FRC resolution (µm, half-bit)"]
+    local = viewer.layers[f"local FRC resolution (µm, half-bit) · {name}"]
     assert not local.visible
     assert local.data.shape == result.data.shape
     np.testing.assert_allclose(local.scale, result.scale)

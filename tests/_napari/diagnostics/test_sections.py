@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_fus_ulm._napari.diagnostics.truth_panel import Bar
+from napari_fus_ulm._napari.layers.family import hanging_on
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm.diagnostics.truth import against_truth
 from napari_fus_ulm.io import write
@@ -53,9 +54,9 @@ def test_left_and_right_patches_are_layers_on_the_input(open_dock, small_pair, a
     panel = dock.diagnostics.coherence
     ask(dock, panel)
     assert dock.notices.error == ""
-    left = viewer.layers[f"{layer.name} · left patches"]
-    right = viewer.layers[f"{layer.name} · right patches"]
-    grid = viewer.layers[f"{layer.name} · patch grid"]
+    left = viewer.layers[f"left patches · {layer.name}"]
+    right = viewer.layers[f"right patches · {layer.name}"]
+    grid = viewer.layers[f"patch grid · {layer.name}"]
     assert (left.colormap.name, right.colormap.name) == ("red", "green")
     assert right.blending == "additive"
     for side in (left, right):
@@ -75,8 +76,8 @@ def test_upper_and_lower_patches_in_other_colours(open_dock, small_pair, ask):
     panel.direction.setCurrentIndex(1)
     panel.colours.setCurrentIndex(1)
     ask(dock, panel)
-    upper = viewer.layers[f"{layer.name} · upper patches"]
-    lower = viewer.layers[f"{layer.name} · lower patches"]
+    upper = viewer.layers[f"upper patches · {layer.name}"]
+    lower = viewer.layers[f"lower patches · {layer.name}"]
     assert (upper.colormap.name, lower.colormap.name) == ("magenta", "green")
     assert "Magenta: upper patches" in panel._legend.text()
 
@@ -94,7 +95,8 @@ def test_only_the_patches_in_view_are_sampled(open_dock, small_pair, ask):
     ask(dock, panel)
     assert dock.notices.error == ""
     assert 0 < panel.seams.rowCount() < everywhere
-    newest = viewer.layers[f"{layer.name} · left patches [1]"]
+    assert len(viewer.layers) == 4  # the earlier ones are replaced
+    newest = viewer.layers[f"left patches · {layer.name}"]
     assert newest.data[..., :5, :].any()
     assert not newest.data[..., -5:, :].any()
     panel.noise.setCurrentIndex(2)  # the run's own patches, which are all there
@@ -120,7 +122,7 @@ def test_a_click_on_a_seam_moves_the_camera_there(open_dock, small_pair, ask, qt
 
 def test_the_patches_of_the_run_are_compared_at_once(open_dock, small_pair, click, ask):
     viewer, dock = open_dock(steps=1, **AT_END)
-    layer = add(viewer, small_pair[0])
+    add(viewer, small_pair[0])
     panel = dock.diagnostics.coherence
     panel.noise.choose("run")
     ask_nothing(dock, panel)
@@ -128,7 +130,8 @@ def test_the_patches_of_the_run_are_compared_at_once(open_dock, small_pair, clic
     click(dock)
     ask(dock, panel)
     assert dock.notices.error == ""
-    assert viewer.layers[f"{layer.name} · left patches"].data.any()
+    [left, *_] = hanging_on(viewer, result_of(viewer))
+    assert left.data.any()
 
 
 def test_a_run_on_the_whole_frame_has_no_patches_to_compare(open_dock, small_pair, click, ask):
@@ -163,13 +166,13 @@ def test_hit_missed_and_invented_vessels_are_shown_with_their_mm(open_dock, smal
     assert dock.notices.error == ""
     comparison = against_truth(picture, small_pair[1].squeeze(drop=True))
     name = result.name.removesuffix(" (generated)")
-    labels = viewer.layers[f"{name} · hit, missed, invented"]
+    labels = viewer.layers[f"hit, missed, invented · {name}"]
     np.testing.assert_array_equal(labels.data, comparison.vessels.values)
     assert_same_extent(labels, fus)
     for kind in ("hit", "missed", "invented"):
         assert f"{kind} {getattr(comparison.overlay, f'{kind}_mm'):.1f} mm" in panel._legend.text()
     for what in ("error", "local SSIM"):
-        assert not viewer.layers[f"{name} · {what}"].visible
+        assert not viewer.layers[f"{what} · {name}"].visible
     scores = vessel_scores(picture.values, comparison.reference.values, 0.02)
     bars = panel.table.findChildren(Bar)
     assert [bar.share for bar in bars][-2] == pytest.approx(scores.recall, abs=0.02, nan_ok=True)
@@ -221,12 +224,12 @@ def test_what_a_panel_copies_makes_its_layers_again(
     for panel, layer, pixels in (
         (
             dock.diagnostics.truth,
-            f"{result} · hit, missed, invented",
+            f"hit, missed, invented · {result}",
             lambda outcome: outcome.comparison.vessels,
         ),
         (
             dock.diagnostics.coherence,
-            f"{fus.name} · left patches",
+            f"left patches · {result}",
             lambda outcome: outcome.coherence.left,
         ),
     ):
@@ -262,7 +265,7 @@ def test_drawn_vessels_are_coloured_by_how_much_speaks_for_them(open_dock, small
     ask(dock, panel)
     assert dock.notices.error == ""
     name = result.name.removesuffix(" (generated)")
-    classes = viewer.layers[f"{name} · support"]
+    classes = viewer.layers[f"support · {name}"]
     assert classes.data.shape == result.data.shape
     assert set(np.unique(classes.data[..., middle, 10:-10])) <= {1, 2, 3}
     assert not classes.data[..., : middle - 10, :].any()
@@ -273,7 +276,7 @@ def test_drawn_vessels_are_coloured_by_how_much_speaks_for_them(open_dock, small
         "spread of the samples",
         "distance from the phantoms",
     ):
-        layer = viewer.layers[f"{name} · {what}"]
+        layer = viewer.layers[f"{what} · {name}"]
         assert not layer.visible
         assert np.isfinite(layer.data).all()
     assert "mm of drawn vessels" in panel._words.text()
@@ -291,5 +294,5 @@ def test_gathering_evidence_can_be_stopped(open_dock, small_pair, click, qtbot):
         panel.button.click()
         qtbot.waitUntil(lambda: dock.run.bar.value() > 0, timeout=30_000)
         dock.run.button.click()
-    assert not any(layer.name.endswith("· support") for layer in viewer.layers)
+    assert not any(layer.name.startswith("support ·") for layer in viewer.layers)
     assert dock.notices.error == ""

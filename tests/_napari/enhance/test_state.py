@@ -12,8 +12,8 @@ from napari.layers import Layer
 from napari_fus_ulm._napari.enhance.input import Input
 from napari_fus_ulm._napari.enhance.shown import Shown, resolve
 from napari_fus_ulm._napari.enhance.state import UNANSWERED, EnhanceState
+from napari_fus_ulm._napari.layers.family import OURS, hanging_on
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
-from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.layers.to_scan import layer_to_scan
 from napari_fus_ulm._napari.picker.part_form import Corrections
 from napari_fus_ulm._napari.run import Run, Warned
@@ -240,7 +240,8 @@ def test_balanced_adds_a_hidden_spread(open_state, small_pair):
     layer = add(viewer, small_pair[0])
     run(state)
     result = result_of(viewer)
-    spread = viewer.layers[f"{result.name} · spread"]
+    [spread] = hanging_on(viewer, result)
+    assert spread.name.startswith("spread · Balanced ×")
     assert not spread.visible
     assert spread.colormap.name == "magma"
     assert_same_extent(spread, layer)
@@ -394,7 +395,7 @@ def test_a_rerun_keeps_earlier_results(open_state, small_pair):
     assert state.result() is viewer.layers[2]
     viewer.layers.selection.active = first
     assert state.result() is first
-    assert state.diagnosed().enhancement is None  # that of the newest is not its own
+    assert state.diagnosed().enhancement.settings.seed == 0  # its own, not the newest one's
 
 
 @pytest.mark.parametrize(

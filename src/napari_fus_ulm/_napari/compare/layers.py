@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from napari_fus_ulm._napari.layers.family import OURS, is_result, ours
 from napari_fus_ulm._napari.layers.parts import LayerScan
 from napari_fus_ulm._napari.layers.placing import Placement, placement_of
-from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.layers.to_scan import layer_to_scan
 from napari_fus_ulm._napari.picker.picked import likely_modality, pick, shown_numbers
+from napari_fus_ulm.inference.naming import caption_of
 from napari_fus_ulm.selection import Selection
 from napari_fus_ulm.tasks.record import Record, Source
 
@@ -63,7 +64,9 @@ def kind_of(layer: Image) -> str:
 
 
 def titles(layers: Sequence[Image]) -> list[str]:
-    """Names for people: a result's without its input's name, where that is unambiguous."""
+    """Names for people: a result's with its generator's and without its input's name, where that
+    is unambiguous.
+    """
     short = [_short(layer) for layer in layers]
     return [
         title if short.count(title) == 1 else layer.name
@@ -73,9 +76,9 @@ def titles(layers: Sequence[Image]) -> list[str]:
 
 def _short(layer: Image) -> str:
     carried = getattr(layer.metadata.get("xarray"), "attrs", {})
-    provenance = carried.get("provenance") if carried.get("generated") else None
-    name = provenance.get("input_name", "") if isinstance(provenance, dict) else ""
-    return str(layer.name).removeprefix(f"{name} · ") if name else str(layer.name)
+    made = carried.get("provenance") if carried.get("generated") else None
+    known = isinstance(made, dict) and "generator_title" in made
+    return caption_of(layer.name, made or {}) if known else str(layer.name)
 
 
 def seen(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) -> Seen:
@@ -135,7 +138,7 @@ def source_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> Sour
         if read.scan.sizes.get(dim, 1) > 1
     }
     part = Selection(slices=shown.get("k"), times=shown.get("time"))
-    record = layer.metadata.get(OURS, {}).get("record")
+    record = ours(layer).get("record")
     if record is None:
         return pick(layer, read, part, {}).source
     return Source(
@@ -163,11 +166,7 @@ def _comparable(layer: Any) -> bool:
 
     if not isinstance(layer, Image):
         return False
-    record = layer.metadata.get(OURS)
-    if record is None:
-        return True
-    name = str(getattr(layer.metadata.get("xarray"), "name", ""))
-    return "provenance" in record and not name.endswith(" · spread")
+    return OURS not in layer.metadata or is_result(layer)
 
 
 def _in_plane(where: Mapping[str, Any], axes: tuple[int, int]) -> dict[str, Any]:

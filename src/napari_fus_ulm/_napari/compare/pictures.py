@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_fus_ulm._napari.compare.layers import plane_of, seen, sources_of, titles
 from napari_fus_ulm._napari.compare.views import DIFFERENCE_LIMIT, Pictures
-from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.layers.family import OURS
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.compare import Colours, Compared, check_one_field, greys

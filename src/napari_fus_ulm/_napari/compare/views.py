@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fus_ulm._napari.compare.stage import Stage
-from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.layers.family import OURS
 from napari_fus_ulm._napari.viewer.parts import camera_of
 
 if TYPE_CHECKING:

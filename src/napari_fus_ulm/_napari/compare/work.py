@@ -146,8 +146,7 @@ class WorkState:
             run = replace(run, status=f"Saved as {event.path.name}.")
         elif isinstance(event, Finished) and self._picked is not None:
             picked = self._picked
-            name, source = picked.source.layer, picked.source.as_dict()
-            layers = RunLayers(self._viewer, picked.placement, name, source)
+            layers = RunLayers(self._viewer, picked.placement, picked.source, picked.layer_id)
             self._results.append(layers.finish(event.enhancement))
             count = len(self._results)
             run = replace(run, status=f"{count} result{'s' if count > 1 else ''} finished.")

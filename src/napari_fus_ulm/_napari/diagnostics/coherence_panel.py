@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
+from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed, Found
+from napari_fus_ulm._napari.layers.family import hang_on, hanging_on
 from napari_fus_ulm._napari.layers.identity import find
 from napari_fus_ulm._napari.layers.region import VIEW, box_in
 from napari_fus_ulm._napari.layers.results import COLOURS, LEGENDS, coherence_layers
@@ -86,8 +87,9 @@ class CoherencePanel(QWidget):
         self._grid: Shapes | None = None
         self._corners: np.ndarray[Any, Any] = np.empty((0, 4, 2))
         self._viewer: Any = None
-        self._record: Record | None = None
-        self.copy_as = CopyAs(lambda: self._record)
+        self._found: Found | None = None
+        self._asked: Record | None = None
+        self.copy_as = CopyAs(self._record)
         self.copy_as.setEnabled(False)
         self._lay_out()
         self.button.clicked.connect(self.requested)
@@ -104,8 +106,9 @@ class CoherencePanel(QWidget):
         return str(self.colours.currentData())
 
     def set_context(self, context: Diagnosed | None) -> None:
-        """Say whether there is anything to look at."""
+        """Say whether there is anything to look at, and show what has been found about it."""
         self.button.setEnabled(context is not None)
+        self._show(context)
 
     def work(self, context: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts.
@@ -123,34 +126,43 @@ class CoherencePanel(QWidget):
             enhance=context.settings, noise=noise, region=seen_region(context) if part else None
         )
         recorded = replace(settings, enhance=context.taken)
-        self._record = Record.of("coherence", {"fus": context.picked.source}, recorded)
+        self._asked = Record.of("coherence", {"fus": context.picked.source}, recorded)
         return partial(coherence_run, context.picked.take, settings, context.enhancement)
 
     def show_event(self, event: Any, context: Diagnosed) -> bool:
         """Add the layers and list the seams; False if the event is another's."""
         if not isinstance(event, CoherenceReady):
             return False
-        from napari.layers import Layer
-
-        coherence = event.coherence
-        direction = str(self.direction.currentData())
-        name, viewer = context.picked.source.layer, context.viewer
-        for data in coherence_layers(
-            coherence, context.picked.placement, name, self.pair, direction
-        ):
-            layer = Layer.create(*data)
-            viewer.add_layer(layer)
-        self._grid, self._viewer = layer, viewer
-        placed = context.picked.placement.world(coherence.seam_corners, coherence.left)
-        self._corners = placed["data"]
-        self._fill(event)
-        self.copy_as.setEnabled(True)
+        owner = context.result or context.image
+        if owner is not None:  # it may have been removed meanwhile
+            placement, direction = context.picked.placement, str(self.direction.currentData())
+            layers = coherence_layers(event.coherence, placement, self.pair, direction)
+            hang_on(context.viewer, owner, self.title, layers, Found(event, self._asked))
+        self._show(context)
         return True
+
+    def _record(self) -> Record | None:
+        return None if self._found is None else self._found.record
 
     def _on_noise(self, _: int = 0) -> None:
         self.area.setEnabled(self.noise.currentData() != "run")
 
     # ------------------------------------------------------------ the list
+
+    def _show(self, context: Diagnosed | None) -> None:
+        """List what has been found, unless it is listed already."""
+        found = None if context is None else context.found(self.title)
+        if found is self._found:
+            return
+        self._found, self._grid = found, None
+        self.copy_as.setEnabled(found is not None)
+        if found is not None and context is not None:
+            coherence, placement = found.event.coherence, context.picked.placement
+            self._corners = placement.world(coherence.seam_corners, coherence.left)["data"]
+            self._viewer, owner = context.viewer, context.about(self.title)
+            assert owner is not None  # something hangs on it
+            self._grid = hanging_on(context.viewer, owner, self.title)[-1]
+        self._fill(None if found is None else found.event)
 
     def _fill(self, event: CoherenceReady | None) -> None:
         seams = event.coherence.seams if event else ()

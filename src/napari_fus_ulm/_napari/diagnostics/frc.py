@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.curve_plot import DASHED, DOTTED, SOLID, Curve
 
 if TYPE_CHECKING:
-    from napari.layers import Image
-
     from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
     from napari_fus_ulm.tasks.resolution import FrcReady
 
@@ -46,22 +43,20 @@ def frc_words(event: FrcReady) -> str:
     return "<br>".join([*legend, " ".join(note for note in notes if note)])
 
 
-def local_layer(
-    event: FrcReady, context: Diagnosed, result: Image
-) -> tuple[Any, dict[str, Any], str]:
+def local_layer(event: FrcReady, context: Diagnosed) -> tuple[Any, dict[str, Any], str]:
     """The local resolution as an image, hidden."""
     assert event.local is not None  # the panel requests it
-    placement, name = context.picked.placement, result.name.removesuffix(" (generated)")
+    placement = context.picked.placement
     full = placement.full_dims(event.local)
     low = event.result.finest_um
     known = event.local.values[np.isfinite(event.local.values)]
     high = float(np.percentile(known, 99)) if known.size else 0.0
     look = {
-        "name": f"{name} · local FRC resolution (µm, {event.result.threshold_name})",
+        "name": f"local FRC resolution (µm, {event.result.threshold_name})",
         "visible": False,
         "colormap": "viridis",
         "contrast_limits": (low, max(high, 2.0 * low)),
-        "metadata": {"xarray": full, OURS: {"resolution": True, "of": result.name}},
+        "metadata": {"xarray": full},
     }
     where = placement.layer_kwargs((event.local.shape[0], event.local.shape[1]))
     return placement.volume(full), {**where, **look}, "image"

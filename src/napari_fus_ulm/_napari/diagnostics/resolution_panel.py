@@ -12,6 +12,7 @@ import xarray as xr
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from napari_fus_ulm._napari.diagnostics.diagnosed import Found
 from napari_fus_ulm._napari.diagnostics.frc import (
     LOOKS,
     frc_curves,
@@ -20,8 +21,8 @@ from napari_fus_ulm._napari.diagnostics.frc import (
 )
 from napari_fus_ulm._napari.diagnostics.line_layer import LineLayer
 from napari_fus_ulm._napari.diagnostics.truth_panel import ALIGNMENTS, result_plane
+from napari_fus_ulm._napari.layers.family import hang_on, is_result, said_on
 from napari_fus_ulm._napari.layers.identity import present
-from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm._napari.widgets.curve_plot import Curve, CurvePlot
@@ -71,7 +72,7 @@ class ResolutionPanel(QWidget):
         self._context: Diagnosed | None = None
         self._result: Image | None = None
         self._planes: tuple[Any, LinePlanes] | None = None
-        self._measured: tuple[Any, FrcReady] | None = None
+        self._measured: Found | None = None
         self._subject: tuple[Any, Image | None] = None, None
         self._viewer: Any = None
         self.line = LineLayer(self)
@@ -95,8 +96,8 @@ class ResolutionPanel(QWidget):
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         self._frc_words.setTextFormat(Qt.TextFormat.RichText)
         self._legend.setToolTip(HOW)
-        self._record: Record | None = None
-        self.copy_as = CopyAs(lambda: self._record)
+        self._asked: Record | None = None
+        self.copy_as = CopyAs(self._record)
         self.copy_as.setEnabled(False)
         self._lay_out()
         self.draw.clicked.connect(self._on_draw)
@@ -139,7 +140,7 @@ class ResolutionPanel(QWidget):
         )
         fus = replace(context.picked.source, values=context.taken.values)
         inputs = {"result": context.result_source(self._result), "ulm": context.truth.source}
-        self._record = Record.of("frc", {**inputs, "fus": fus}, settings)
+        self._asked = Record.of("frc", {**inputs, "fus": fus}, settings)
         return partial(
             frc_run, lambda: plane, context.truth.take, partial(_power, context), settings
         )
@@ -148,17 +149,16 @@ class ResolutionPanel(QWidget):
         """Draw the curve and add the map; False if the event is another's."""
         if not isinstance(event, FrcReady):
             return False
-        from napari.layers import Layer
-
         key, result = self._subject
         if result is not None and present(context.viewer, result):
-            layer = Layer.create(*local_layer(event, context, result))
-            context.viewer.add_layer(layer)
+            found = Found(event, self._asked, key)
+            hang_on(context.viewer, result, self.title, [local_layer(event, context)], found)
             context.viewer.layers.selection.active = result
-        self._measured = key, event
-        self.copy_as.setEnabled(True)
         self._follow()
         return True
+
+    def _record(self) -> Record | None:
+        return None if self._measured is None else self._measured.record
 
     # ------------------------------------------------------------ following the viewer
 
@@ -176,9 +176,10 @@ class ResolutionPanel(QWidget):
         self._result = self._chosen()
         self.draw.setEnabled(self._result is not None)
         self.button.setEnabled(context is not None and context.truth is not None)
-        if self._measured is not None and self._measured[0] != self._key():
-            self._measured = None
-        self._show_frc(None if self._measured is None else self._measured[1])
+        found = None if context is None else said_on(context.viewer, self._result, self.title)
+        self._measured = found if found is not None and found.key == self._key() else None
+        self.copy_as.setEnabled(self._measured is not None)
+        self._show_frc(None if self._measured is None else self._measured.event)
         self._show_profile()
 
     def _chosen(self) -> Image | None:
@@ -188,10 +189,8 @@ class ResolutionPanel(QWidget):
             return None
         active = context.viewer.layers.selection.active
         for layer in (active, self._result, context.result):
-            if layer is not None and layer in context.viewer.layers:
-                record = layer.metadata.get(OURS, {})
-                if "provenance" in record and "xarray" in layer.metadata:
-                    return layer
+            if layer is not None and layer in context.viewer.layers and is_result(layer):
+                return layer
         return None
 
     def _plane(self, context: Diagnosed) -> xr.DataArray:
@@ -227,7 +226,7 @@ class ResolutionPanel(QWidget):
 
     def _ready(self, context: Diagnosed, plane: xr.DataArray) -> LinePlanes:
         """The images, read once: a drag asks for them at every step."""
-        moved = None if self._measured is None else self._measured[1].moved
+        moved = None if self._measured is None else self._measured.event.moved
         key = self._key(), id(moved)
         if self._planes is None or self._planes[0] != key:
             ulm = None if context.truth is None else context.truth.take().squeeze(drop=True)
@@ -238,7 +237,7 @@ class ResolutionPanel(QWidget):
     def _sentence(self) -> str:
         assert self.comparison is not None
         notes = list(self.comparison.notes)
-        if self._measured is not None and self._measured[1].moved is not None:
+        if self._measured is not None and self._measured.event.moved is not None:
             notes.append("The ULM is aligned as for the FRC.")
         return " ".join([self.comparison.sentence, *notes])
 

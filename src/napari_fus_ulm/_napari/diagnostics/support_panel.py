@@ -11,8 +11,9 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from napari_fus_ulm._napari.diagnostics.diagnosed import Found
 from napari_fus_ulm._napari.diagnostics.truth_panel import result_plane
-from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.layers.family import hang_on
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm.tasks.record import Record
@@ -66,6 +67,7 @@ class SupportPanel(QWidget):
         layout.setSpacing(4)
         layout.addLayout(rows)
         self._record: Record | None = None
+        self._asked: Record | None = None
         self.copy_as = CopyAs(lambda: self._record)
         self.copy_as.setEnabled(False)
         for widget in (self.button, self._legend, self._words):
@@ -76,8 +78,9 @@ class SupportPanel(QWidget):
         self._words.hide()
 
     def set_context(self, context: Diagnosed | None) -> None:
-        """Say whether there is a result to rate."""
+        """Say whether there is a result to rate, and show what has been found about it."""
         self.button.setEnabled(context is not None and context.result is not None)
+        self._show(None if context is None else context.found(self.title))
 
     def work(self, context: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts.
@@ -90,35 +93,35 @@ class SupportPanel(QWidget):
         settings = SupportSettings(samples=self.samples.currentData(), enhance=context.settings)
         plane = result_plane(context)
         inputs = {"result": context.result_source(), "fus": context.picked.source}
-        self._record = Record.of("support", inputs, replace(settings, enhance=context.taken))
+        self._asked = Record.of("support", inputs, replace(settings, enhance=context.taken))
         return partial(support_run, lambda: plane, context.picked.take, settings)
 
     def show_event(self, event: Any, context: Diagnosed) -> bool:
         """Add the layers and say what they show; False if the event is another's."""
         if not isinstance(event, SupportReady):
             return False
-        from napari.layers import Layer
-
         assert context.result is not None
-        for data in support_layers(event, context):
-            context.viewer.add_layer(Layer.create(*data))
+        layers, found = support_layers(event, context), Found(event, self._asked)
+        hang_on(context.viewer, context.result, self.title, layers, found)
         context.viewer.layers.selection.active = context.result
-        self._words.setText(event.sentence)
-        self._words.show()
-        self.copy_as.setEnabled(True)
+        self._show(found)
         return True
+
+    def _show(self, found: Found | None) -> None:
+        self._words.setText("" if found is None else found.event.sentence)
+        self._words.setVisible(found is not None)
+        self._record = None if found is None else found.record
+        self.copy_as.setEnabled(found is not None)
 
 
 def support_layers(
     event: SupportReady, context: Diagnosed
 ) -> list[tuple[Any, dict[str, Any], str]]:
     """The classes as labels; probabilities, spread and distance, hidden, as images."""
-    assert context.result is not None
-    placement, name = context.picked.placement, context.result.name.removesuffix(" (generated)")
+    placement = context.picked.placement
     like, support = event.spread, event.support
     height, width = support.classes.shape
     where = placement.layer_kwargs((height, width))
-    record = {OURS: {"support": True, "of": context.result.name}}
     looks: tuple[tuple[Any, str, str, tuple[float, float]], ...] = (
         (support.strangeness, "distance from the phantoms", "magma", (0.0, 3.0)),
         (like.values, "spread of the samples", "magma", (0.0, 0.4)),
@@ -129,21 +132,20 @@ def support_layers(
     for values, what, colormap, limits in looks:
         full = placement.full_dims(like.copy(data=np.nan_to_num(values)))
         given = {
-            "name": f"{name} · {what}",
+            "name": what,
             "visible": False,
             "colormap": colormap,
             "contrast_limits": limits,
-            "metadata": {"xarray": full, **record},
+            "metadata": {"xarray": full},
         }
         layers.append((placement.volume(full), {**where, **given}, "image"))
     classes = placement.full_dims(like.copy(data=support.classes))
     colours: dict[int | None, str] = {None: "transparent"}
     colours |= {one.label: one.colour for one in support_classes()}
     given = {
-        "name": f"{name} · support",
+        "name": "support",
         "colormap": colours,
         "opacity": 1.0,
-        "metadata": record,
     }
     layers.append((placement.volume(classes), {**where, **given}, "labels"))
     return layers

@@ -12,7 +12,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.diagnostics.diagnosed import Found
+from napari_fus_ulm._napari.layers.family import hang_on
 from napari_fus_ulm._napari.widgets.controls import (
     CalmComboBox,
     Signal,
@@ -78,6 +79,7 @@ class TruthPanel(QWidget):
         for widget in (self.button, self._legend, self.table, self._notes):
             layout.addWidget(widget)
         self._record: Record | None = None
+        self._asked: Record | None = None
         self.copy_as = CopyAs(lambda: self._record)
         layout.addWidget(row(self.copy, self.copy_as), 0, Qt.AlignmentFlag.AlignRight)
         self.button.clicked.connect(self.requested)
@@ -85,8 +87,9 @@ class TruthPanel(QWidget):
         self._show(None)
 
     def set_context(self, context: Diagnosed | None) -> None:
-        """Say whether there is anything to compare."""
+        """Say whether there is anything to compare, and show what has been found about it."""
         self.button.setEnabled(context is not None and context.truth is not None)
+        self._show(None if context is None else context.found(self.title))
 
     def work(self, context: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts.
@@ -100,23 +103,23 @@ class TruthPanel(QWidget):
             raise UserError("Choose a ground truth above: the ULM to compare the result with.")
         plane, settings = result_plane(context), TruthSettings(aligned=self.aligned.currentData())
         inputs = {"result": context.result_source(), "ulm": context.truth.source}
-        self._record = Record.of("missed", inputs, settings)
+        self._asked = Record.of("missed", inputs, settings)
         return partial(truth_run, lambda: plane, context.truth.take, settings)
 
     def show_event(self, event: Any, context: Diagnosed) -> bool:
         """Add the layers and fill the table; False if the event is another's."""
         if not isinstance(event, TruthReady):
             return False
-        from napari.layers import Layer
-
         assert context.result is not None
-        for data in truth_layers(event.comparison, context):
-            context.viewer.add_layer(Layer.create(*data))
+        layers, found = truth_layers(event.comparison, context), Found(event, self._asked)
+        hang_on(context.viewer, context.result, self.title, layers, found)
         context.viewer.layers.selection.active = context.result
-        self._show(event)
+        self._show(found)
         return True
 
-    def _show(self, event: TruthReady | None) -> None:
+    def _show(self, found: Found | None) -> None:
+        event: TruthReady | None = None if found is None else found.event
+        self._record = None if found is None else found.record
         comparison = None if event is None else event.comparison
         words = []
         for name, colour, where in CLASSES:
@@ -208,11 +211,9 @@ def truth_layers(
     comparison: TruthComparison, context: Diagnosed
 ) -> list[tuple[Any, dict[str, Any], str]]:
     """Hits, misses and inventions as labels; error and local SSIM, hidden, as images."""
-    assert context.result is not None
-    placement, name = context.picked.placement, context.result.name.removesuffix(" (generated)")
+    placement = context.picked.placement
     shape = (comparison.vessels.shape[0], comparison.vessels.shape[1])
     where = placement.layer_kwargs(shape)
-    record = {OURS: {"truth": True, "of": context.result.name}}
     looks: tuple[tuple[xr.DataArray, str, dict[str, Any]], ...] = (
         (comparison.error, "error", {"colormap": "PiYG", "contrast_limits": (-0.5, 0.5)}),
         (comparison.ssim, "local SSIM", {"colormap": "viridis", "contrast_limits": (0.0, 1.0)}),
@@ -220,8 +221,7 @@ def truth_layers(
     layers: list[tuple[Any, dict[str, Any], str]] = []
     for image, what, look in looks:
         full = placement.full_dims(image)
-        metadata = {"xarray": full, **record}
-        given = {"name": f"{name} · {what}", "visible": False, "metadata": metadata, **look}
+        given = {"name": what, "visible": False, "metadata": {"xarray": full}, **look}
         layers.append((placement.volume(full), {**where, **given}, "image"))
     labels = placement.full_dims(comparison.vessels)
     colours: dict[int | None, str] = {None: "transparent"}
@@ -231,10 +231,9 @@ def truth_layers(
             placement.volume(labels),
             {
                 **where,
-                "name": f"{name} · hit, missed, invented",
+                "name": "hit, missed, invented",
                 "colormap": colours,
                 "opacity": 0.9,
-                "metadata": record,
             },
             "labels",
         )

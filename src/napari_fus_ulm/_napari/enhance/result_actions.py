@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from napari_fus_ulm._napari.layers.results import OURS
+from napari_fus_ulm._napari.layers.results import record_of_result
 from napari_fus_ulm._napari.widgets.controls import Signal
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm._napari.widgets.files import ask_and_save
@@ -63,7 +63,17 @@ class ResultActions(QWidget):
         if layer is None:
             self.failed.emit("The result layer has been removed; run again.")
             return None
-        return Record.from_mapping(layer.metadata[OURS]["record"])
+        try:
+            record = record_of_result(layer)
+        except UserError as error:
+            self.failed.emit(str(error))
+            return None
+        if record is None:
+            self.failed.emit(
+                f"“{layer.name}” does not say how it was made: the record that belongs beside its "
+                "file is missing."
+            )
+        return record
 
     def _on_save(self) -> None:
         layer = self._chosen()

@@ -18,8 +18,9 @@ from psygnal import Signal
 from napari_fus_ulm._napari.diagnostics.diagnosed import Diagnosed
 from napari_fus_ulm._napari.enhance.input import Input, Light, describe_input
 from napari_fus_ulm._napari.enhance.shown import Shown, resolve
-from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
-from napari_fus_ulm._napari.layers.results import OURS, RunLayers
+from napari_fus_ulm._napari.layers.family import is_result, orphans, ours, remove
+from napari_fus_ulm._napari.layers.identity import find, id_of
+from napari_fus_ulm._napari.layers.results import ENHANCEMENT, INPUT, RUN, RunLayers
 from napari_fus_ulm._napari.picker.picked import Picked
 from napari_fus_ulm._napari.picker.state import PickerState
 from napari_fus_ulm._napari.run import (
@@ -32,7 +33,9 @@ from napari_fus_ulm._napari.run import (
     Work,
     changes,
 )
+from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.enhance import Measured, enhance_run, mismatch
@@ -40,6 +43,7 @@ from napari_fus_ulm.tasks.enhance import Measured, enhance_run, mismatch
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
+    from napari.utils.events import Event
 
     from napari_fus_ulm.inference.enhancement import Enhancement
 
@@ -49,11 +53,6 @@ ENDINGS = {
     DONE: "Done.",
 }
 UNANSWERED = "Not started: answer the question about the image first."
-
-
-def is_result(layer: Layer) -> bool:
-    """Whether a layer is a result, with the run that made it."""
-    return "xarray" in layer.metadata and "provenance" in layer.metadata.get(OURS, {})
 
 
 CHEAP_BYTES = 128_000_000
@@ -78,9 +77,12 @@ class EnhanceState:
     -------
     changed(frozenset of str)
         Fields of `shown` that have changed.
+    turned()
+        Layers have come or gone, or another one is selected: it may be another result.
     """
 
     changed = Signal(frozenset)
+    turned = Signal()
 
     def __init__(self, viewer: ViewerModel, settings: EnhanceSettings) -> None:
         self._viewer = viewer
@@ -89,23 +91,31 @@ class EnhanceState:
         self.settings: EnhanceSettings | None = settings
         self._refusal = ""
         self._run = Run()
+        self._about: tuple[object, ...] = ()
+        """What an ended run is about: its words go when that is no longer what is shown."""
         self._layers: RunLayers | None = None
-        self._newest: Enhancement | None = None
-        self._newest_id: LayerId | None = None
+        self._finished: Image | None = None
         self._input = Input()
         self._light = Light()
+        self._picked: Picked | None = None
         self.examined: Diagnosed | None = None
         """What the diagnostic that goes on is about."""
         self.shown = Shown()
         self.fus.changed.connect(self.refresh)
         self.ulm.changed.connect(self.refresh)
+        self._connections = Connections()
+        events = viewer.layers.events
+        for event in (viewer.layers.selection.events.active, events.inserted, events.removed):
+            self._connections.connect(event, self._on_layers)
         self.refresh()
 
     def close(self) -> None:
         """Stop following the viewer."""
+        self._connections.close()
         self.fus.close()
         self.ulm.close()
         self.changed.disconnect()
+        self.turned.disconnect()
 
     # ------------------------------------------------------------ what is chosen
 
@@ -113,7 +123,7 @@ class EnhanceState:
         """Take other settings; what was wrong before no longer is."""
         self.settings, self._refusal = settings, ""
         if not self._run.running:
-            self._run = replace(self._run, error="")
+            self._say(error="")
         self._show()
 
     def refuse_settings(self, sentence: str) -> None:
@@ -127,15 +137,14 @@ class EnhanceState:
         if image != self._input.image and self.settings is not None:
             # Another input: its values are open again.
             self.settings = dataclasses.replace(self.settings, values="auto")
+        self._picked = self.fus.picked()
         self._input = describe_input(
             image,
             self.fus.layer_scan,
-            self.fus.picked(),
+            self._picked,
             self.ulm.layer_scan,
             self.ulm.picked(),
         )
-        if self._run.error == UNANSWERED and not self.fus.unanswered:
-            self._run = replace(self._run, error="")
         self._show()
 
     @property
@@ -157,28 +166,53 @@ class EnhanceState:
         return None if truth is None or mismatch(picked.outline, truth.outline) else truth
 
     def result(self) -> Image | None:
-        """The selected layer if it is a result, otherwise the newest result."""
-        newest = find(self._viewer.layers, self._newest_id)
-        for layer in (self._viewer.layers.selection.active, newest):
-            if layer is not None and is_result(layer):
-                return layer
-        return None
+        """The selected layer if it is a result, otherwise the topmost of the chosen image."""
+        active = self._viewer.layers.selection.active
+        if active is not None and is_result(active):
+            return active
+        return next((one for one in reversed(self._viewer.layers) if self._own(one)), None)
+
+    def own_result(self) -> Image | None:
+        """The same, if it is one of the chosen image."""
+        result = self.result()
+        return result if result is not None and self._own(result) else None
 
     def diagnosed(self) -> Diagnosed | None:
         """What is chosen, for the diagnostics; None without a usable input."""
         picked = self.fus.picked()
         if picked is None or self.settings is None:
             return None
-        result = self.result()
-        is_newest = result is not None and result.unique_id == self._newest_id
+        result = self.own_result()
         return Diagnosed(
             self._viewer,
             picked,
             self.settings,
             self.truth(picked),
             result,
-            self._newest if is_newest else None,
+            None if result is None else ours(result).get(ENHANCEMENT),
         )
+
+    def sweep(self) -> None:
+        """Remove what hung on layers that are gone; not while the list is being changed."""
+        remove(self._viewer, orphans(self._viewer))
+
+    def _own(self, layer: Layer) -> bool:
+        """Whether a layer is a result of the chosen image.
+
+        One whose input is not there (it was loaded) is taken for one if it covers the same field,
+        and its input had the same name or the user has selected it.
+        """
+        picked = self._picked
+        if picked is None or not is_result(layer):
+            return False
+        made_from = ours(layer).get(INPUT)
+        if find(self._viewer.layers, made_from) is not None:
+            return bool(made_from == picked.layer_id)
+        image, name = layer.metadata["xarray"], picked.source.layer
+        named = image.attrs["provenance"].get("input_name") == name
+        if not named and layer is not self._viewer.layers.selection.active:
+            return False
+        return Grid.of(picked.outline).same_extent(Grid.of(image))
 
     # ------------------------------------------------------------ a run
 
@@ -190,9 +224,7 @@ class EnhanceState:
         truth = self.truth(picked)
         if self._layers is not None:
             self._layers.discard()
-        self._layers = RunLayers(
-            self._viewer, picked.placement, picked.source.layer, picked.source.as_dict()
-        )
+        self._layers = RunLayers(self._viewer, picked.placement, picked.source, picked.layer_id)
         self._begin()
         return partial(
             enhance_run, picked.take, None if truth is None else truth.take, self.settings
@@ -217,7 +249,8 @@ class EnhanceState:
     def cancel(self) -> None:
         """Note that the run has been asked to stop."""
         if self._run.running:
-            self._set_run(replace(self._run, phase=CANCELLING))
+            self._run = replace(self._run, phase=CANCELLING)
+            self._show()
 
     def on_event(self, event: object) -> None:
         """Handle an event of the work; those of diagnostics are left to their panels."""
@@ -227,23 +260,31 @@ class EnhanceState:
             self._finish(event.enhancement)
         pixel = isinstance(event, Notice) and event.message.startswith("Pixel size")
         if not (pixel and self._input.spacing_assumed):  # a standing warning says so already
-            self._set_run(self._run.after(event))
+            self._run = self._run.after(event)
+            self._show()
 
     def on_ended(self, outcome: str, error: str = "") -> None:
-        """Note that the run is over."""
-        if self._layers is not None and outcome != DONE:
+        """Note that the run is over; what was said about a result stays with the result."""
+        if self._layers is not None and self.examined is None and outcome != DONE:
             self._layers.stop(outcome)
-        self.examined = None
-        self._run = self._run.ended(self._run.status or ENDINGS[outcome], error)
+        run = self._run.ended(self._run.status or ENDINGS[outcome], error)
+        finished, self._finished, self.examined = self._finished, None, None
+        if finished is not None:
+            ours(finished)[RUN] = run
+        self._run = run
         self.refresh()
+        self._about = self._subject() if outcome == DONE else self._subject()[:1]
+        self._show()
 
     def say(self, sentence: str) -> None:
         """Show what was done with a result."""
-        self._attempt(status=sentence, error="")
+        self._say(status=sentence, error="")
+        self._show()
 
     def fail(self, sentence: str) -> None:
         """Show what could not be done."""
-        self._attempt(error=sentence)
+        self._say(error=sentence)
+        self._show()
 
     # ------------------------------------------------------------ inside
 
@@ -251,7 +292,7 @@ class EnhanceState:
         """Read the layers again if they have changed; None where no run can begin."""
         if self._run.running:
             return None
-        self._run = self._own_run(notices=(), error="")
+        self._say(notices=(), error="")
         self.fus.read_if_new()
         self.ulm.read_if_new()
         self.refresh()
@@ -261,36 +302,47 @@ class EnhanceState:
         return None if self.settings is None else self.fus.picked()
 
     def _begin(self, measured: tuple[Measured, ...] = ()) -> None:
-        self._set_run(Run(image=self._input.image, phase=RUNNING, measured=measured))
+        self._run = Run(image=self._input.image, phase=RUNNING, measured=measured)
+        self._show()
 
     def _finish(self, enhancement: Enhancement) -> None:
         assert self._layers is not None
-        layer = self._layers.finish(enhancement)
+        self._finished = self._layers.finish(enhancement)
         self._layers = None
-        self._newest, self._newest_id = enhancement, layer.unique_id
         self._run = replace(
             self._run, status=f"Done in {enhancement.seconds:.1f} s: {enhancement.reached}."
         )
 
-    def _own_run(self, **words: Any) -> Run:
-        """The newest run, if it was on the chosen image, with other words."""
-        run = self._run if self._run.image == self._input.image else Run(image=self._input.image)
-        return replace(run, **words)
+    def _subject(self) -> tuple[object, ...]:
+        """What the dock shows words about: an image, as it was read, and its result."""
+        return (self._input.image, self.fus.read_number), id_of(self.own_result())
 
-    def _attempt(self, **words: Any) -> None:
-        self._set_run(replace(self._run, **words) if self._run.running else self._own_run(**words))
+    def _current(self) -> Run:
+        """The run that goes on, else the last one if it is still about what is shown, else that
+        which made the result."""
+        about = self._about
+        if self._run.running or (about and about == self._subject()[: len(about)]):
+            return self._run
+        result = self.own_result()
+        kept = Run() if result is None else ours(result).get(RUN, Run())
+        return replace(kept, image=self._input.image)
 
-    def _set_run(self, run: Run) -> None:
-        self._run = run
+    def _say(self, **words: Any) -> None:
+        """Change words of what is shown."""
+        self._run = replace(self._current(), **words)
+        self._about = self._subject()
+
+    def _on_layers(self, event: Event) -> None:
         self._show()
+        self.turned.emit()
 
     def _show(self) -> None:
         before = self.shown
         self.shown = resolve(
             self._input,
-            self._run,
+            self._current(),
             self._refusal,
-            has_result=self._newest_id is not None,
+            has_result=self.result() is not None,
             light=self._light if self._light.key == self.light_key else Light(),
         )
         if names := changes(before, self.shown):

@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QAction, QKeySequence  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -116,6 +117,14 @@ class EnhanceWidget(DockedWidget):
         if not self.runner.running:
             self.preparer.want(self.state.settings, measures=self.ulm.layer is not None)
 
+    def _wait_turned(self) -> None:
+        self._turned.start()
+
+    def _on_turned(self) -> None:
+        """Once the list of layers has settled: napari cannot bear changes while it removes some."""
+        self.state.sweep()
+        self._show_context()
+
     def _show_context(self) -> None:
         self.diagnostics.set_context(self.state.diagnosed())
 
@@ -223,6 +232,7 @@ class EnhanceWidget(DockedWidget):
         self.runner.cancel()
         self.finder.stop()
         self.preparer.stop()
+        self._turned.stop()
         self.fus.close_connections()
         self.ulm.close_connections()
         self.diagnostics.close_connections()
@@ -230,6 +240,10 @@ class EnhanceWidget(DockedWidget):
 
     def _wire(self) -> None:
         self.state.changed.connect(self._show)
+        self._turned = QTimer(self)
+        self._turned.setSingleShot(True)
+        self._turned.timeout.connect(self._on_turned)
+        self.state.turned.connect(self._wait_turned)
         self.fus.changed.connect(self._show_context)
         self.fus.changed.connect(self._find_light)
         self.finder.found.connect(self.state.set_light)

@@ -49,6 +49,15 @@ class Placement:
         dims = [axis.dim for axis in self.axes]
         return dims.index("j"), dims.index("i")
 
+    @property
+    def part(self) -> str:
+        """The part that was used, where it is one of several: “slice 3”, “time 5”."""
+        words = {"k": "slice", "time": "time"}
+        chosen = ((axis, self._chosen(axis.dim)) for axis in self.axes if axis.size > 1)
+        return " · ".join(
+            f"{words[axis.dim]} {number + 1}" for axis, number in chosen if isinstance(number, int)
+        )
+
     def shape(self, plane: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of a result whose planes have this shape: as many axes as the layer has."""
         side = dict(zip("ji", plane, strict=True))

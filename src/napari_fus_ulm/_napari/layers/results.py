@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_fus_ulm._napari.layers.family import OURS, hang_on, hanging_on, is_result, ours, remove
 from napari_fus_ulm._napari.layers.from_scan import display_of
-from napari_fus_ulm._napari.layers.identity import present
+from napari_fus_ulm._napari.layers.identity import LayerId, present
 from napari_fus_ulm._napari.layers.placing import Placement
 from napari_fus_ulm.scan import PART
 from napari_fus_ulm.tasks.enhance import record_of
-from napari_fus_ulm.tasks.record import Source
+from napari_fus_ulm.tasks.record import Record, Source, read_record, record_beside
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     from napari_fus_ulm.inference.enhancement import Enhancement
     from napari_fus_ulm.inference.events import Preview
 
-OURS = "napari_fus_ulm"
-"""Key of the record of a run in a layer's metadata."""
+INPUT, ENHANCEMENT, RUN = "input", "enhancement", "run"
+"""Of what we know about a result: the id of the layer it was made from, what its run gave, and what
+was said about it."""
 COLOURS = {"red and green": ("red", "green"), "magenta and green": ("magenta", "green")}
 LEGENDS = {
     "red and green": "Yellow: neighbouring patches agree.",
@@ -37,68 +40,81 @@ class RunLayers:
     """Layers of one run, on top of the layer it enhances.
 
     Nothing here touches the input, the camera or the sliders. A layer that the user deletes
-    meanwhile stays deleted until the result.
+    meanwhile stays deleted until the result. A result of the same part of the same input with the
+    same settings is replaced: its layer gets the new pixels, and what hung on it goes.
 
     Parameters
     ----------
     viewer : napari viewer
     placement : Placement
         Where the input lies.
-    name : str
-        The input's name.
-    record : mapping
-        Where the input came from; kept with the result.
+    source : Source
+        Where it came from; kept with the result.
+    input_id : hashable
+        Its layer.
     """
 
     def __init__(
-        self, viewer: ViewerModel, placement: Placement, name: str, record: Mapping[str, Any]
+        self, viewer: ViewerModel, placement: Placement, source: Source, input_id: LayerId
     ) -> None:
-        self._viewer, self._placement, self._record = viewer, placement, dict(record)
-        self._name = f"{name} · preview"
+        self._viewer, self._placement = viewer, placement
+        self._source, self._input = source, input_id
+        self._name = f"preview · {source.layer}"
         self._preview: Image | None = None
         self._shown = False
         self._limits: tuple[float, float] | None = None
 
-    def show(self, event: Preview) -> None:
-        """Put an estimate into the preview."""
+    def show(self, event: Preview) -> Image | None:
+        """Put an estimate into the preview; where there is none yet, the input stays visible."""
         plane = event.image.values
         if self._preview is None:
             if self._shown:
-                return  # the user has deleted it
-            volume = np.zeros(self._placement.shape(plane.shape), np.float32)
+                return None  # the user has deleted it
+            volume = np.full(self._placement.shape(plane.shape), np.nan, np.float32)
             metadata = {OURS: {"preview": True}}
             look = display_of(event.image)
             self._preview = self._add(volume, self._name, look, metadata, event.image)
             self._limits, self._shown = tuple(self._preview.contrast_limits), True
         if not self._present():
-            return
+            return None
         self._placement.put(self._preview.data, event.plane, plane)
-        self._follow_limits(display_of(event.image)["contrast_limits"])
+        self._follow_limits(self._preview, display_of(event.image)["contrast_limits"])
         self._preview.refresh()
+        return self._preview
 
     def finish(self, enhancement: Enhancement) -> Image:
         """Turn the preview into the result; add the spread, hidden, where there is one."""
-        image = self._placement.full_dims(enhancement.image)
-        volume = self._placement.volume(image)
-        record = {
+        title = enhancement.titled(self._placement.part)
+        image = self._placement.full_dims(enhancement.image).rename(title)
+        volume, look = self._placement.volume(image), display_of(image)
+        record = record_of(enhancement, self._source).as_dict()
+        # Also what another writer saves says how it was made.
+        image = image.assign_attrs(provenance={**enhancement.provenance, "record": record})
+        known = {
+            INPUT: self._input,
+            "title": title,
+            "limits": look["contrast_limits"],
+            ENHANCEMENT: enhancement,
             "settings": dataclasses.asdict(enhancement.settings),
             "provenance": enhancement.provenance,
-            "record": record_of(enhancement, Source.from_mapping(self._record)).as_dict(),
+            "record": record,
         }
-        metadata = {"xarray": image, OURS: record}
-        if self._preview is not None and self._present():
+        metadata = {"xarray": image, OURS: known}
+        layer = self._earlier(title, volume.ndim)
+        if layer is not None:
+            self._replace(layer, volume, metadata)
+        elif self._preview is not None and self._present():
             layer = self._preview
             layer.data = volume
             # Before the name, whose change every dock hears: the metadata must be there by then.
             layer.metadata = metadata
-            layer.name = enhancement.title
-            self._follow_limits(display_of(image)["contrast_limits"])
+            layer.name = title
+            self._follow_limits(layer, look["contrast_limits"])
         else:
-            look = display_of(image)
-            layer = self._add(volume, enhancement.title, look, metadata, image)
+            layer = self._add(volume, title, look, metadata, image)
         self._preview = None
         if enhancement.spread is not None:
-            self._add_spread(enhancement.spread, enhancement.title, record, below=layer)
+            self._add_spread(enhancement.spread, layer)
         return layer
 
     def stop(self, why: str) -> None:
@@ -112,18 +128,43 @@ class RunLayers:
             self._viewer.layers.remove(self._preview)
         self._preview = None
 
-    def _add_spread(
-        self, spread: xr.DataArray, title: str, record: dict[str, Any], below: Image
-    ) -> None:
+    def _earlier(self, title: str, ndim: int) -> Image | None:
+        """The result that is replaced, if there is one."""
+        for layer in self._viewer.layers:
+            known = ours(layer)
+            same = known.get("title") == title and known.get(INPUT) == self._input
+            if is_result(layer) and same and layer.ndim == ndim:
+                return layer
+        return None
+
+    def _replace(self, layer: Image, volume: Any, metadata: dict[str, Any]) -> None:
+        """Give a result new pixels, on top of the others; its look is the user's."""
+        layers, seen = self._viewer.layers, self._preview is not None
+        remove(self._viewer, hanging_on(self._viewer, layer))
+        self._limits = tuple(ours(layer)["limits"])
+        layer.metadata = metadata
+        layer.data = volume
+        for name, value in self._where(metadata["xarray"]).items():
+            setattr(layer, name, value)
+        self._follow_limits(layer, metadata[OURS]["limits"])
+        self.discard()
+        layers.move(layers.index(layer), len(layers))
+        layer.visible = True
+        if seen:
+            layers.selection.active = layer
+
+    def _add_spread(self, spread: xr.DataArray, layer: Image) -> None:
         image = self._placement.full_dims(spread)
         high = max(float(np.percentile(image.values, 99.9)), 1e-6)
-        look = {"contrast_limits": (0.0, high), "colormap": "magma", "visible": False}
-        metadata = {"xarray": image, OURS: record}
-        volume, name = self._placement.volume(image), f"{title} · spread"
-        layer = self._add(volume, name, look, metadata, image)
-        layers = self._viewer.layers
-        layers.move(layers.index(layer), layers.index(below))
-        layers.selection.active = below
+        look = {
+            "name": "spread",
+            "contrast_limits": (0.0, high),
+            "colormap": "magma",
+            "visible": False,
+            "metadata": {"xarray": image},
+        }
+        data = self._placement.volume(image), {**self._where(image), **look}, "image"
+        hang_on(self._viewer, layer, "spread", [data])
 
     def _add(
         self,
@@ -135,28 +176,56 @@ class RunLayers:
     ) -> Image:
         from napari.layers import Image
 
-        plane = (like.sizes["j"], like.sizes["i"])
-        where = self._placement.layer_kwargs(plane, part=like.attrs.get(PART))
         # The metadata come first: whoever hears of the new layer must recognise it as ours.
-        layer = Image(data, name=name, metadata=dict(metadata), **where, **look)
+        layer = Image(data, name=name, metadata=dict(metadata), **self._where(like), **look)
         self._viewer.add_layer(layer)
         return layer
+
+    def _where(self, image: xr.DataArray) -> dict[str, Any]:
+        """Where an image of the run lies, as arguments of a layer."""
+        plane = (image.sizes["j"], image.sizes["i"])
+        return self._placement.layer_kwargs(plane, part=image.attrs.get(PART))
 
     def _present(self) -> bool:
         return present(self._viewer, self._preview)
 
-    def _follow_limits(self, limits: tuple[float, float]) -> None:
+    def _follow_limits(self, layer: Image, limits: tuple[float, float]) -> None:
         """Follow the image's own range, unless the user has set another."""
-        layer = self._preview
-        if layer is not None and tuple(layer.contrast_limits) == self._limits:
+        if tuple(layer.contrast_limits) == self._limits:
             layer.contrast_limits = limits
             self._limits = tuple(layer.contrast_limits)
+
+
+def record_of_result(layer: Image) -> Record | None:
+    """What made a result: as its run kept it, as its file has it beside it, or as it says itself.
+
+    None where nothing of it says so.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        For which `is_result` holds.
+
+    Raises
+    ------
+    RecordError
+        If there is a record that cannot be read.
+    """
+    known = ours(layer).get("record")
+    if known is not None:
+        return Record.from_mapping(known)
+    path = layer.source.path
+    if path and (beside := record_beside(Path(path))).exists():
+        return read_record(beside)
+    made = layer.metadata["xarray"].attrs["provenance"].get("record")
+    if made is None:
+        return None
+    return Record.from_mapping(made)
 
 
 def coherence_layers(
     coherence: Coherence,
     placement: Placement,
-    name: str,
     colours: str,
     direction: str = "left | right",
 ) -> list[tuple[Any, dict[str, Any], str]]:
@@ -167,8 +236,6 @@ def coherence_layers(
     coherence : Coherence
     placement : Placement
         Where the input lies.
-    name : str
-        The input's name.
     colours : str
         A key of `COLOURS`.
     direction : {"left | right", "upper / lower"}
@@ -189,7 +256,7 @@ def coherence_layers(
     for (side, image), colour in zip(sides, COLOURS[colours], strict=True):
         full = placement.full_dims(image)
         look = {
-            "name": f"{name} · {side} patches",
+            "name": f"{side} patches",
             "colormap": colour,
             # The lower one hides what lies below: added to the input, nothing would be yellow.
             "blending": "translucent_no_depth" if side == names[0] else "additive",
@@ -204,7 +271,7 @@ def coherence_layers(
             grid.pop("data"),
             {
                 **grid,
-                "name": f"{name} · patch grid",
+                "name": "patch grid",
                 "shape_type": "polygon",
                 "edge_color": "#ffffff60",
                 "face_color": "transparent",

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import xarray as xr
 from psygnal import Signal
 
+from napari_fus_ulm._napari.layers.family import OURS
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
 from napari_fus_ulm._napari.layers.parts import LayerScan, Offer
-from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.picker.part_form import Corrections, describe, resolve
 from napari_fus_ulm._napari.picker.picked import (
     LayerReader,

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from napari_fus_ulm._napari.layers.family import OURS
 from napari_fus_ulm._napari.layers.identity import present
-from napari_fus_ulm._napari.layers.results import OURS
 from napari_fus_ulm._napari.layers.units import mm_in
 from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm._napari.viewer.kept import KeptViewer

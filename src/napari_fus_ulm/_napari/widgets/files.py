@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_fus_ulm import io
-from napari_fus_ulm.tasks.record import Record
+from napari_fus_ulm._napari.layers.results import record_of_result
 from napari_fus_ulm.tasks.replay import save_image
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def ask_and_save(parent: QWidget, layer: Image) -> str:
 
     Raises
     ------
-    ScanError, OverwriteError
-        If it cannot be written, or would replace a file that is no result.
+    UserError
+        If it cannot be written, would replace a file that is no result, or its record is damaged.
     """
     stem = "".join(c if c.isalnum() or c in "-_×" else " " for c in layer.name)
     path, kind = QFileDialog.getSaveFileName(
@@ -59,6 +59,5 @@ def ask_and_save(parent: QWidget, layer: Image) -> str:
     # The dialog has asked about this very name, not about one with a suffix added.
     confirmed = io.suffix_of(path, io.SUFFIXES_WRITE) is not None
     target = Path(path if confirmed else path + SAVE_AS.get(kind, ".ome.tif"))
-    stored = layer.metadata.get("napari_fus_ulm", {}).get("record")
-    record = None if stored is None else Record.from_mapping(stored)
+    record = record_of_result(layer)
     return f"Saved as {save_image(layer.metadata['xarray'], target, record, confirmed=confirmed)}."
