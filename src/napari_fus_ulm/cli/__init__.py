@@ -17,6 +17,7 @@ from napari_fus_ulm.cli import (
     frc,
     info,
     missed,
+    models,
     pairs,
     review,
     run,
@@ -51,6 +52,7 @@ for module in (
 ):
     app.command(module.NAME, help=module.__doc__, short_help=module.command.__doc__)(module.command)
 app.add_typer(pairs.app, name=pairs.NAME)
+app.add_typer(models.app, name=models.NAME)
 app.add_typer(review.app, name=review.NAME)
 
 

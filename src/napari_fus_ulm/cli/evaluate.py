@@ -59,7 +59,8 @@ def command(
         str, typer.Option(help="Only these methods, such as input,rl,accurate,diffusion.")
     ] = "",
     weights: Annotated[
-        list[Path] | None, typer.Option(help="Weights instead of the bundled ones; repeatable.")
+        list[Path] | None,
+        typer.Option(help="Instead of the bundled weights; repeatable."),
     ] = None,
     pixel_um: Annotated[float, option(EvaluateSettings, "pixel_um")] = DEFAULTS["pixel_um"].default,
     align: Annotated[bool, typer.Option("--align", help="Shift RESULT onto ULM first.")] = False,
@@ -74,6 +75,7 @@ def command(
     form = _form(images, references, phantoms)
     _refuse_others(context, form)
     with failing_politely(json):
+        from napari_fus_ulm.generators.library import weights_file
         from napari_fus_ulm.tasks.evaluate import evaluate_run
         from napari_fus_ulm.tasks.record import Record
         from napari_fus_ulm.tasks.replay import checked, save
@@ -90,7 +92,7 @@ def command(
             side=side,  # type: ignore[arg-type]
             splits=splits,
             methods=tuple(word.strip() for word in methods.split(",") if word.strip()),
-            weights=tuple(str(one.absolute()) for one in weights or []),
+            weights=tuple(str(weights_file("", one).absolute()) for one in weights or []),
             pixel_um=pixel_um,
             align=align,
             spacing=spacing,

@@ -205,26 +205,58 @@ def read_card(weights: Path) -> Card:
         raise CheckpointError(f"The card in {weights} cannot be used: {error}.") from error
 
 
-def write_weights(weights: Path, tensors: Mapping[str, Tensor], card: Card) -> None:
+def write_weights(
+    weights: Path, tensors: Mapping[str, Tensor], card: Card, *, beside: bool = True
+) -> None:
     """Write weights and their card; whatever interrupts it, both are read as of one moment.
+
+    Parameters
+    ----------
+    weights : Path
+    tensors : mapping of str to Tensor
+    card : Card
+    beside : bool
+        Write the card into a file beside them too, where people can read it.
 
     Raises
     ------
     ScanError
         If the system refuses; the files that were there are unchanged.
     """
+    content = {**asdict(card), MOMENT: _digest(tensors)}
+    files = {weights: tensors_writer(tensors, {CARD: json.dumps(content)})}
+    if beside:
+        files[card_path(weights)] = json_writer(content)
+    write_files(files)
+
+
+def check_moment(weights: Path) -> None:
+    """Refuse weights that are not those for which the card in their header was written.
+
+    Raises
+    ------
+    CheckpointError
+        The file was damaged or changed; or it cannot be read.
+    """
+    within = read_header(weights).get(CARD)
+    try:
+        moment = None if within is None else parse_object(within).get(MOMENT)
+    except ValueError as error:
+        raise CheckpointError(f"The card in {weights} cannot be used: {error}.") from error
+    if moment is not None and moment != _digest(read_tensors(weights)):
+        raise CheckpointError(
+            f"{weights.name} is damaged or was changed: its numbers are not those for which its "
+            "card was written. Copy the file again from where it came from."
+        )
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Sixteen digits that follow from all numbers."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name].contiguous().numpy().tobytes())
-    moment = digest.hexdigest()[:16]
-    content = {**asdict(card), MOMENT: moment}
-    write_files(
-        {
-            weights: tensors_writer(tensors, {CARD: json.dumps(content)}),
-            card_path(weights): json_writer(content),
-        }
-    )
+    return digest.hexdigest()[:16]
 
 
 def load_generator(weights: Path) -> tuple[Generator, Card]:

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.errors import CheckpointError, ScanError, SettingsError
-from napari_fus_ulm.generators.checkpoint import Card, bundled_weights
+from napari_fus_ulm.generators.checkpoint import Card
 from napari_fus_ulm.generators.device import choose_device, choose_precision
+from napari_fus_ulm.generators.library import weights_file
 from napari_fus_ulm.generators.loaded import loaded_generator
 from napari_fus_ulm.grey.condition import condition_grey
 from napari_fus_ulm.grey.intensity import FusRange, fus_range, is_signed, log_power
@@ -135,7 +136,7 @@ def prepare(fus: xr.DataArray, settings: EnhanceSettings) -> Prepared:
     check_size(fus)
     blank = _check_planes(fus)
     fus = with_native_um(fus, settings.native_um)
-    weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
+    weights = weights_file(settings.generator, settings.weights)
     device = choose_device(settings.device)
     model, card = loaded_generator(weights, device)
     if settings.generator != card.generator:

@@ -38,7 +38,8 @@ class EnhanceSettings:
     generator : str
         Name in the registry of generators (``napari_fus_ulm.generators.names()``).
     weights : str or None
-        Path of a ``.safetensors`` file with its JSON card; None takes the bundled weights.
+        Path of a ``.safetensors`` file with its card, or the name of a model of the library; None
+        takes the bundled weights.
     mode : {"detailed", "balanced", "accurate"}
         *Detailed*: one sample of ``steps`` evaluations. *Balanced*: the mean of ``samples``
         samples, with their spread. *Accurate*: one evaluation, the conditional mean.
@@ -102,7 +103,7 @@ class EnhanceSettings:
         Setting(
             label="Weights",
             brief="Weights (.safetensors)",
-            help="A .safetensors file that you trained; by default the bundled weights.",
+            help="A .safetensors file or a model of yours; by default the bundled weights.",
         ),
     ] = None
     mode: Annotated[

@@ -25,9 +25,10 @@ def card_of(settings: EnhanceSettings) -> tuple[Card, Path]:
     CheckpointError
         If there are no such weights or they have no card.
     """
-    from napari_fus_ulm.generators.checkpoint import bundled_weights, read_card
+    from napari_fus_ulm.generators.checkpoint import read_card
+    from napari_fus_ulm.generators.library import weights_file
 
-    weights = Path(settings.weights) if settings.weights else bundled_weights(settings.generator)
+    weights = weights_file(settings.generator, settings.weights)
     return read_card(weights), weights
 
 

@@ -365,10 +365,10 @@ def _usable(settings: EnhanceSettings) -> tuple[EnhanceSettings, Card]:
     """Settings and the card of their weights; the defaults where those have been moved since."""
     from napari_fus_ulm.errors import CheckpointError
     from napari_fus_ulm.generators.checkpoint import bundled_weights, read_card
+    from napari_fus_ulm.generators.library import weights_file
 
     try:
-        path = settings.weights or bundled_weights(settings.generator)
-        return settings, read_card(Path(path))
+        return settings, read_card(weights_file(settings.generator, settings.weights))
     except CheckpointError:
         default = EnhanceSettings()
         return default, read_card(bundled_weights(default.generator))

@@ -161,8 +161,9 @@ def _events(settings: EvaluateSettings) -> Iterator[Event]:
     from napari_fus_ulm.cohort.table import cohort_name
     from napari_fus_ulm.evaluation.compare import compare_events, matched
     from napari_fus_ulm.evaluation.harness import EvaluationSettings
+    from napari_fus_ulm.generators.library import weights_file
 
-    weights, words = [Path(one) for one in settings.weights], list(settings.methods)
+    weights, words = [weights_file("", one) for one in settings.weights], list(settings.methods)
     if settings.phantoms:
         measured = EvaluationSettings(pixel_um=settings.pixel_um)
         return _phantom_events(settings.phantoms, weights, words, measured)

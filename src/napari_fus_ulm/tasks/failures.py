@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from platformdirs import user_log_path
+
 from napari_fus_ulm.errors import UserError
 
 FOLDER_VARIABLE = "NAPARI_FUS_ULM_LOGS"
@@ -75,12 +77,7 @@ def log_folder() -> Path:
     """The folder of the log file, by the convention of each system."""
     if chosen := os.environ.get(FOLDER_VARIABLE):
         return Path(chosen)
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local")) / "napari-fus-ulm"
-    if sys.platform == "darwin":
-        return home / "Library/Logs/napari-fus-ulm"
-    return Path(os.environ.get("XDG_STATE_HOME", home / ".local/state")) / "napari-fus-ulm"
+    return user_log_path("napari-fus-ulm", appauthor=False)
 
 
 def _logged(details: str, path: Path) -> str:

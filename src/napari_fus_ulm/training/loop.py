@@ -29,6 +29,7 @@ from napari_fus_ulm.generators.device import (
     choose_training_precision,
     is_out_of_memory,
 )
+from napari_fus_ulm.generators.library import weights_file
 from napari_fus_ulm.grey.intensity_map import fit_monotone_map
 from napari_fus_ulm.grey.pair import PreparedPair
 from napari_fus_ulm.io.atomic import check_writable, write_text
@@ -129,7 +130,7 @@ def train_events(
     # Before the pairs are prepared, which takes long: missing files are reported immediately.
     run = Run.resume(settings, folder) if resume else Run.start(settings)
     write_text(folder / SETTINGS, settings.to_json())
-    init = Path(settings.init) if settings.init else None
+    init = weights_file(settings.generator, settings.init) if settings.init else None
     weights = folder / WEIGHTS
     seen = memory(
         None if settings.pairs is None else Path(settings.pairs),

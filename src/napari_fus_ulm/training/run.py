@@ -23,6 +23,7 @@ from napari_fus_ulm.generators.checkpoint import (
     read_tensors,
 )
 from napari_fus_ulm.generators.device import choose_device
+from napari_fus_ulm.generators.library import weights_file
 from napari_fus_ulm.io.atomic import write_tensors
 from napari_fus_ulm.io.own_json import parse_object
 from napari_fus_ulm.training.adversary import OptimisedCritic, beside
@@ -169,7 +170,7 @@ def _fresh(settings: TrainSettings) -> Generator:
     torch.manual_seed(settings.seed)
     if settings.init is None:
         return build(settings.generator, arguments(settings))
-    return _begun_with(Path(settings.init), settings)
+    return _begun_with(weights_file(settings.generator, settings.init), settings)
 
 
 def _as_begun(settings: TrainSettings, folder: Path) -> Generator:
