@@ -31,7 +31,7 @@ Events = Iterator[Any]
 def tasks() -> dict[str, Callable[[], Events]]:
     """The tasks of the docks, on the sample pair."""
     from napari_fus_ulm.inference.settings import EnhanceSettings
-    from napari_fus_ulm.tasks.catalogue import sample_pair
+    from napari_fus_ulm.tasks.sample import sample_pair
     from napari_fus_ulm.tasks.coherence import CoherenceSettings, coherence_run
     from napari_fus_ulm.tasks.enhance import ENHANCE, enhance_run
     from napari_fus_ulm.tasks.resolution import ResolutionSettings, frc_run

@@ -266,7 +266,7 @@ def compare(scene: Scene) -> None:
     """The views of Compare, with three results of the sample pair."""
     from napari_fus_ulm import EnhanceSettings
     from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
-    from napari_fus_ulm.tasks.catalogue import sample_pair
+    from napari_fus_ulm.tasks.sample import sample_pair
     from napari_fus_ulm.tasks.enhance import ENHANCE
 
     pair = sample_pair()

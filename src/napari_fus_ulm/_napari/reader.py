@@ -14,14 +14,19 @@ LayerData = tuple[Any, dict[str, Any], str]
 PathOrPaths = str | Path | Sequence[str | Path]
 
 
-def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
+def get_reader(
+    path: PathOrPaths | None = None,
+) -> Callable[[PathOrPaths], list[LayerData]] | None:
     """Return a reader for a file, a folder, or several files to stack; None for other files.
 
     Parameters
     ----------
     path : str, Path or sequence of them
-        The path or paths from napari.
+        The path or paths from napari. Its command palette gives none: the user is asked for a file.
     """
+    if path is None:
+        _ask_and_open()
+        return None
     from napari_fus_ulm.io import suffix_of
 
     paths = _paths(path)
@@ -55,6 +60,19 @@ def read(path: PathOrPaths) -> list[LayerData]:
         with suppress(ScanError):  # images of different shape: one layer each
             scans = [stack(scans, source=str(paths[0].parent), name=paths[0].parent.name)]
     return [scan_to_layer(scan) for scan in scans]
+
+
+def _ask_and_open() -> None:
+    """Let the user choose a file, and open it in the viewer."""
+    from napari import current_viewer
+    from qtpy.QtWidgets import QApplication
+
+    from napari_fus_ulm._napari.widgets.files import ask_open
+
+    viewer = current_viewer()
+    chosen = ask_open(QApplication.activeWindow(), folder=False)
+    if viewer is not None and chosen is not None:
+        viewer.open(chosen, plugin="napari-fus-ulm")
 
 
 def _named(scans: list[xr.DataArray], path: Path) -> list[xr.DataArray]:

@@ -6,14 +6,14 @@ from napari_fus_ulm._napari.layers.from_scan import LayerData, scan_to_layer
 
 
 def phantom_pair() -> list[LayerData]:
-    """Simulate power Doppler and ULM of one rat section, aligned.
+    """Read power Doppler and ULM of one simulated rat section, aligned.
 
     Returns
     -------
     list of layer data tuples
         "phantom power Doppler" above "phantom ULM".
     """
-    from napari_fus_ulm.tasks.catalogue import sample_pair
+    from napari_fus_ulm.tasks.sample import sample_pair
 
     pair = sample_pair()
     return [

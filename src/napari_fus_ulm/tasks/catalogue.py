@@ -1,4 +1,4 @@
-"""The generators, their cards, and the sample pair. Imports no torch."""
+"""The generators and their cards. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from napari_fus_ulm.generators import Entry, entry, names
 if TYPE_CHECKING:
     from napari_fus_ulm.generators.checkpoint import Card
     from napari_fus_ulm.inference.settings import EnhanceSettings
-    from napari_fus_ulm.phantom.pair import PhantomPair
 
-__all__ = ["Entry", "card_of", "check_available", "entry", "names", "pixels_um", "sample_pair"]
+__all__ = ["Entry", "card_of", "check_available", "entry", "names", "pixels_um"]
 
 
 def card_of(settings: EnhanceSettings) -> tuple[Card, Path]:
@@ -65,11 +64,3 @@ def pixels_um(
 
     settled = with_native_um(fus, native_um)
     return native_pixel_um(settled), generator_pixel_um(card_um, settled)
-
-
-def sample_pair() -> PhantomPair:
-    """Simulate the pair that the demo and the viewer's sample show."""
-    from napari_fus_ulm.cohort.seeds import DEMO_SEED
-    from napari_fus_ulm.phantom import simulate_pair
-
-    return simulate_pair(DEMO_SEED)

@@ -181,7 +181,7 @@ class CompareWidget(DockedWidget):
 
     def _lay_out(self) -> None:
         self._welcome = wrapped(WELCOME)
-        self.sample.setToolTip("Simulates power Doppler and ULM of one rat section.")
+        self.sample.setToolTip("Opens power Doppler and ULM of one simulated rat section.")
         chosen = form()
         tip = "The ULM that the others are measured against; it must show the same field of view."
         add_row(chosen, "Ground truth", self.truth, tip)

@@ -276,7 +276,7 @@ class EnhanceWidget(DockedWidget):
             "Open a power Doppler image to begin: drop a file into the viewer, load one below, or "
             "try the simulated pair."
         )
-        self.sample.setToolTip("Simulates power Doppler and ULM of one rat section.")
+        self.sample.setToolTip("Opens power Doppler and ULM of one simulated rat section.")
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(6, 6, 6, 6)

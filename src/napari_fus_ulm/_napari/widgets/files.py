@@ -21,7 +21,7 @@ SAVE_AS = {
 }
 
 
-def ask_open(parent: QWidget, *, folder: bool) -> Path | None:
+def ask_open(parent: QWidget | None, *, folder: bool) -> Path | None:
     """Let the user choose a file or a folder to open."""
     if folder:
         path = QFileDialog.getExistingDirectory(parent, "Open a folder of images")
