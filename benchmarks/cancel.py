@@ -31,10 +31,10 @@ Events = Iterator[Any]
 def tasks() -> dict[str, Callable[[], Events]]:
     """The tasks of the docks, on the sample pair."""
     from napari_fus_ulm.inference.settings import EnhanceSettings
-    from napari_fus_ulm.tasks.sample import sample_pair
     from napari_fus_ulm.tasks.coherence import CoherenceSettings, coherence_run
     from napari_fus_ulm.tasks.enhance import ENHANCE, enhance_run
     from napari_fus_ulm.tasks.resolution import ResolutionSettings, frc_run
+    from napari_fus_ulm.tasks.sample import sample_pair
     from napari_fus_ulm.tasks.support import SupportSettings, support_run
     from napari_fus_ulm.tasks.truth import MISSED, TruthSettings
 

@@ -266,8 +266,8 @@ def compare(scene: Scene) -> None:
     """The views of Compare, with three results of the sample pair."""
     from napari_fus_ulm import EnhanceSettings
     from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
-    from napari_fus_ulm.tasks.sample import sample_pair
     from napari_fus_ulm.tasks.enhance import ENHANCE
+    from napari_fus_ulm.tasks.sample import sample_pair
 
     pair = sample_pair()
     modes = ("accurate", "detailed")

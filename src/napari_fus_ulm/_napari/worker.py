@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from qtpy.QtCore import QObject
-from superqt.utils import GeneratorWorker
+from superqt.utils import GeneratorWorker, create_worker
 
 from napari_fus_ulm._napari.run import CANCELLED, DONE, FAILED
 from napari_fus_ulm._napari.widgets.controls import Signal
@@ -119,16 +119,14 @@ class EventRunner(QObject):
         RuntimeError
             If a run is in progress.
         """
-        if self._asks:
-            from napari.qt.threading import create_worker
-        else:
-            from superqt.utils import create_worker
+        from napari.qt import threading
 
         if self.running:
             raise RuntimeError("A run is already in progress.")
         self._failure, self._complete = Failure(""), False
         # Not napari's worker class: it would show every error in a pop-up too.
-        worker: Any = create_worker(
+        make = threading.create_worker if self._asks else create_worker
+        worker: Any = make(
             run_events,
             make_events,
             [],
@@ -163,6 +161,37 @@ class EventRunner(QObject):
         sentence = self._failure.sentence
         state = FAILED if sentence else DONE if self._complete else CANCELLED
         self.ended.emit(state, sentence)
+
+
+class InBackground(QObject):
+    """Does one piece of work at a time in a thread; of those that wait, only the newest is done.
+
+    Its result is handed over in the thread of this object, unless the object is gone by then.
+    """
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._busy = False
+        self._then: Callable[[Any], None] | None = None
+        self._next: tuple[Callable[[], Any], Callable[[Any], None]] | None = None
+
+    def __call__(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Do work, and call ``then`` with its result."""
+        if self._busy:
+            self._next = work, then
+            return
+        self._busy, self._then = True, then
+        worker = create_worker(work)
+        worker.returned.connect(self._on_returned)
+        worker.start()
+
+    def _on_returned(self, result: Any) -> None:
+        then, self._then, self._busy = self._then, None, False
+        if self._next is not None:
+            following, self._next = self._next, None
+            self(*following)
+        if then is not None:
+            then(result)
 
 
 def run_events(

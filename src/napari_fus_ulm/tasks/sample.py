@@ -1,7 +1,7 @@
 """The sample pair: simulated beforehand, since a viewer cannot wait for seconds.
 
-``sample_pair.npz`` holds what `simulate_pair` gives for `DEMO_SEED`. Where that has changed, write it
-again::
+``sample_pair.npz`` holds what `simulate_pair` gives for `DEMO_SEED`. Where that changes, write the
+file again::
 
     python -c "from napari_fus_ulm.tasks import sample; sample.write()"
 """

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Image, Layer
 
 from napari_fus_ulm._napari.enhance.input import Input
 from napari_fus_ulm._napari.enhance.shown import Shown, resolve
-from napari_fus_ulm._napari.enhance.state import UNANSWERED, EnhanceState
+from napari_fus_ulm._napari.enhance.state import READING, UNANSWERED, EnhanceState
 from napari_fus_ulm._napari.layers.family import OURS, hanging_on
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.to_scan import layer_to_scan
@@ -664,3 +664,27 @@ def test_pix2pix_has_one_picture(open_state, small_pair):
     result = result_of(viewer)
     assert "Pix2Pix ×" in result.name  # no mode in its name
     assert not [layer for layer in viewer.layers if "spread" in layer.name]
+
+
+def test_the_sample_pair_is_chosen_as_it_is_opened_from_the_menu(open_state):
+    viewer, state = open_state()
+    ulm, fus = (Image(data, **kwargs) for data, kwargs, _ in phantom_pair())
+    viewer.add_layer(ulm)
+    assert state.fus.layer is None
+    viewer.add_layer(fus)
+    assert state.fus.layer is fus
+    assert state.ulm.layer is ulm
+    state.ulm.choose(None)
+    viewer.add_layer(Image(fus.data, name="another pwd"))
+    assert state.ulm.layer is None
+
+
+def test_no_run_begins_while_a_layer_is_read(open_state):
+    viewer, state = open_state()
+    viewer.add_layer(Image(phantom_pair()[1][0], scale=(0.1, 0.1), name="pwd"))
+    state.fus.reading = True
+    assert state.start() is None
+    assert state.shown.error == READING
+    state.fus.reading = False
+    state.refresh()
+    assert state.shown.error == ""

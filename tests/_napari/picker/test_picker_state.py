@@ -144,3 +144,110 @@ def test_what_was_turned_can_be_repeated_from_the_file(opened):
     viewer.layers.clear()
     add(viewer, scale=(0.1, -0.1))
     assert (state.picked().source.depth, state.picked().source.flip) == (None, "x")
+
+
+# ---------------------------------------------------------------- layers that are read slowly
+
+
+class Later:
+    """A background that works when it is told to."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def __call__(self, work, then):
+        self.waiting.append((work, then))
+
+    def work(self, number=0):
+        work, then = self.waiting.pop(number)
+        then(work())
+
+
+class Lazy:
+    """Pixels that are counted when somebody asks for them."""
+
+    def __init__(self, pixels):
+        self.pixels, self.read = pixels, 0
+        self.shape, self.dtype, self.ndim = pixels.shape, pixels.dtype, pixels.ndim
+
+    def __getitem__(self, index):
+        return self.pixels[index]
+
+    def __array__(self, dtype=None, copy=None):
+        self.read += 1
+        return np.asarray(self.pixels, dtype)
+
+
+@pytest.fixture
+def slow():
+    viewer, background = ViewerModel(), Later()
+    state = PickerState(viewer, "fus", background)
+    yield viewer, state, background
+    state.close()
+
+
+def add_lazy(viewer, name="slow pwd"):
+    lazy = Lazy(IMAGE)
+    mm = {"scale": (0.1, 0.1), "units": ("mm", "mm"), "contrast_limits": (1, 2)}
+    return viewer.add_image(lazy, name=name, rgb=False, multiscale=False, **mm), lazy
+
+
+def test_a_lazy_layer_is_read_in_the_background(slow):
+    viewer, state, background = slow
+    _, lazy = add_lazy(viewer)
+    before = lazy.read
+    assert state.reading
+    assert state.line == "Reading “slow pwd”…"
+    assert state.picked() is None
+    assert lazy.read == before
+    background.work()
+    assert not state.reading
+    assert state.line == "80 × 60 px · 100 × 100 µm"
+    assert state.picked() is not None
+
+
+def test_what_is_known_of_the_same_pixels_is_shown_until_they_are_read_again(slow):
+    viewer, state, background = slow
+    add_lazy(viewer)
+    background.work()
+    state.correct(Corrections(spacing=(0.05, 0.05)))
+    assert state.reading
+    assert state.line == "80 × 60 px · 100 × 100 µm"
+    background.work()
+    assert state.line == "80 × 60 px · 50 × 50 µm"
+
+
+def test_what_comes_too_late_is_dropped(slow):
+    viewer, state, background = slow
+    first, _ = add_lazy(viewer)
+    second = add(viewer)
+    state.choose(second)
+    assert not state.reading
+    line = state.line
+    background.work()
+    assert state.line == line
+    state.choose(first)
+    state.choose(first)
+    background.work(1)
+    background.work(0)
+    assert not state.reading
+
+
+def test_a_small_layer_is_read_at_once(slow):
+    viewer, state, background = slow
+    add(viewer)
+    assert not background.waiting
+    assert state.picked() is not None
+
+
+def test_what_cannot_be_read_is_said(slow):
+    viewer, state, background = slow
+    _, lazy = add_lazy(viewer)
+
+    def fail(*_, **__):
+        raise OSError(5, "Input/output error", "/data/film.zarr")
+
+    lazy.__class__ = type("Broken", (Lazy,), {"__array__": fail})
+    background.work()
+    assert "film.zarr" in state.line
+    assert state.picked() is None

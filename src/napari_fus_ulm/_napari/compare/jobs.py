@@ -17,7 +17,7 @@ from napari_fus_ulm._napari.run import CANCELLING, RUNNING, Work
 from napari_fus_ulm._napari.widgets.controls import CalmSpinBox, Section, add_row, form, row
 from napari_fus_ulm._napari.widgets.files import ask_open
 from napari_fus_ulm._napari.widgets.run_panel import RunPanel
-from napari_fus_ulm._napari.worker import EventRunner
+from napari_fus_ulm._napari.worker import EventRunner, InBackground
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.settings import Values
 from napari_fus_ulm.tasks import compare as compare_run
@@ -69,7 +69,7 @@ class Jobs(QWidget):
         super().__init__()
         self._compared, self._colours = compared, colours
         self._allowed = (False, False)
-        self.state = WorkState(viewer)
+        self.state = WorkState(viewer, InBackground(self))
         self.runner = EventRunner(self)
         self.fus = LayerPicker(viewer, self.state.fus)
         self.run = RunAllPanel()

@@ -13,7 +13,7 @@ from psygnal import Signal
 from napari_fus_ulm._napari.layers.identity import id_of
 from napari_fus_ulm._napari.layers.results import RunLayers
 from napari_fus_ulm._napari.picker.picked import Picked
-from napari_fus_ulm._napari.picker.state import PickerState
+from napari_fus_ulm._napari.picker.state import Background, PickerState
 from napari_fus_ulm._napari.run import (
     CANCELLED,
     CANCELLING,
@@ -73,6 +73,8 @@ class WorkState:
     Parameters
     ----------
     viewer : napari viewer
+    background : Background, optional
+        Where slow layers are read.
 
     Signals
     -------
@@ -85,13 +87,13 @@ class WorkState:
     changed = Signal(frozenset)
     completed = Signal(list)
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, viewer: ViewerModel, background: Background | None = None) -> None:
         self._viewer = viewer
         self._run = Run()
         self._subject: Hashable = None
         self._picked: Picked | None = None
         self._results: list[Image] = []
-        self.fus = PickerState(viewer, "fus")
+        self.fus = PickerState(viewer, "fus", background)
         self.shown = WorkShown()
         self.fus.changed.connect(self._show)
         self._show()

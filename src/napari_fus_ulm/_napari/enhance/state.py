@@ -22,7 +22,7 @@ from napari_fus_ulm._napari.layers.family import is_result, orphans, ours, remov
 from napari_fus_ulm._napari.layers.identity import find, id_of
 from napari_fus_ulm._napari.layers.results import ENHANCEMENT, INPUT, RUN, RunLayers
 from napari_fus_ulm._napari.picker.picked import Picked
-from napari_fus_ulm._napari.picker.state import PickerState
+from napari_fus_ulm._napari.picker.state import Background, PickerState
 from napari_fus_ulm._napari.run import (
     CANCELLED,
     CANCELLING,
@@ -53,6 +53,7 @@ ENDINGS = {
     DONE: "Done.",
 }
 UNANSWERED = "Not started: answer the question about the image first."
+READING = "Not started: the image is still being read. Click again in a moment."
 
 
 CHEAP_BYTES = 128_000_000
@@ -72,6 +73,8 @@ class EnhanceState:
     ----------
     viewer : napari viewer
     settings : EnhanceSettings
+    background : callable, optional
+        Makes a `Background` for each picker.
 
     Signals
     -------
@@ -84,10 +87,17 @@ class EnhanceState:
     changed = Signal(frozenset)
     turned = Signal()
 
-    def __init__(self, viewer: ViewerModel, settings: EnhanceSettings) -> None:
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        settings: EnhanceSettings,
+        background: Callable[[], Background] | None = None,
+    ) -> None:
         self._viewer = viewer
-        self.fus, self.ulm = PickerState(viewer, "fus"), PickerState(viewer, "ulm")
+        fus, ulm = (background() if background else None for _ in range(2))
+        self.fus, self.ulm = PickerState(viewer, "fus", fus), PickerState(viewer, "ulm", ulm)
         self.fus.taken = lambda: id_of(self.ulm.layer)
+        self.ulm.follow(lambda: self.fus.layer)
         self.settings: EnhanceSettings | None = settings
         self._refusal = ""
         self._run = Run()
@@ -145,7 +155,14 @@ class EnhanceState:
             self.ulm.layer_scan,
             self.ulm.picked(),
         )
+        if self._run.error == READING and not self.reading:
+            self._run = replace(self._run, error="")
         self._show()
+
+    @property
+    def reading(self) -> bool:
+        """Whether what is chosen is still being read."""
+        return self.fus.reading or self.ulm.reading
 
     @property
     def light_key(self) -> object:
@@ -296,8 +313,8 @@ class EnhanceState:
         self.fus.read_if_new()
         self.ulm.read_if_new()
         self.refresh()
-        if self.fus.unanswered:
-            self.fail(UNANSWERED)
+        if self.reading or self.fus.unanswered:
+            self.fail(READING if self.reading else UNANSWERED)
             return None
         return None if self.settings is None else self.fus.picked()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ from napari_fus_ulm._napari.widgets.files import ask_open
 from napari_fus_ulm._napari.widgets.metrics_table import MetricsTable
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm._napari.widgets.run_panel import RunPanel
-from napari_fus_ulm._napari.worker import EventRunner
+from napari_fus_ulm._napari.worker import EventRunner, InBackground
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.tasks.failures import failure_of
 
@@ -50,7 +51,7 @@ class EnhanceWidget(DockedWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self.state = EnhanceState(napari_viewer, memory.load())
+        self.state = EnhanceState(napari_viewer, memory.load(), partial(InBackground, self))
         self.runner, self.preparer = EventRunner(self), Preparer(self)
         self.fus = LayerPicker(napari_viewer, self.state.fus)
         self.ulm = LayerPicker(napari_viewer, self.state.ulm)

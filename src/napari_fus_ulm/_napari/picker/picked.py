@@ -14,7 +14,7 @@ import xarray as xr
 
 from napari_fus_ulm._napari.layers.axes import Axes
 from napari_fus_ulm._napari.layers.identity import LayerId
-from napari_fus_ulm._napari.layers.parts import LayerParts, LayerScan, Question, parts_of
+from napari_fus_ulm._napari.layers.parts import LayerParts, LayerScan, parts_of
 from napari_fus_ulm._napari.layers.placing import Placement, placement_of
 from napari_fus_ulm._napari.layers.to_scan import scan_of_parts
 from napari_fus_ulm.io.guesses import modality_of
@@ -144,10 +144,11 @@ def layer_key(layer: Image) -> tuple[Any, ...]:
     where = (tuple(layer.scale), tuple(layer.translate), tuple(map(str, layer.units)))
     turns = (layer.rotate, layer.shear, layer.affine.affine_matrix)
     turned = tuple(np.asarray(turn).tobytes() for turn in turns)
-    return (*_pixels_key(layer), layer.name, tuple(layer.axis_labels), *where, *turned)
+    return (*pixels_key(layer), layer.name, tuple(layer.axis_labels), *where, *turned)
 
 
-def _pixels_key(layer: Image) -> tuple[Any, ...]:
+def pixels_key(layer: Image) -> tuple[Any, ...]:
+    """Key of a layer's pixels and of what its metadata say about them."""
     return (layer.unique_id, id(layer.data), id(layer.metadata.get("xarray")))
 
 
@@ -159,12 +160,18 @@ class LayerReader:
     """
 
     def __init__(self) -> None:
-        self._key: tuple[Any, ...] = ()
-        self._values = ""
-        self._pixels: npt.NDArray[Any] = np.empty(0)
-        self._questions: tuple[Question, ...] = ()
+        # Replaced as one, since a film is read in a thread.
+        self._known: tuple[tuple[Any, ...], npt.NDArray[Any], LayerScan | None] = (
+            (),
+            np.empty(0),
+            None,
+        )
 
-    def read(self, layer: Image, **answers: Any) -> LayerScan:
+    def knows(self, key: tuple[Any, ...]) -> bool:
+        """Whether the pixels are those of the last layer; see `pixels_key`."""
+        return self._known[0] == key
+
+    def read(self, key: tuple[Any, ...], parts: LayerParts, **answers: Any) -> LayerScan:
         """Do what `layer_to_scan` does.
 
         Raises
@@ -172,18 +179,26 @@ class LayerReader:
         ScanError
             If the layer cannot be a scan.
         """
-        key, parts = _pixels_key(layer), parts_of(layer)
-        if key == self._key:
-            parts = replace(parts, data=self._pixels)
-            layer_scan = scan_of_parts(parts, values=self._values, **answers)
-            questions = (*layer_scan.questions, *self._questions)
-            return replace(layer_scan, questions=questions)
+        known_key, pixels, known = self._known
+        if key == known_key and known is not None:
+            parts = replace(parts, data=pixels)
+            layer_scan = scan_of_parts(parts, values=known.scan.attrs["values"], **answers)
+            guessed = (one for one in known.questions if one.kind == "values")
+            return replace(layer_scan, questions=(*layer_scan.questions, *guessed))
         parts = replace(parts, data=np.asarray(parts.data))
         layer_scan = scan_of_parts(parts, **answers)
-        self._key, self._values = key, layer_scan.scan.attrs["values"]
-        self._pixels = parts.data
-        self._questions = tuple(one for one in layer_scan.questions if one.kind == "values")
+        self._known = key, parts.data, layer_scan
         return layer_scan
+
+
+SOON_BYTES = 4_000_000
+"""Pixels that are read between two movements of the mouse."""
+
+
+def takes_long(parts: LayerParts) -> bool:
+    """Whether a layer is read too slowly for the viewer to wait: it is lazy, or large."""
+    data = parts.data
+    return not isinstance(data, np.ndarray) or data.nbytes > SOON_BYTES
 
 
 def _take(parts: LayerParts, answers: Mapping[str, Any], selection: Selection) -> xr.DataArray:
@@ -216,6 +231,14 @@ def likely_modality(layer: Image) -> str:
     carried = layer.metadata.get("xarray")
     modality = getattr(carried, "attrs", {}).get("modality", "unknown")
     return str(modality) if modality != "unknown" else modality_of(Path(layer.name or "image"))
+
+
+def are_pair(fus: Image, ulm: Image) -> bool:
+    """Whether a ULM layer was simulated together with a fUS layer."""
+    both = (getattr(one.metadata.get("xarray"), "attrs", {}) for one in (fus, ulm))
+    mine, other = (attrs.get("provenance") for attrs in both)
+    simulated = isinstance(mine, dict) and bool(mine.get("simulated"))
+    return simulated and mine == other and likely_modality(ulm) == "ulm"
 
 
 def _path(layer: Image, scan: xr.DataArray) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,27 +15,34 @@ from psygnal import Signal
 from napari_fus_ulm._napari.layers.family import OURS
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
-from napari_fus_ulm._napari.layers.parts import LayerScan, Offer
+from napari_fus_ulm._napari.layers.parts import LayerParts, LayerScan, Offer, parts_of
 from napari_fus_ulm._napari.picker.part_form import Corrections, describe, resolve
 from napari_fus_ulm._napari.picker.picked import (
     LayerReader,
     Picked,
+    are_pair,
     layer_key,
     likely_modality,
     outline,
     pick,
+    pixels_key,
     shown_numbers,
     shows_slice,
+    takes_long,
 )
 from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.scan import AXIS_OF, step_of
 from napari_fus_ulm.selection import Selection
+from napari_fus_ulm.tasks.failures import failure_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
     from napari.utils.events import Event
+
+Background = Callable[[Callable[[], Any], Callable[[Any], None]], None]
+"""Does work in a thread and hands its result over in this one; newer work replaces what waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ class PickerState:
     modality : {"fus", "ulm"}
         What is to be chosen; the newest layer that looks like fUS is preselected, never a ULM or
         a generated image.
+    background : Background, optional
+        Where lazy and large layers are read; at once by default.
 
     Signals
     -------
@@ -82,17 +92,26 @@ class PickerState:
     changed = Signal()
     touched = Signal()
 
-    def __init__(self, viewer: ViewerModel, modality: Literal["fus", "ulm"]) -> None:
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        modality: Literal["fus", "ulm"],
+        background: Background | None = None,
+    ) -> None:
         self._viewer, self.modality = viewer, modality
+        self._background = background
         self.layers: tuple[Image, ...] = ()
         self.taken: Callable[[], LayerId | None] = lambda: None
         """The layer that is the other picker's, which is never preselected here."""
+        self._partner: Callable[[], Image | None] = lambda: None
         self._chosen: LayerId | None = None
         self._by_hand = False
         self._corrections: dict[LayerId, Corrections] = {}
         self._layer_scan: LayerScan | None = None
         self._problem = ""
         self._read_key: tuple[Any, ...] = ()
+        self.reading = False
+        """Whether the chosen layer is still being read; what is known may be of before."""
         self.read_number = 0
         """Counts how often the layer was read: what was found out of an older reading is stale."""
         self._answers: dict[str, Any] = {}
@@ -111,10 +130,17 @@ class PickerState:
 
     def close(self) -> None:
         """Stop following the viewer."""
+        self.read_number += 1  # what is still being read comes too late
         self._connections.close()
         self._on_chosen.close()
         for signal in (self.listed, self.changed, self.touched):
             signal.disconnect()
+
+    def follow(self, partner: Callable[[], Image | None]) -> None:
+        """Preselect what was simulated with the layer that ``partner`` gives."""
+        self._partner = partner
+        self._choose_default()
+        self.read_if_new()
 
     # ------------------------------------------------------------ what is chosen
 
@@ -149,7 +175,7 @@ class PickerState:
     def line(self) -> str:
         """What will be used, in one line, or why nothing can be."""
         if self._layer_scan is None:
-            return self._problem
+            return f"Reading “{self.layer.name}”…" if self.reading and self.layer else self._problem
         scan, shown = self._layer_scan.scan, ""
         if self.corrections.slices == "shown" and self.layer is not None:
             seen = shows_slice(self._viewer, self.layer, self._layer_scan.axes)
@@ -271,8 +297,14 @@ class PickerState:
             self._chosen = None
 
     def _choose_default(self) -> None:
-        """Preselect the newest layer that looks like fUS, else the newest that may be; no ULM."""
+        """Preselect the newest layer that looks like fUS, else the newest that may be; no ULM.
+
+        A ULM only where it was simulated with the chosen fUS.
+        """
         if self.modality != "fus":
+            partner = self._partner()
+            pairs = (layer for layer in self.layers if partner and are_pair(partner, layer))
+            self._chosen = id_of(next(pairs, None)) or self._chosen
             return
         taken = self.taken()
         images = [
@@ -295,40 +327,70 @@ class PickerState:
             self.read()
 
     def read(self) -> None:
-        """Read the chosen layer again."""
+        """Read the chosen layer again; a lazy or large one in the background."""
         layer = self.layer
         self._follow(layer)
         self._read_key = self._key()
         self.read_number += 1
-        self._layer_scan, self._problem = None, ""
-        if layer is not None:
+        self.reading, self._problem = False, ""
+        parts = None
+        try:
+            parts = None if layer is None else parts_of(layer)
+        except UserError as error:
+            self._problem = str(error)
+        if layer is None or parts is None:
+            self._layer_scan = None
+            self.changed.emit()
+            return
+        key = pixels_key(layer)
+        work = partial(self._scan_of, key, parts, self.corrections)
+        if self._background is None or not takes_long(parts):
+            self._take_over(self.read_number, work())
+            return
+        if not self._reader.knows(key):
+            self._layer_scan = None
+        self.reading = True
+        self._background(work, partial(self._take_over, self.read_number))
+        self.changed.emit()
+
+    def _take_over(self, number: int, read: tuple[LayerScan, dict[str, Any]] | Exception) -> None:
+        """Know what a layer holds, unless it has been asked again meanwhile."""
+        if number != self.read_number:
+            return
+        self.reading, self._layer_scan = False, None
+        if isinstance(read, Exception):
+            self._problem = failure_of(read).sentence
+        else:
             try:
-                self._layer_scan = self._scan_of(layer)
                 # A slice or time out of range is noticed here and not after the click.
-                outline(self._layer_scan.scan, self._selection(self._layer_scan))
+                outline(read[0].scan, self._selection(read[0]))
+                self._layer_scan, self._answers = read
             except UserError as error:
-                self._layer_scan, self._problem = None, str(error)
+                self._problem = str(error)
         self.changed.emit()
 
     def _key(self) -> tuple[Any, ...]:
         layer = self.layer
         return () if layer is None else (*layer_key(layer), self.corrections)
 
-    def _scan_of(self, layer: Image) -> LayerScan:
-        """Read a layer as it is corrected."""
-        corrections = self.corrections
+    def _scan_of(
+        self, key: tuple[Any, ...], parts: LayerParts, corrections: Corrections
+    ) -> tuple[LayerScan, dict[str, Any]] | Exception:
+        """Read a layer as it is corrected, with the answers it was read with; for any thread."""
         answers = corrections.answers()
         if self.modality == "ulm" and answers["modality"] is None:
             answers["modality"] = "ulm"
-        if corrections.slice_mm is not None and corrections.spacing is None:
-            scan = self._reader.read(layer, **{**answers, "spacing": None}).scan
-            answers["spacing"] = (
-                corrections.slice_mm,
-                step_of(scan, "j"),
-                step_of(scan, "i"),
-            )
-        self._answers = answers
-        return self._reader.read(layer, **answers)
+        try:
+            if corrections.slice_mm is not None and corrections.spacing is None:
+                scan = self._reader.read(key, parts, **{**answers, "spacing": None}).scan
+                answers["spacing"] = (
+                    corrections.slice_mm,
+                    step_of(scan, "j"),
+                    step_of(scan, "i"),
+                )
+            return self._reader.read(key, parts, **answers), answers
+        except Exception as error:
+            return error
 
     def _selection(self, read: LayerScan) -> Selection:
         layer = self.layer
