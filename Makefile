@@ -1,9 +1,10 @@
-# make demo   enhance a sample without a display: picture, OME-TIFF and metrics in demo/
-# make test   style, types, architecture and all tests, the GUI ones under a virtual display
+# make demo    enhance a sample without a display: picture, OME-TIFF and metrics in demo/
+# make napari  open napari with the dock and the sample
+# make test    style, types, architecture and all tests, the GUI ones under a virtual display
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test system lint screenshots study study-quick venv clean
+.PHONY: help demo napari test system lint screenshots study study-quick venv clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
 	@echo "make demo         enhance a sample without a display; results in demo/"
+	@echo "make napari       install a Qt, then open napari with the dock and the sample"
 	@echo "make test         install what the tests need, then run all of them"
 	@echo "make lint         style, types and architecture only"
 	@echo "make screenshots  make the pictures of the documentation again"
@@ -28,6 +30,11 @@ help:
 
 demo: $(VENV)/.installed
 	$(BIN)/napari-fus-ulm demo -o demo
+
+napari: $(VENV)/.installed-all
+	$(BIN)/python -c "import napari; viewer = napari.Viewer(); \
+	  viewer.window.add_plugin_dock_widget('napari-fus-ulm', 'Enhance'); \
+	  viewer.open_sample('napari-fus-ulm', 'phantom_pair'); napari.run()"
 
 test: system lint
 	$(XVFB) $(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS)
@@ -63,13 +70,17 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install -e .
 	@touch $@
 
+$(VENV)/.installed-all: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install -e '.[all]'
+	@touch $(VENV)/.installed $@
+
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install -e '.[all,test]'
-	@touch $(VENV)/.installed $@
+	@touch $(VENV)/.installed $(VENV)/.installed-all $@
 
 $(VENV)/.installed-docs: pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install -e '.[all,test,docs]'
-	@touch $(VENV)/.installed $(VENV)/.installed-test $@
+	@touch $(VENV)/.installed $(VENV)/.installed-all $(VENV)/.installed-test $@
 
 clean:
 	rm -rf demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,19 +1,24 @@
-"""Real full-window screenshots of the docks, into docs/images.
+"""Screenshots of the docks, as they stand on the screen, into docs/images.
 
 Run with a display, or with a virtual one::
 
     xvfb-run -a -s "-screen 0 1600x1200x24" python docs/make_screenshots.py
 
-Everything shown is real: the sample pair is simulated, the bundled weights do the work, and the
-buttons are clicked. ``--only`` takes one of the docks: enhance, trust, compare, review.
+Everything shown is real: the bundled weights do the work, the buttons are clicked, and the screen
+is grabbed, so that nothing is drawn that a person would not see. ``--only`` takes one of the docks:
+enhance, trust, compare, review. For a look at other screens, give another folder too::
+
+    python docs/make_screenshots.py --out look --size 1280x720 --scale 1.5 --theme light
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +28,7 @@ from qtpy.QtCore import QSettings, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QScrollArea
 
-SIZE = (1440, 900)
+THEMES = ("dark", "light")
 PATIENCE = 600.0
 MODES = ("accurate", "detailed")
 LINE = ((14.0, 307.0), (44.0, 307.0))
@@ -46,21 +51,34 @@ def settle(seconds: float = 0.5) -> None:
     wait(lambda: time.monotonic() > end)
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a screen is like, and where its pictures go."""
+
+    out: Path
+    size: tuple[int, int]
+    theme: str
+
+
 class Shots:
     """A viewer with one dock, and a folder for its pictures."""
 
-    def __init__(self, dock: str, out: Path) -> None:
-        self.out = out
+    def __init__(self, dock: str, look: Look) -> None:
+        self.out = look.out
         self.viewer = napari.Viewer(show=True)
-        self.viewer.window.resize(*SIZE)
+        self.viewer.theme = look.theme
+        self.viewer.window.resize(*look.size)
         _, self.dock = self.viewer.window.add_plugin_dock_widget("napari-fus-ulm", dock)
 
     def shot(self, name: str, *, at_once: bool = False) -> None:
-        """Take the whole window."""
+        """Grab the screen where the window is."""
         if not at_once:
             settle()
         path = self.out / f"{name}.png"
-        self.viewer.screenshot(str(path), canvas_only=False, flash=False)
+        window = self.dock.window()
+        where = window.frameGeometry()
+        screen = window.screen()
+        screen.grabWindow(0, where.x(), where.y(), where.width(), where.height()).save(str(path))
         print(path)
 
     def run(self, button: Any, runner: Any = None) -> None:
@@ -76,9 +94,9 @@ def click(button: Any) -> None:
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-def enhance_dock(out: Path) -> None:
+def enhance_dock(look: Look) -> None:
     """The Enhance dock in all its states."""
-    shots = Shots("Enhance", out)
+    shots = Shots("Enhance", look)
     viewer, dock, shot, run = shots.viewer, shots.dock, shots.shot, shots.run
     shot("enhance-empty")
     click(dock.sample)
@@ -100,9 +118,10 @@ def enhance_dock(out: Path) -> None:
     click(dock.fus.edit)
     dock.settings.section.collapse(animate=False)
 
-    viewer.theme = "light"
-    shot("enhance-result-light")
-    viewer.theme = "dark"
+    other = THEMES[look.theme == THEMES[0]]
+    viewer.theme = other
+    shot(f"enhance-result-{other}")
+    viewer.theme = look.theme
 
     click(dock.run.button)
     wait(lambda: dock.run.bar.value() > 0)
@@ -129,9 +148,9 @@ def enhance_dock(out: Path) -> None:
     viewer.close()
 
 
-def trust_sections(out: Path) -> None:
+def trust_sections(look: Look) -> None:
     """The diagnostics below a result."""
-    shots = Shots("Enhance", out)
+    shots = Shots("Enhance", look)
     viewer, dock = shots.viewer, shots.dock
     click(dock.sample)
     shots.run(dock.run.button)
@@ -172,9 +191,9 @@ def draw_line(panel: Any) -> None:
     panel.line.layer.add_lines([np.array(LINE)])
 
 
-def compare_dock(out: Path) -> None:
+def compare_dock(look: Look) -> None:
     """The Compare dock."""
-    shots = Shots("Compare", out)
+    shots = Shots("Compare", look)
     viewer, dock, shot = shots.viewer, shots.dock, shots.shot
     shot("compare-empty")
     click(dock.sample)
@@ -187,13 +206,13 @@ def compare_dock(out: Path) -> None:
     viewer.close()
 
 
-def review_dock(out: Path) -> None:
+def review_dock(look: Look) -> None:
     """The Blinded review dock."""
     from napari_fus_ulm import EnhanceSettings, enhance
     from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
     from napari_fus_ulm.phantom import simulate_pair
 
-    shots = Shots("Blinded review", out)
+    shots = Shots("Blinded review", look)
     viewer, dock, shot = shots.viewer, shots.dock, shots.shot
     shot("review-empty")
     pair = simulate_pair(0)
@@ -230,14 +249,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
     parser.add_argument("--only", choices=DOCKS)
+    parser.add_argument("--size", default="1440x900", help="of the window, before it is scaled")
+    parser.add_argument("--scale", default="1", help="of the screen, as on one of many pixels")
+    parser.add_argument("--theme", choices=THEMES, default="dark")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    os.environ["QT_SCALE_FACTOR"] = arguments.scale
+    width, height = map(int, arguments.size.split("x"))
+    look = Look(arguments.out, (width, height), arguments.theme)
     # The settings of whoever runs this stay as they are, and do not show.
     kept = tempfile.mkdtemp()
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, kept)
     for name, take in DOCKS.items():
         if arguments.only in (None, name):
-            take(arguments.out)
+            take(look)
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def test_the_newest_ulm_is_the_truth_until_the_user_says_otherwise(open_compare,
     assert truth_of(dock) is viewer.layers["rat ULM"]
     add(viewer, small_pair[1], name="second ULM")
     assert truth_of(dock) is viewer.layers["second ULM"]
-    choose(dock.truth, "none (no ground truth)")
+    choose(dock.truth, "no ground truth")
     add(viewer, small_pair[1], name="third ULM")
     assert truth_of(dock) is None
     assert not dock.jobs.save_metrics.isEnabled()

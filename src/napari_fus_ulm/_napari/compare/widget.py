@@ -53,7 +53,7 @@ class CompareWidget(DockedWidget):
         self._viewer = napari_viewer
         self.state = CompareState(napari_viewer)
         self.images = ImageList()
-        self.truth = ImageCombo("none (no ground truth)")
+        self.truth = ImageCombo("no ground truth")
         self.colours = CalmComboBox((("grey", "grey"), ("hot", "hot")))
         self.views = ViewButtons()
         self.controls = ViewControls()

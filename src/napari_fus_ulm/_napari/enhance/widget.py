@@ -201,6 +201,7 @@ class EnhanceWidget(DockedWidget):
         if self.state.settings is None:
             return
         _, dock = self._viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
+        dock.come_forward()
         dock.jobs.fus.set_value(self.fus.value())
         dock.jobs.run_all(self.state.settings.values)
 

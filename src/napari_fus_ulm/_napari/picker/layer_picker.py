@@ -151,7 +151,7 @@ class LayerPicker(QWidget):
         with QSignalBlocker(self.combo):
             self.combo.clear()
             if self.state.modality == "ulm":
-                self.combo.addItem("none (no ground truth)", None)
+                self.combo.addItem("no ground truth", None)
             for layer in layers:
                 self.combo.addItem(layer.name, layer.unique_id)
             if not layers and self.state.modality == "fus":

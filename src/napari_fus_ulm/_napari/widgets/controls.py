@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
 from qtpy.QtCore import Signal as Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QIcon, QWheelEvent
+from qtpy.QtGui import QIcon, QPaintEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -19,6 +19,9 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSpinBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QWidget,
 )
 from superqt import QCollapsible
@@ -63,6 +66,23 @@ class CalmComboBox(QComboBox):
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         _wheel(self, event, super().wheelEvent)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Shorten a long name in its middle: layers differ at both ends."""
+        option, painter, style = QStyleOptionComboBox(), QStylePainter(self), self.style()
+        assert style is not None
+        self.initStyleOption(option)
+        field = style.subControlRect(
+            QStyle.ComplexControl.CC_ComboBox,
+            option,
+            QStyle.SubControl.SC_ComboBoxEditField,
+            self,
+        )
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText, Qt.TextElideMode.ElideMiddle, field.width() - 4
+        )
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def choose(self, data: Any) -> bool:
         """Select the item that holds ``data`` without a signal; False if there is none."""
@@ -168,6 +188,8 @@ class Section(QCollapsible):
         self._show_title(False)
 
     def _show_title(self, expanded: bool) -> None:
+        # Folded away, it is of no height, but the Tab key would still step through it.
+        self.content().setVisible(expanded)
         self.setText(f"{'▾' if expanded else '▸'} {self._title}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction, QKeySequence  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.run import CANCELLING, EMPTY, READY, RUNNING
@@ -13,7 +14,7 @@ from napari_fus_ulm.inference.events import Progress
 
 
 class RunPanel(QWidget):
-    """*Enhance*, which becomes *Cancel*, then "Cancelling…"; progress with the time left.
+    """*Enhance*, which becomes *Cancel* (Esc), then "Cancelling…"; progress with the time left.
 
     Signals
     -------
@@ -47,6 +48,10 @@ class RunPanel(QWidget):
         self.offer = "Enhance"
         """Text of the button when nothing runs; another one asks."""
         self._first: tuple[float, int] | None = None
+        self.escape = QAction("Cancel", self)
+        self.escape.setShortcut(QKeySequence("Esc"))
+        self.escape.triggered.connect(self.cancel_requested)
+        self.addAction(self.escape)
         self.button.clicked.connect(self._on_click)
         self.set_state(EMPTY)
 
@@ -60,7 +65,7 @@ class RunPanel(QWidget):
         busy = state in (RUNNING, CANCELLING)
         texts = {RUNNING: "Cancel", CANCELLING: "Cancelling…"}
         tips = {
-            RUNNING: "Stops after the current batch of patches; the preview stays.",
+            RUNNING: "Stops after the current batch of patches; the preview stays. Esc.",
             CANCELLING: "Finishing the current batch of patches.",
         }
         self.button.setText(texts.get(state, self.offer))
@@ -68,6 +73,7 @@ class RunPanel(QWidget):
             tips.get(state, "Adds an enhanced layer; your image is not changed. Ctrl/Cmd+Return.")
         )
         self.button.setEnabled(state in (READY, RUNNING))
+        self.escape.setEnabled(state == RUNNING)  # the key is the viewer's own otherwise
         self.bar.setVisible(busy)
         self.left.setVisible(busy)
         self.status.setText(status)
