@@ -28,6 +28,8 @@ MODALITIES = ("fus", "ulm", "unknown")
 VALUES = ("linear", "sqrt", "cbrt", "db", "display", "grey", "unknown")
 AXIS_OF = {"k": "z", "j": "y", "i": "x"}
 GAPS_KNOWN = "gaps_are_dark"
+LAID = "laid_mm"
+"""Attribute of a ULM that was laid on its fUS: how far it was moved down and right, mm."""
 """Attribute of a scan whose pixels without a value a person takes for no signal."""
 ASSUMED_PIXEL_MM = 0.1
 """In-plane pixel size assumed where a file stores none: λ at 15 MHz, the usual fUS pixel."""
@@ -370,6 +372,15 @@ def even_step(values: npt.NDArray[np.float64], dim: str) -> float:
             f"The positions along “{AXIS_OF[dim]}” are not evenly spaced; resample the image first."
         )
     return mean
+
+
+def laid_mm(scan: xr.DataArray) -> tuple[float, float]:
+    """How far a scan was moved down and right to lie on its fUS; (0, 0) where it was not."""
+    try:
+        down, right = (float(mm) for mm in scan.attrs.get(LAID) or (0.0, 0.0))
+    except (TypeError, ValueError):  # a file of somebody else's may say anything
+        return 0.0, 0.0
+    return (down, right) if np.isfinite((down, right)).all() else (0.0, 0.0)
 
 
 def generated_truth(ulm: xr.DataArray) -> str:

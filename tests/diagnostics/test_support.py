@@ -19,6 +19,7 @@ from napari_fus_ulm.diagnostics.evidence import (
 )
 from napari_fus_ulm.diagnostics.likelihood import STRANGE, likelihood
 from napari_fus_ulm.diagnostics.support import (
+    NOT_JUDGED_LABEL,
     SUPPORTED_LABEL,
     UNLIKELY_LABEL,
     Support,
@@ -110,8 +111,8 @@ def invented(section: Any) -> tuple[np.ndarray, Support]:
 
 def test_an_invented_vessel_is_unlikely_and_most_others_are_not(invented):
     dark, judged = invented
-    wrong = judged.probability[dark & (judged.classes > 0)]
-    rest = judged.probability[~dark & (judged.classes > 0)]
+    wrong = judged.probability[dark & ~np.isnan(judged.probability)]
+    rest = judged.probability[~dark & ~np.isnan(judged.probability)]
     assert len(wrong) > 300
     assert np.median(wrong) < np.percentile(rest, 10)
     assert (judged.classes[dark & (judged.classes > 0)] == UNLIKELY_LABEL).mean() > 0.5
@@ -122,13 +123,14 @@ def test_maps_are_nan_where_they_do_not_apply(invented):
     _, judged = invented
     drawn = judged.classes > 0
     assert np.isnan(judged.probability[~drawn]).all()
-    assert not np.isnan(judged.probability[drawn]).any()
+    unjudged = judged.classes == NOT_JUDGED_LABEL
+    assert (np.isnan(judged.probability[drawn]) == unjudged[drawn]).all()
     there = judged.missing[~np.isnan(judged.missing)]
     assert 0.0 <= there.min() < there.max() <= 1.0
     assert f"{sum(judged.length_mm):.0f} mm" in judged.sentence
 
 
-def test_nothing_is_supported_where_the_input_is_unlike_the_phantoms(section, prepared_section):
+def test_where_the_input_is_unlike_the_phantoms_nothing_is_judged(section, prepared_section):
     black = np.zeros_like(prepared_section.ulm)
     evidence = weigh(
         prepared_section.ulm,
@@ -138,11 +140,20 @@ def test_nothing_is_supported_where_the_input_is_unlike_the_phantoms(section, pr
         PIXEL_MM,
     )
     assert (support(evidence).classes == SUPPORTED_LABEL).any()
-    evidence.maps["strangeness"] = black + 2.0 * STRANGE
+    before = support(evidence)
+    half = black.shape[1] // 2
+    evidence.maps["strangeness"] = evidence.maps["strangeness"].copy()
+    evidence.maps["strangeness"][:, half:] = 2.0 * STRANGE
     judged = support(evidence)
-    assert not (judged.classes == SUPPORTED_LABEL).any()
-    assert np.nanmax(judged.probability) > 0.8
-    assert "100 % of the image is unlike" in judged.sentence
+    drawn = evidence.mask[:, half:]
+    assert (judged.classes[:, half:][drawn] == NOT_JUDGED_LABEL).all()
+    assert np.isnan(judged.probability[:, half:]).all()
+    assert np.isnan(judged.missing[:, half:]).all()
+    assert (judged.classes[:, :half] == before.classes[:, :half]).all()
+    assert sum(judged.length_mm) == pytest.approx(sum(before.length_mm))
+    share = 100 * judged.length_mm[3] / sum(judged.length_mm)
+    assert f"{share:.0f} % not judged" in judged.sentence
+    assert "unlike anything learnt from, 50 % of the image" in judged.sentence
 
 
 def test_a_result_without_vessels_has_its_own_sentence(section, prepared_section):

@@ -16,7 +16,7 @@ from napari_fus_ulm.cli import app
 from napari_fus_ulm.errors import RecordError
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io import read_one, write
-from napari_fus_ulm.scan import make_scan
+from napari_fus_ulm.scan import laid_mm, make_scan
 from napari_fus_ulm.tasks.coherence import CoherenceSettings
 from napari_fus_ulm.tasks.compare import FigureSettings, MetricsSettings
 from napari_fus_ulm.tasks.copying import as_command, as_python
@@ -216,7 +216,7 @@ def test_support_of_a_result(files, made, tmp_path, monkeypatch):
     written = assert_replays(
         record, tmp_path, monkeypatch, also_there=["plane_pwd_enhanced.ome.tif"]
     )
-    assert set(written) == {"support.png", "probability.ome.tif"}
+    assert set(written) == {"support.png", "probability.ome.tif", "classes.ome.tif"}
 
 
 @pytest.mark.parametrize("aligned", ["none", "shift"])
@@ -419,3 +419,16 @@ def test_an_image_that_is_used_twice_is_read_once(files, made):
     assert script.count("read_one(") == 1
     command = as_command(Record.of("support", inputs, SupportSettings()))
     assert command.count("enhance ") == 1
+
+
+def test_a_ulm_that_was_laid_is_laid_again(made, tmp_path):
+    plain = write(tmp_path / "u_ulm.tif", make_scan(np.ones((60, 80)), spacing=0.01))
+    source = Source(layer="u", path=str(plain), modality="ulm", laid_mm=(0.04, -0.06))
+    again = Source.from_mapping(json.loads(json.dumps(source.as_dict())))
+    assert again == source
+    scan = take(again)
+    assert laid_mm(scan) == (0.04, -0.06)
+    assert float(scan["y"][0]) == pytest.approx(0.04, abs=0.006)
+    record = Record.of("missed", {"result": made, "ulm": source}, TruthSettings())
+    assert "laid(ulm, (0.04, -0.06))" in as_python(record)
+    assert "napari-fus-ulm run -" in as_command(record)

@@ -46,7 +46,7 @@ def command(
         paths = [str(saved.path) for saved in save(record, ready, out)]
         overlay = ready.comparison.overlay
         if json:
-            lengths = {name: getattr(overlay, f"{name}_mm") for name, _, _ in CLASSES}
+            lengths = {one.name: getattr(overlay, f"{one.name}_mm") for one in CLASSES}
             shares = {"recall": overlay.recall, "precision": overlay.precision}
             print_json({"files": paths, "mm": lengths, **shares})
         else:

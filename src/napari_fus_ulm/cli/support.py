@@ -1,7 +1,8 @@
 """Rate how well each vessel that a result draws is supported, without a ground truth.
 
 Every drawn vessel is coloured by how often vessels with such evidence were real in simulated
-sections: green supported, yellow uncertain, red unlikely. This is evidence, not truth.
+sections: supported, uncertain or unlikely; where the input is unlike anything learnt from, nothing
+is judged. This is evidence, not truth.
 """
 
 from __future__ import annotations
@@ -34,9 +35,7 @@ DEFAULT, DEFAULT_SUPPORT = EnhanceSettings(), SupportSettings()
 def command(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="A result of enhance.")],
     fus: Annotated[Path, typer.Option(help="The fUS file that the result was made from.")],
-    out: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder: support.png, probability.ome.tif.")
-    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder: support.png and the maps.")],
     samples: Annotated[int, option(SupportSettings, "samples")] = DEFAULT_SUPPORT.samples,
     seed: Annotated[int, option(SupportSettings, "seed")] = DEFAULT_SUPPORT.seed,
     pixel_um: Annotated[float, option(EnhanceSettings, "pixel_um")] = DEFAULT.pixel_um,

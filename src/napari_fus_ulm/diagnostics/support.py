@@ -30,11 +30,8 @@ WEIGHTS = BUNDLED / "support.json"
 SUPPORTED, UNLIKELY = 0.8, 0.5
 """Probabilities from which a stretch is called supported, and below which unlikely: half of what
 is drawn at random in these phantoms lies on a vessel too, since the tissue is full of them."""
-SUPPORTED_LABEL, UNCERTAIN_LABEL, UNLIKELY_LABEL = 1, 2, 3
-CLASSES = ("supported", "uncertain", "unlikely")
-COLOURS = ("#00c08b", "#f0e442", "#e4572e")
-"""Of the classes: bluish green, yellow, vermilion (after Okabe and Ito), distinguishable to
-colour-blind eyes too."""
+SUPPORTED_LABEL, UNCERTAIN_LABEL, UNLIKELY_LABEL, NOT_JUDGED_LABEL = 1, 2, 3, 4
+CLASSES = ("supported", "uncertain", "unlikely", "not judged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +68,26 @@ class Support:
     Attributes
     ----------
     probability : array
-        That a vessel is there, on the vessels that are drawn; NaN elsewhere.
+        That a vessel is there, on the vessels that are drawn; NaN elsewhere, and where nothing is
+        judged.
     classes : array of uint8
-        0 where nothing is drawn, 1 supported, 2 uncertain, 3 unlikely. Nothing is supported where
-        the input is unlike the phantoms.
+        0 where nothing is drawn, 1 supported, 2 uncertain, 3 unlikely, 4 not judged: drawn where
+        the input is unlike the phantoms, about which a fit on phantoms says nothing.
     missing : array
-        Probability that a vessel is there and not drawn; NaN on drawn ones.
+        Probability that a vessel is there and not drawn; NaN on drawn ones, and where nothing is
+        judged.
     strangeness : array
         Distance of the input from the phantoms; beyond
-        :data:`napari_fus_ulm.diagnostics.likelihood.STRANGE` the rest means little.
+        :data:`napari_fus_ulm.diagnostics.likelihood.STRANGE` nothing is judged.
     length_mm : tuple of float
-        Drawn centreline that is supported, uncertain, unlikely.
+        Drawn centreline that is supported, uncertain, unlikely, not judged.
     """
 
     probability: Floats
     classes: Labels
     missing: Floats
     strangeness: Floats
-    length_mm: tuple[float, float, float]
+    length_mm: tuple[float, float, float, float]
 
     @property
     def strange_share(self) -> float:
@@ -104,12 +103,13 @@ class Support:
         parts = (
             f"{100 * mm / total:.0f} % {name}"
             for name, mm in zip(CLASSES, self.length_mm, strict=True)
+            if mm >= 0.005 * total or name != CLASSES[-1]
         )
         text = f"Of {total:.0f} mm of drawn vessels: {', '.join(parts)}."
-        if self.strange_share > 0.1:
+        if self.length_mm[-1] >= 0.005 * total:
             text += (
-                f" {100 * self.strange_share:.0f} % of the image is unlike the phantoms "
-                "that the map was fitted on; do not rely on it there."
+                f" Not judged: where the input is unlike anything learnt from, "
+                f"{100 * self.strange_share:.0f} % of the image."
             )
         return text
 
@@ -119,6 +119,7 @@ def support(evidence: Evidence) -> Support:
     drawn, undrawn = regressions()
     pieces = stretches(evidence.lines, evidence.pixel_mm)
     shape = evidence.mask.shape
+    strange = evidence.maps["strangeness"] > STRANGE
     probability = np.full(shape, np.nan, np.float32)
     classes = np.zeros(shape, np.uint8)
     if pieces.max():
@@ -130,21 +131,21 @@ def support(evidence: Evidence) -> Support:
         everywhere = probabilities[pieces[tuple(nearest)] - 1]
         probability[evidence.mask] = everywhere[evidence.mask]
         classes[evidence.mask] = classified(everywhere[evidence.mask])
-        # A fit on phantoms says little about an image that is unlike them.
-        strange = evidence.maps["strangeness"] > STRANGE
-        classes[strange & (classes == SUPPORTED_LABEL)] = UNCERTAIN_LABEL
+        # A fit on phantoms says nothing about an image that is unlike them.
+        probability[strange] = np.nan
+        classes[strange & evidence.mask] = NOT_JUDGED_LABEL
     missing = np.full(shape, np.nan, np.float32)
-    far = undrawn_places(evidence)
+    far = undrawn_places(evidence) & ~strange
     columns = np.stack([evidence.maps[name][far] for name in undrawn.names], axis=1)
     missing[far] = undrawn.probability(columns)
     length = length_map(evidence.lines) * evidence.pixel_mm
-    lengths = np.bincount(classes[evidence.lines], length[evidence.lines], 4)[1:]
+    lengths = np.bincount(classes[evidence.lines], length[evidence.lines], len(CLASSES) + 1)
     return Support(
         probability,
         classes,
         missing,
         evidence.maps["strangeness"],
-        (float(lengths[0]), float(lengths[1]), float(lengths[2])),
+        (float(lengths[1]), float(lengths[2]), float(lengths[3]), float(lengths[4])),
     )
 
 

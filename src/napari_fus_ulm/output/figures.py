@@ -45,8 +45,8 @@ _LETTER_MM, _SMALL_LETTER_MM = 1.35, 1.16
 """Width of a letter, on average; words in which it is more stay within the margins."""
 _NARROWEST_MM = 40.0
 _BAR_SHARE = 0.25
-_DIMMED = 0.35
-"""Of an image on which classes are painted, so that their colours stand out."""
+_DIMMED = 0.6
+"""Of an image on which classes are outlined, so that their colours stand out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,27 +251,30 @@ def cut_out(
     return image[first : first + rows, begin : begin + columns]
 
 
-def painted(
-    grey: npt.NDArray[np.floating], classes: npt.NDArray[Any], colours: Mapping[int, str]
+def on_dimmed(
+    grey: npt.NDArray[np.floating], labels: npt.NDArray[Any], colours: Mapping[int, str]
 ) -> npt.NDArray[np.floating]:
-    """Return a dimmed image with the pixels of each class in the class's colour.
+    """Return a dimmed image with the pixels of each label in the label's colour.
 
     Parameters
     ----------
     grey : (height, width) array
         Grey levels in [0, 1].
-    classes : (height, width) array of int
+    labels : (n · height, n · width) array of int
+        On the same or a finer grid.
     colours : mapping of int to str
-        By class, as “#rrggbb”; pixels of other classes stay grey.
+        By label, as “#rrggbb”; other pixels stay grey.
 
     Returns
     -------
-    (height, width, 3) array
+    (n · height, n · width, 3) array
         Red, green and blue in [0, 1].
     """
-    picture = np.repeat(_DIMMED * np.clip(grey, 0.0, 1.0)[..., None], 3, axis=-1)
+    finer = labels.shape[0] // grey.shape[0]
+    dimmed = np.kron(_DIMMED * np.clip(grey, 0.0, 1.0), np.ones((finer, finer)))
+    picture = np.repeat(dimmed[..., None], 3, axis=-1)
     for label, colour in colours.items():
-        picture[classes == label] = [int(colour[at : at + 2], 16) / 255.0 for at in (1, 3, 5)]
+        picture[labels == label] = [int(colour[at : at + 2], 16) / 255.0 for at in (1, 3, 5)]
     return picture
 
 

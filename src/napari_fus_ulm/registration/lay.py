@@ -19,8 +19,10 @@ from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.registration import Alignment
 from napari_fus_ulm.registration.affine import register_affine, register_shift
+from napari_fus_ulm.registration.beside import in_words
 from napari_fus_ulm.registration.registered import Registered, corner_of
 from napari_fus_ulm.registration.shift import LEAST_SHARE, Box, align
+from napari_fus_ulm.scan import LAID, laid_mm
 
 Array = npt.NDArray[np.float32]
 
@@ -60,8 +62,8 @@ def lay_on(picture: xr.DataArray, truth: xr.DataArray, how: str = "none") -> Lai
     picture : xarray.DataArray
         2-D, nearly square pixels.
     truth : xarray.DataArray
-        2-D ULM: counts, or grey levels. Of the picture's extent it is laid on it as it is, any
-        other by its coordinates.
+        2-D ULM: counts, or grey levels. Of the picture's extent it is laid on it as it is, or as
+        far beside as it was laid (`registration.beside.laid`), any other by its coordinates.
     how : {"none", "shift", "affine"}
         Leave the ground truth where it is; move it by a translation in whole pixels (`align`,
         counts stay counts); or move, turn, stretch and shear its grey levels (`register_affine`).
@@ -159,6 +161,8 @@ def _laid(
         notes.append(f"The ground truth was moved by {moved}.")
         if not registration.needed:
             notes.append("This is within chance: no registration was needed.")
+    elif truth.attrs.get(LAID):
+        notes.append(f"The ground truth was laid on its fUS, moved by {in_words(laid_mm(truth))}.")
     else:
         offset = np.subtract(Grid.of(truth).corner_mm, corner_of(truth, grid))
         if (np.abs(offset) > 0.5 * np.array(grid.spacing_mm)).any():

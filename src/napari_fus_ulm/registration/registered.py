@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from napari_fus_ulm.grey.image import grey_image
 from napari_fus_ulm.grid import Grid
+from napari_fus_ulm.scan import laid_mm
 
 Floats = npt.NDArray[np.float64]
 
@@ -127,11 +128,14 @@ class Registered:
 def corner_of(reference: xr.DataArray, grid: Grid) -> tuple[float, float]:
     """Where the outer corner of a reference lies when it is laid on a picture, mm.
 
-    Images of one extent lie on each other, whatever their origins: files often store none. Any
-    other reference lies where its coordinates say.
+    Images of one extent lie on each other, whatever their origins: files often store none; one
+    that was laid on its fUS lies so far beside. Any other reference lies where its coordinates say.
     """
     field = Grid.of(reference)
-    return grid.corner_mm if grid.same_extent(field) else field.corner_mm
+    if not grid.same_extent(field):
+        return field.corner_mm
+    down, right = np.add(grid.corner_mm, laid_mm(reference)).tolist()
+    return down, right
 
 
 @dataclass(frozen=True, slots=True, eq=False)

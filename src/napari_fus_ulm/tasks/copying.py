@@ -80,6 +80,8 @@ def _has_options_for(record: Record) -> bool:
         return False
     parts = {name: _part(source) for name, source in record.inputs.items()}
     given = {name for name, words in parts.items() if words}
+    if any(source.laid_mm for source in record.inputs.values()):
+        return False
     if record.task != "enhance" and any({"--depth", "--flip"} & {*one} for one in parts.values()):
         return False
     if record.task == "missed" and {"--time", "--leading"} & {*parts["ulm"]}:
@@ -182,6 +184,9 @@ class _Script:
             self.imported("napari_fus_ulm.selection", "turned")
             depth, flip = source.depth or "y", source.flip or ""
             self.lines.append(f"{name} = turned({name}, depth={depth!r}, flip={flip!r})")
+        if source.laid_mm is not None:
+            self.imported("napari_fus_ulm.registration.beside", "laid")
+            self.lines.append(f"{name} = laid({name}, {_rounded(source.laid_mm)})")
         if source.time == "mean":
             self.imported("napari_fus_ulm.scan", "mean_over_time")
             self.lines.append(f"if 'time' in {name}.dims:")

@@ -15,9 +15,10 @@ import xarray as xr
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings, Values
-from napari_fus_ulm.scan import planes, spacing_of
+from napari_fus_ulm.scan import LAID, PART, laid_mm, planes, spacing_of
 from napari_fus_ulm.tasks.events import Take, loading
 from napari_fus_ulm.tasks.failures import failure_of
+from napari_fus_ulm.tasks.laying import laid, lies_beside
 from napari_fus_ulm.tasks.record import Record, Source
 from napari_fus_ulm.tasks.task import Task
 
@@ -26,21 +27,30 @@ if TYPE_CHECKING:
     from napari_fus_ulm.metrics.fidelity import Fidelity
 
 
+Row = Literal[
+    "input", "preview", "result", "input, laid", "result, laid", "input, stored", "result, stored"
+]
+ROWS: tuple[Row, ...] = get_args(Row)
+"""Rows of the table. The last ones are there where ULM and fUS lie apart: with the ULM laid on its
+fUS, and where it has been laid, with the ULM where its file puts it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """How near one row of the table is to the ground truth.
 
     Parameters
     ----------
-    row : {"input", "preview", "result"}
+    row : str
+        One of `ROWS`.
     fidelity : Fidelity
     plane : int
         Its number, for "input" and "preview".
     planes : int
-        Planes of the run; "result" is the mean over them.
+        Planes of the run; the other rows are the mean over them.
     """
 
-    row: Literal["input", "preview", "result"]
+    row: Row
     fidelity: Fidelity
     plane: int
     planes: int
@@ -109,30 +119,59 @@ class _Judge:
         self._fus, self._planes = fus, list(planes(fus))
         self._take_ulm, self._settings = take_ulm, settings
         self._ulm: xr.DataArray | None = None
-        self._known: tuple[int, npt.NDArray[np.float32]] | None = None
+        self._known: tuple[int, _Truth] | None = None
         self._before: list[Fidelity] = []
         self._about_said = False
 
     def rows(self, event: Preview | Finished) -> list[Measured]:
         """What is to be shown after an estimate of one plane, or after the result."""
-        from napari_fus_ulm.metrics.fidelity import fidelity, mean_and_sd
+        from napari_fus_ulm.metrics.fidelity import mean_and_sd
 
         count, before = len(self._planes), self._before
         measures: list[Measured] = []
         if isinstance(event, Preview):
             truth = self._truth(event.plane, event.image)
             if event.plane == len(before):
-                before.append(fidelity(self._input_grey(event.plane), truth))
+                before.append(_score(self._input_grey(event.plane), truth))
                 measures.append(Measured("input", before[-1], event.plane, count))
-            score = fidelity(_clipped(event.image), truth)
+            score = _score(_clipped(event.image), truth)
             return [*measures, Measured("preview", score, event.plane, count)]
+        image = event.enhancement.image
         scores = [
-            fidelity(_clipped(plane), self._truth(number, plane))
-            for number, (_, plane) in enumerate(planes(event.enhancement.image))
+            _score(_clipped(plane), self._truth(number, plane))
+            for number, (_, plane) in enumerate(planes(image))
         ]
         if before:
             measures.append(Measured("input", mean_and_sd(before)[0], 0, count))
-        return [*measures, Measured("result", mean_and_sd(scores)[0], 0, count)]
+        measures.append(Measured("result", mean_and_sd(scores)[0], 0, count))
+        return [*measures, *self._rows_elsewhere(image)]
+
+    def _rows_elsewhere(self, image: xr.DataArray) -> list[Measured]:
+        """The same with the ULM laid on its fUS, or where it has been laid, put back."""
+        from napari_fus_ulm.metrics.fidelity import mean_and_sd
+
+        where, ulm = self._elsewhere()
+        if ulm is None:
+            return []
+        inputs, results = [], []
+        for number, (index, plane) in enumerate(planes(image)):
+            truth = _truth_on(plane, ulm_plane(ulm, index))
+            inputs.append(_score(self._input_grey(number), truth))
+            results.append(_score(_clipped(plane), truth))
+        count = len(self._planes)
+        return [
+            Measured(row, mean_and_sd(scores)[0], 0, count)
+            for row, scores in zip(where, (inputs, results), strict=True)
+        ]
+
+    def _elsewhere(self) -> tuple[tuple[Row, Row], xr.DataArray | None]:
+        """The rows for a ULM that lies elsewhere, and that ULM; None where it lies on its fUS."""
+        assert self._ulm is not None  # the result has been measured
+        if self._ulm.attrs.get(LAID):
+            return ("input, stored", "result, stored"), laid(self._ulm, None)
+        found = lies_beside(self._fus, self._ulm)
+        there = laid(self._ulm, found.shift_mm) if found is not None and found.apart else None
+        return ("input, laid", "result, laid"), there
 
     def about_truth(self) -> str:
         """What is wrong with the ground truth that was read, once."""
@@ -143,16 +182,14 @@ class _Judge:
 
         return doubtful_truth(self._ulm)
 
-    def _truth(self, number: int, like: xr.DataArray) -> npt.NDArray[np.float32]:
-        from napari_fus_ulm.grey.reference import reference_on_grid
-        from napari_fus_ulm.inference.region import same_part, whole_grid
+    def _truth(self, number: int, like: xr.DataArray) -> _Truth:
 
         if self._ulm is None:
             self._ulm = self._take_ulm()
         if self._known is None or self._known[0] != number:
             index, _ = self._planes[number]
             plane = ulm_plane(self._ulm, index)
-            self._known = number, same_part(reference_on_grid(plane, whole_grid(like)), like)
+            self._known = number, _truth_on(like, plane)
         return self._known[1]
 
     def _input_grey(self, number: int) -> npt.NDArray[Any]:
@@ -174,6 +211,37 @@ def measures_table(rows: Mapping[str, Fidelity], fmt: Literal["markdown", "csv"]
     from napari_fus_ulm.metrics.fidelity import table
 
     return table(rows, fmt)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Truth:
+    """A ground truth on the pixels of a result, and the box in which it is known."""
+
+    reference: npt.NDArray[np.float32]
+    box: tuple[slice, slice]
+
+
+def _truth_on(like: xr.DataArray, ulm: xr.DataArray) -> _Truth:
+    """Lay a ground truth on a result, or on the part of one that was enhanced."""
+    from napari_fus_ulm.inference.region import same_part, whole_grid
+    from napari_fus_ulm.registration.lay import lay_on
+
+    if PART not in like.attrs:
+        whole = lay_on(like, ulm)
+        return _Truth(whole.reference, whole.box)
+    grid = whole_grid(like)
+    blank = xr.DataArray(np.zeros(grid.shape, np.float32), dims=("j", "i"), coords=grid.coords())
+    whole = lay_on(blank, ulm)
+    sides = zip(whole.box, like.attrs[PART][:2], like.shape, strict=True)
+    rows, columns = (slice(max(0, s.start - n), max(0, min(m, s.stop - n))) for s, n, m in sides)
+    return _Truth(same_part(whole.reference, like), (rows, columns))
+
+
+def _score(grey: npt.NDArray[Any], truth: _Truth) -> Fidelity:
+    """Measure where both are known."""
+    from napari_fus_ulm.metrics.fidelity import fidelity
+
+    return fidelity(grey[truth.box], truth.reference[truth.box])
 
 
 def _clipped(image: xr.DataArray) -> npt.NDArray[Any]:
@@ -224,7 +292,7 @@ def displacement(fus: xr.DataArray, ulm: xr.DataArray) -> str:
     """
     if not all(scan.attrs.get("spacing_known", True) for scan in (fus, ulm)):
         return ""
-    beside = np.abs(_corners(fus) - _corners(ulm))
+    beside = np.abs(_corners(fus) - _corners(ulm) + laid_mm(ulm))
     if (beside <= 0.5 * np.asarray(spacing_of(fus)) + 1e-6).all():
         return ""
     return (

@@ -50,6 +50,7 @@ _SOURCE: dict[str, tuple[type, ...]] = {
     "time": (int, str, _NONE),
     "image": (int, _NONE),
     "values": (str, _NONE),
+    "laid_mm": (list, tuple, _NONE),
     "simulated": (int, _NONE),
     "made_by": (dict, _NONE),
 }
@@ -86,6 +87,8 @@ class Source:
         Which image of the file (from 0), where it has several.
     values : str or None
         What its numbers are; None takes what the file says.
+    laid_mm : tuple of float or None
+        How far a ULM was moved down and right to lie on its fUS; None where it was not.
     simulated : int or None
         Seed of the phantom it is.
     made_by : Record or None
@@ -103,6 +106,7 @@ class Source:
     time: int | str | None = None
     image: int | None = None
     values: str | None = None
+    laid_mm: tuple[float, ...] | None = None
     simulated: int | None = None
     made_by: Record | None = None
 
@@ -139,8 +143,9 @@ class Source:
                     entry(known, name, kinds)
         except ValueError as error:
             raise RecordError(f"An input of the record cannot be used: {error}.") from error
-        if known.get("spacing") is not None:
-            known["spacing"] = tuple(float(side) for side in known["spacing"])
+        for name in ("spacing", "laid_mm"):
+            if known.get(name) is not None:
+                known[name] = tuple(float(mm) for mm in known[name])
         if isinstance(known.get("made_by"), Mapping):
             known["made_by"] = Record.from_mapping(known["made_by"])
         return cls(**known)

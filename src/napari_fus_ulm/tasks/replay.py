@@ -16,6 +16,7 @@ from napari_fus_ulm.io.atomic import written_together
 from napari_fus_ulm.plausible import GIVEN
 from napari_fus_ulm.selection import as_times, turned
 from napari_fus_ulm.tasks.events import Saved, last_of, noting
+from napari_fus_ulm.tasks.laying import laid
 from napari_fus_ulm.tasks.record import (
     WHERE,
     Record,
@@ -56,6 +57,8 @@ def take(source: Source) -> xr.DataArray:
     if source.leading == "time":
         scan = as_times(scan)
     scan = turned(scan, source.depth or "y", source.flip or "")
+    if source.laid_mm is not None:
+        scan = laid(scan, (source.laid_mm[0], source.laid_mm[1]))
     scan = source.part.of(scan)
     return scan if source.values is None else scan.assign_attrs(values=source.values)
 

@@ -17,11 +17,13 @@ from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.events import Take, plane_of
+from napari_fus_ulm.tasks.looks import BAD, DOTS, GOOD, NONE, OPEN, Look, drawn_on, in_words
 from napari_fus_ulm.tasks.task import Task
 
 if TYPE_CHECKING:
     from napari_fus_ulm.diagnostics.evidence import Evidence
     from napari_fus_ulm.diagnostics.support import Support
+    from napari_fus_ulm.output.outlines import Pattern
 
 CAUTION = (
     "Learnt on simulated sections. Samples that agree are consistent with themselves, which is not "
@@ -89,28 +91,19 @@ class SupportReady:
         return f"{self.support.sentence} {beside_ground_truth(self.agreement)}"
 
 
-@dataclass(frozen=True, slots=True)
-class SupportClass:
-    """A class of the support map: its label, name, colour (hex) and meaning."""
-
-    label: int
-    name: str
-    colour: str
-    meaning: str
-
-
-def support_classes() -> tuple[SupportClass, ...]:
-    """Return the classes of the support map, the best first."""
-    from napari_fus_ulm.diagnostics.support import CLASSES, COLOURS, SUPPORTED, UNLIKELY
+def support_classes() -> tuple[Look, ...]:
+    """Return the classes of the support map, the best first; last, what is not judged."""
+    from napari_fus_ulm.diagnostics.support import CLASSES, SUPPORTED, UNLIKELY
 
     high, low = (f"{100 * share:.0f}" for share in (SUPPORTED, UNLIKELY))
-    meanings = (
-        f"at least {high} % of such vessels were real",
-        f"{low}–{high} %",
-        f"fewer than {low} %, as by chance",
+    looks: tuple[tuple[str, Pattern, str], ...] = (
+        (GOOD, "solid", f"at least {high} % of such vessels were real"),
+        (OPEN, "dashed", f"{low}–{high} %"),
+        (BAD, "hatched", f"fewer than {low} %, as by chance"),
+        (NONE, "dotted", "the input there is unlike anything learnt from"),
     )
-    rows = zip(CLASSES, COLOURS, meanings, strict=True)
-    return tuple(SupportClass(label, *row) for label, row in enumerate(rows, start=1))
+    rows = enumerate(zip(CLASSES, looks, strict=True), start=1)
+    return tuple(Look(label, name, *look) for label, (name, look) in rows)
 
 
 def support_run(
@@ -172,22 +165,26 @@ def check_on_its_input(result: xr.DataArray, fus: xr.DataArray) -> None:
 
 
 def save_support(ready: SupportReady, folder: Path) -> list[Path]:
-    """Write ``support.png`` (input, result, classes) and ``probability.ome.tif``."""
+    """Write ``support.png`` (input, result, classes), the classes and their probability."""
     from napari_fus_ulm.io import write
-    from napari_fus_ulm.output.figures import Panel, draw_panels, painted, save_figure
+    from napari_fus_ulm.output.figures import Panel, draw_panels, save_figure
 
     result, classes = ready.result, ready.support.classes
-    coloured = painted(result.values, classes, {c.label: c.colour for c in support_classes()})
+    looks = support_classes()
     extent = Grid.of(result).extent_mm
     panels = [
         Panel(ready.evidence.maps["input"], extent, "power Doppler"),
         Panel(result.values, extent, "result", "hot", generated=True),
-        Panel(coloured, extent, "green supported, yellow uncertain, red unlikely"),
+        Panel(drawn_on(result.values, classes, looks), extent, in_words(looks), generated=True),
     ]
-    picture, probability = folder / "support.png", folder / "probability.ome.tif"
-    save_figure(picture, draw_panels([panels]))
-    write(probability, result.copy(data=np.nan_to_num(ready.support.probability)))
-    return [picture, probability]
+    picture = folder / "support.png"
+    save_figure(picture, draw_panels([panels]), dpi=DOTS)
+    maps = {"probability": np.nan_to_num(ready.support.probability), "classes": classes}
+    written = [
+        write(folder / f"{name}.ome.tif", result.copy(data=np.asarray(values, np.float32)))
+        for name, values in maps.items()
+    ]
+    return [picture, *written]
 
 
 def _run(
@@ -202,5 +199,5 @@ SUPPORT = Task(
     ("result", "fus"),
     _run,
     save_support,
-    files=("support.png", "probability.ome.tif"),
+    files=("support.png", "probability.ome.tif", "classes.ome.tif"),
 )

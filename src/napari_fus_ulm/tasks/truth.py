@@ -15,19 +15,17 @@ from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Notice, Progress
 from napari_fus_ulm.registration import Alignment
 from napari_fus_ulm.tasks.events import Take, plane_of
+from napari_fus_ulm.tasks.looks import BAD, DOTS, GOOD, OPEN, Look, drawn_on, in_words
 from napari_fus_ulm.tasks.task import Task
 
 if TYPE_CHECKING:
     from napari_fus_ulm.diagnostics.truth import TruthComparison
 
-HIT, MISSING, INVENTED = "#00c08b", "#56b4e9", "#ff8c1a"
-"""Bluish green, sky blue, orange (after Okabe and Ito): distinct for colour-blind readers."""
 CLASSES = (
-    ("hit", HIT, "in both"),
-    ("missed", MISSING, "only in the ULM"),
-    ("invented", INVENTED, "only in the result"),
+    Look(1, "hit", GOOD, "solid", "in both"),
+    Look(2, "missed", OPEN, "dashed", "only in the ULM"),
+    Look(3, "invented", BAD, "hatched", "only in the result"),
 )
-"""Name, colour and meaning of the labels 1, 2 and 3."""
 Aligned = Annotated[
     Alignment, Setting(label="Ground truth", help="How the ULM is aligned to the result.")
 ]
@@ -130,20 +128,19 @@ def save_truth(ready: TruthReady, folder: Path) -> list[Path]:
     """Write ``missed.png``, ``table.md`` and the maps: vessels, error and local SSIM (OME-TIFF)."""
     from napari_fus_ulm.io import write
     from napari_fus_ulm.io.atomic import write_text
-    from napari_fus_ulm.output.figures import Panel, draw_panels, painted, save_figure
+    from napari_fus_ulm.output.figures import Panel, draw_panels, save_figure
 
     comparison = ready.comparison
     reference = np.nan_to_num(comparison.reference.values)
-    colours = {label: colour for label, (_, colour, _) in enumerate(CLASSES, start=1)}
-    coloured = painted(reference, comparison.vessels.values, colours)
+    drawn = drawn_on(reference, comparison.vessels.values, CLASSES)
     extent = Grid.of(ready.result).extent_mm
     panels = [
         Panel(ready.result.values, extent, "result", "hot", generated=True),
         Panel(reference, extent, "ground truth", "hot"),
-        Panel(coloured, extent, "green hit, blue missed, orange invented"),
+        Panel(drawn, extent, in_words(CLASSES)),
     ]
     picture, table = folder / "missed.png", folder / "table.md"
-    save_figure(picture, draw_panels([panels]))
+    save_figure(picture, draw_panels([panels]), dpi=DOTS)
     write_text(table, ready.markdown)
     maps = {"vessels": comparison.vessels, "error": comparison.error, "ssim": comparison.ssim}
     written = [

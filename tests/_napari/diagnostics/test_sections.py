@@ -11,6 +11,7 @@ from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm.diagnostics.truth import against_truth
 from napari_fus_ulm.io import write
 from napari_fus_ulm.metrics import vessel_scores
+from napari_fus_ulm.output.outlines import FINER, INSIDE
 
 AT_END = {"patch": 128, "overlap": 64, "window": "hann", "fusion": "at-end"}
 
@@ -167,7 +168,9 @@ def test_hit_missed_and_invented_vessels_are_shown_with_their_mm(open_dock, smal
     comparison = against_truth(picture, small_pair[1].squeeze(drop=True))
     name = result.name.removesuffix(" (generated)")
     labels = viewer.layers[f"hit, missed, invented · {name}"]
-    np.testing.assert_array_equal(labels.data, comparison.vessels.values)
+    np.testing.assert_array_equal(labels.metadata["classes"], comparison.vessels)
+    shown = set(np.unique(labels.data)) - {0}
+    assert {value % INSIDE for value in shown} == set(np.unique(comparison.vessels)) - {0}
     assert_same_extent(labels, fus)
     for kind in ("hit", "missed", "invented"):
         assert f"{kind} {getattr(comparison.overlay, f'{kind}_mm'):.1f} mm" in panel._legend.text()
@@ -224,8 +227,8 @@ def test_what_a_panel_copies_makes_its_layers_again(
     for panel, layer, pixels in (
         (
             dock.diagnostics.truth,
-            f"hit, missed, invented · {result}",
-            lambda outcome: outcome.comparison.vessels,
+            f"error · {result}",
+            lambda outcome: outcome.comparison.error,
         ),
         (
             dock.diagnostics.coherence,
@@ -266,19 +269,25 @@ def test_drawn_vessels_are_coloured_by_how_much_speaks_for_them(open_dock, small
     assert dock.notices.error == ""
     name = result.name.removesuffix(" (generated)")
     classes = viewer.layers[f"support · {name}"]
-    assert classes.data.shape == result.data.shape
-    assert set(np.unique(classes.data[..., middle, 10:-10])) <= {1, 2, 3}
-    assert not classes.data[..., : middle - 10, :].any()
+    assert classes.data.shape == tuple(FINER * n for n in result.data.shape)
+    labels = np.unique(classes.metadata["classes"][middle, 10:-10])
+    assert set(labels) <= {1, 2, 3, 4}
+    line = np.unique(classes.data[FINER * middle, FINER * 10 : -FINER * 10])
+    assert {one % INSIDE for one in line} == set(labels)
+    assert not classes.data[..., : FINER * (middle - 10), :].any()
+    vessel = classes.features.set_index("index")["vessel"]
+    assert set(vessel[line]) <= {"supported", "uncertain", "unlikely", "not judged"}
     assert_same_extent(classes, fus)
     for what in (
         "probability of drawn vessels",
         "probability that a vessel is missing",
         "spread of the samples",
-        "distance from the phantoms",
+        "distance from anything learnt",
     ):
         layer = viewer.layers[f"{what} · {name}"]
         assert not layer.visible
-        assert np.isfinite(layer.data).all()
+        assert np.isfinite(layer.data).any()
+        assert np.isfinite(layer.metadata["xarray"]).all()
     assert "mm of drawn vessels" in panel._words.text()
     assert "r = " in panel._words.text()
     assert "not truth" in panel._legend.text()

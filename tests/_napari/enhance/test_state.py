@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from napari_fus_ulm._napari.enhance.input import Input
+from napari_fus_ulm._napari.enhance.place import look_beside
 from napari_fus_ulm._napari.enhance.shown import Shown, resolve
 from napari_fus_ulm._napari.enhance.state import READING, UNANSWERED, EnhanceState
 from napari_fus_ulm._napari.layers.family import OURS, hanging_on
@@ -23,6 +24,7 @@ from napari_fus_ulm.inference.events import Finished, Notice, Preview, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io import read_one
 from napari_fus_ulm.scan import make_scan
+from napari_fus_ulm.tasks.laying import lies_beside
 
 
 @pytest.fixture
@@ -154,7 +156,7 @@ def test_stale_words_go_when_another_image_is_chosen(open_state, small_pair):
     add(viewer, fus, name="one pwd")
     state.ulm.choose(truth)
     run(state)
-    assert rows(state) == ["input", "result"]
+    assert rows(state) == ["input", "input, laid", "result", "result, laid"]
     assert state.shown.status.startswith("Done in")
     state.fail("It cannot be written.")
     add(viewer, fus, name="two pwd")
@@ -162,7 +164,7 @@ def test_stale_words_go_when_another_image_is_chosen(open_state, small_pair):
     assert rows(state) == []
     assert (state.shown.error, state.shown.status, texts(state)) == ("", "", [])
     state.fus.choose(viewer.layers["one pwd"])
-    assert rows(state) == ["input", "result"]
+    assert rows(state) == ["input", "input, laid", "result", "result, laid"]
     viewer.layers.remove(viewer.layers["one pwd"])
     assert rows(state) == []
     assert state.shown.error == ""
@@ -611,7 +613,7 @@ def test_stack_with_a_stack_of_ulm_is_measured_plane_by_plane(open_state, small_
     run(state)
     assert state.shown.error == ""
     assert {one.plane for one in state.shown.measured if one.row == "preview"} == {0, 1}
-    assert rows(state) == ["input", "result"]
+    assert rows(state) == ["input", "input, laid", "result", "result, laid"]
 
 
 def test_layer_in_micrometres_rotated_and_mirrored(open_state, small_pair):
@@ -688,3 +690,45 @@ def test_no_run_begins_while_a_layer_is_read(open_state):
     state.fus.reading = False
     state.refresh()
     assert state.shown.error == ""
+
+
+def offers_of(state):
+    return {offer.label: offer for one in state.shown.input.warnings for offer in one.offers}
+
+
+def test_a_ulm_beside_its_fus_is_laid_on_it_and_put_back(open_state):
+    viewer, state = open_state(steps=1)
+    ulm, fus = (viewer.add_image(data, **meta) for data, meta, _ in phantom_pair())
+    state.fus.choose(fus)
+    state.ulm.choose(ulm)
+    look = (state.fus.picked(), state.ulm.picked())
+    state.set_beside(look_beside(state.place_key, look))
+    before = np.array(ulm.translate)
+    state.ulm.take(offers_of(state)["Lay it on the fUS"])
+    shift = state.ulm.picked().source.laid_mm
+    assert 0.05 < np.hypot(*shift) < 0.1
+    np.testing.assert_allclose(ulm.translate - before, shift)
+    # What was found before speaks of a layer that lay elsewhere.
+    assert list(offers_of(state)) == ["Put it back"]
+    look = (state.fus.picked(), state.ulm.picked())
+    state.set_beside(look_beside(state.place_key, look))
+    assert list(offers_of(state)) == ["Put it back"]
+    state.ulm.take(offers_of(state)["Put it back"])
+    np.testing.assert_allclose(ulm.translate, before)
+    assert state.ulm.picked().source.laid_mm is None
+
+
+def test_measures_are_given_with_the_ulm_laid_and_without(open_state):
+    viewer, state = open_state(steps=1)
+    ulm, fus = (viewer.add_image(data, **meta) for data, meta, _ in phantom_pair())
+    state.fus.choose(fus)
+    state.ulm.choose(ulm)
+    run(state)
+    as_stored = {one.row: one.fidelity for one in state.shown.measured}
+    state.ulm.lay(lies_beside(state.fus.picked().take(), state.ulm.picked().take()).shift_mm)
+    run(state)
+    laid = {one.row: one.fidelity for one in state.shown.measured}
+    for row in ("input", "result"):
+        assert laid[row] == as_stored[f"{row}, laid"]
+        assert laid[f"{row}, stored"] == as_stored[row]
+    assert laid["input"].ssim > as_stored["input"].ssim

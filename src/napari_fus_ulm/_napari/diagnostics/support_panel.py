@@ -7,15 +7,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.diagnostics.diagnosed import Found
+from napari_fus_ulm._napari.diagnostics.overlay import class_layer, legend, map_layer
 from napari_fus_ulm._napari.diagnostics.truth_panel import result_plane
 from napari_fus_ulm._napari.layers.family import hang_on
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
+from napari_fus_ulm.tasks.looks import BAD, GOOD, NONE, OPEN
 from napari_fus_ulm.tasks.record import Record
 from napari_fus_ulm.tasks.support import (
     CAUTION,
@@ -47,7 +48,7 @@ class SupportPanel(QWidget):
         super().__init__()
         self.button = QPushButton("Show support")
         self.button.setToolTip(
-            "Colours each drawn vessel by how often vessels with such evidence were real in "
+            "Outlines each drawn vessel by how often vessels with such evidence were real in "
             "simulated sections; takes as long as the samples."
         )
         self.samples = CalmComboBox(SAMPLES)
@@ -120,40 +121,30 @@ def support_layers(
     """The classes as labels; probabilities, spread and distance, hidden, as images."""
     placement = context.picked.placement
     like, support = event.spread, event.support
-    height, width = support.classes.shape
-    where = placement.layer_kwargs((height, width))
-    looks: tuple[tuple[Any, str, str, tuple[float, float]], ...] = (
-        (support.strangeness, "distance from the phantoms", "magma", (0.0, 3.0)),
-        (like.values, "spread of the samples", "magma", (0.0, 0.4)),
-        (support.missing, "probability that a vessel is missing", "viridis", (0.0, 1.0)),
-        (support.probability, "probability of drawn vessels", "viridis", (0.0, 1.0)),
+    looks: tuple[tuple[Any, str, tuple[str, ...], tuple[float, float]], ...] = (
+        (support.strangeness, "distance from anything learnt", (f"{NONE}00", NONE), (1.0, 3.0)),
+        (like.values, "spread of the samples", ("#00d5ff00", "#00d5ff"), (0.0, 0.4)),
+        (
+            support.missing,
+            "probability that a vessel is missing",
+            (f"{OPEN}00", OPEN),
+            (0.0, 1.0),
+        ),
+        (
+            support.probability,
+            "probability of drawn vessels",
+            (f"{BAD}99", f"{OPEN}99", f"{GOOD}99"),
+            (0.0, 1.0),
+        ),
     )
-    layers: list[tuple[Any, dict[str, Any], str]] = []
-    for values, what, colormap, limits in looks:
-        full = placement.full_dims(like.copy(data=np.nan_to_num(values)))
-        given = {
-            "name": what,
-            "visible": False,
-            "colormap": colormap,
-            "contrast_limits": limits,
-            "metadata": {"xarray": full},
-        }
-        layers.append((placement.volume(full), {**where, **given}, "image"))
-    classes = placement.full_dims(like.copy(data=support.classes))
-    colours: dict[int | None, str] = {None: "transparent"}
-    colours |= {one.label: one.colour for one in support_classes()}
-    given = {
-        "name": "support",
-        "colormap": colours,
-        "opacity": 1.0,
-    }
-    layers.append((placement.volume(classes), {**where, **given}, "labels"))
-    return layers
+    layers = [
+        map_layer(like.copy(data=values), placement, what, colours, limits)
+        for values, what, colours, limits in looks
+    ]
+    classes = like.copy(data=support.classes)
+    outlined = class_layer(classes, support_classes(), placement, "support")
+    return [*layers, outlined]
 
 
 def _legend() -> str:
-    words = [
-        f'<span style="color:{one.colour}">■</span> {one.name}: {one.meaning}'
-        for one in support_classes()
-    ]
-    return "<br>".join([*words, CAUTION])
+    return f"{legend(support_classes())}<br>{CAUTION}"

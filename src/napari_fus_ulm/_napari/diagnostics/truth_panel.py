@@ -13,6 +13,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.diagnostics.diagnosed import Found
+from napari_fus_ulm._napari.diagnostics.overlay import class_layer, legend, map_layer
 from napari_fus_ulm._napari.layers.family import hang_on
 from napari_fus_ulm._napari.widgets.controls import (
     CalmComboBox,
@@ -24,6 +25,7 @@ from napari_fus_ulm._napari.widgets.controls import (
 )
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.tasks.looks import BAD, GOOD, OPEN
 from napari_fus_ulm.tasks.record import Record
 from napari_fus_ulm.tasks.truth import CLASSES, TruthReady, TruthSettings, truth_run
 
@@ -121,11 +123,10 @@ class TruthPanel(QWidget):
         event: TruthReady | None = None if found is None else found.event
         self._record = None if found is None else found.record
         comparison = None if event is None else event.comparison
-        words = []
-        for name, colour, where in CLASSES:
-            length = "" if comparison is None else f" {_mm(comparison, name):.1f} mm"
-            words.append(f'<span style="color:{colour}">■</span> {name}{length} ({where})')
-        self._legend.setText("<br>".join(words))
+        lengths = {
+            one.name: f" {_mm(comparison, one.name):.1f} mm" for one in CLASSES if comparison
+        }
+        self._legend.setText(legend(CLASSES, lengths))
         for widget in (self.table, self._notes, self.copy, self.copy_as):
             widget.setVisible(comparison is not None)
         if event is None:
@@ -212,33 +213,15 @@ def truth_layers(
 ) -> list[tuple[Any, dict[str, Any], str]]:
     """Hits, misses and inventions as labels; error and local SSIM, hidden, as images."""
     placement = context.picked.placement
-    shape = (comparison.vessels.shape[0], comparison.vessels.shape[1])
-    where = placement.layer_kwargs(shape)
-    looks: tuple[tuple[xr.DataArray, str, dict[str, Any]], ...] = (
-        (comparison.error, "error", {"colormap": "PiYG", "contrast_limits": (-0.5, 0.5)}),
-        (comparison.ssim, "local SSIM", {"colormap": "viridis", "contrast_limits": (0.0, 1.0)}),
+    looks: tuple[tuple[xr.DataArray, str, tuple[str, ...], tuple[float, float]], ...] = (
+        (comparison.error, "error", (OPEN, "#aaaaaa00", BAD), (-0.5, 0.5)),
+        (comparison.ssim, "local SSIM", (f"{GOOD}00", GOOD), (0.0, 1.0)),
     )
-    layers: list[tuple[Any, dict[str, Any], str]] = []
-    for image, what, look in looks:
-        full = placement.full_dims(image)
-        given = {"name": what, "visible": False, "metadata": {"xarray": full}, **look}
-        layers.append((placement.volume(full), {**where, **given}, "image"))
-    labels = placement.full_dims(comparison.vessels)
-    colours: dict[int | None, str] = {None: "transparent"}
-    colours |= {label: colour for label, (_, colour, _) in enumerate(CLASSES, start=1)}
-    layers.append(
-        (
-            placement.volume(labels),
-            {
-                **where,
-                "name": "hit, missed, invented",
-                "colormap": colours,
-                "opacity": 0.9,
-            },
-            "labels",
-        )
-    )
-    return layers
+    layers = [
+        map_layer(image, placement, what, colours, limits) for image, what, colours, limits in looks
+    ]
+    named = "hit, missed, invented"
+    return [*layers, class_layer(comparison.vessels, CLASSES, placement, named)]
 
 
 def _mm(comparison: TruthComparison, name: str) -> float:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from napari_fus_ulm._napari.layers.identity import LayerId
-from napari_fus_ulm._napari.layers.parts import LayerScan, Question
+from napari_fus_ulm._napari.layers.parts import LayerScan, Offer, Question
 from napari_fus_ulm._napari.picker.picked import Picked
 from napari_fus_ulm._napari.run import Warned
 from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.scan import generated_truth
+from napari_fus_ulm.scan import LAID, generated_truth
 from napari_fus_ulm.tasks.enhance import displacement, mismatch
+from napari_fus_ulm.tasks.laying import apart_words, laid_words
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from napari_fus_ulm.tasks.laying import Beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ def describe_input(
     picked: Picked | None,
     ulm: LayerScan | None,
     truth: Picked | None,
+    found: Beside | None = None,
 ) -> Input:
     """Describe the chosen layers.
 
@@ -90,8 +98,10 @@ def describe_input(
         The layers as they were read.
     picked, truth : Picked or None
         The parts of them that are used.
+    found : Beside, optional
+        How far the ULM lies beside the fUS.
     """
-    truth_warnings = about_truth(picked, ulm, truth)
+    truth_warnings = about_truth(picked, ulm, truth, found)
     if fus is None:
         return Input(image=image, warnings=truth_warnings)
     from napari_fus_ulm.tasks.catalogue import pixels_um
@@ -116,7 +126,10 @@ def describe_input(
 
 
 def about_truth(
-    picked: Picked | None, ulm: LayerScan | None, truth: Picked | None
+    picked: Picked | None,
+    ulm: LayerScan | None,
+    truth: Picked | None,
+    found: Beside | None = None,
 ) -> tuple[Warned, ...]:
     """What is open about the ground truth, and why it cannot be compared."""
     if ulm is None:
@@ -127,7 +140,20 @@ def about_truth(
     if problem := mismatch(picked.outline, truth.outline):
         return (*warnings, Warned(problem, "ulm"))
     about = (generated_truth(truth.outline), displacement(picked.outline, truth.outline))
-    return (*warnings, *(Warned(one) for one in about if one))
+    said = (Warned(one) for one in about if one)
+    return (*warnings, *said, *about_place(picked.source.layer, truth.outline, found))
+
+
+def about_place(fus: str, ulm: xr.DataArray, found: Beside | None) -> tuple[Warned, ...]:
+    """Offer to lay the ULM on its fUS where they lie apart, and to put it back."""
+    warnings = []
+    if found is not None and found.apart:
+        lay = Offer("Lay it on the fUS", {LAID: found.shift_mm})
+        words = apart_words(fus, str(ulm.name), found)
+        warnings.append(Warned(words, "", (lay,), "ulm"))
+    if words := laid_words(ulm):
+        warnings.append(Warned(words, "", (Offer("Put it back", {LAID: None}),), "ulm"))
+    return tuple(warnings)
 
 
 def warned(question: Question, layer: str) -> Warned:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
 
     from napari_fus_ulm.inference.enhancement import Enhancement
+    from napari_fus_ulm.tasks.laying import Beside
 
 ENDINGS = {
     CANCELLED: "Cancelled. The preview stays until the next run.",
@@ -108,6 +109,7 @@ class EnhanceState:
         self._input = Input()
         self._light = Light()
         self._picked: Picked | None = None
+        self._beside: tuple[object, Beside | None] = None, None
         self.examined: Diagnosed | None = None
         """What the diagnostic that goes on is about."""
         self.shown = Shown()
@@ -154,6 +156,7 @@ class EnhanceState:
             self._picked,
             self.ulm.layer_scan,
             self.ulm.picked(),
+            self._beside[1] if self._beside[0] == self.place_key else None,
         )
         if self._run.error == READING and not self.reading:
             self._run = replace(self._run, error="")
@@ -176,6 +179,21 @@ class EnhanceState:
         """Show whether the input looks like fUS."""
         self._light = light
         self._show()
+
+    @property
+    def place_key(self) -> object:
+        """What it is found for how far the ULM lies beside the fUS; None where it is not cheap."""
+        picked, ulm = self.fus.picked(), self.ulm.picked()
+        if picked is None or ulm is None or mismatch(picked.outline, ulm.outline):
+            return None
+        if not (is_cheap(self.fus.layer) and is_cheap(self.ulm.layer)):
+            return None
+        return self.fus.read_number, picked.source, self.ulm.read_number, ulm.source
+
+    def set_beside(self, found: tuple[object, Beside | None]) -> None:
+        """Offer to lay the ULM on its fUS where they lie apart."""
+        self._beside = found
+        self.refresh()
 
     def truth(self, picked: Picked) -> Picked | None:
         """The chosen ground truth, if it can be laid beside an input."""

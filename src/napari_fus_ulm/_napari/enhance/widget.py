@@ -13,9 +13,11 @@ from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.diagnostics.sections import Diagnostics, Panel
 from napari_fus_ulm._napari.enhance import memory
+from napari_fus_ulm._napari.enhance.finder import Finder
 from napari_fus_ulm._napari.enhance.input import Input
 from napari_fus_ulm._napari.enhance.light import LightFinder, light_label, show_light
 from napari_fus_ulm._napari.enhance.model_card import card_dialog
+from napari_fus_ulm._napari.enhance.place import look_beside
 from napari_fus_ulm._napari.enhance.result_actions import ResultActions
 from napari_fus_ulm._napari.enhance.settings_form import SettingsForm
 from napari_fus_ulm._napari.enhance.shown import Shown
@@ -56,6 +58,7 @@ class EnhanceWidget(DockedWidget):
         self.fus = LayerPicker(napari_viewer, self.state.fus)
         self.ulm = LayerPicker(napari_viewer, self.state.ulm)
         self.light, self.finder = light_label(), LightFinder(self)
+        self.place_finder = Finder(look_beside, self)
         self.settings = SettingsForm()
         self.notices = NoticeArea(self.runner.details)
         self.run = RunPanel()
@@ -72,6 +75,7 @@ class EnhanceWidget(DockedWidget):
         self._wire()
         self._find_light()
         self._prepare()
+        self._find_place()
 
     # ------------------------------------------------------------ what is shown
 
@@ -125,6 +129,11 @@ class EnhanceWidget(DockedWidget):
         """Once the list of layers has settled: napari cannot bear changes while it removes some."""
         self.state.sweep()
         self._show_context()
+
+    def _find_place(self) -> None:
+        key = self.state.place_key
+        both = self.state.fus.picked(), self.state.ulm.picked()
+        self.place_finder.look_at(key, None if key is None else both)
 
     def _show_context(self) -> None:
         self.diagnostics.set_context(self.state.diagnosed())
@@ -235,6 +244,7 @@ class EnhanceWidget(DockedWidget):
         self.finder.stop()
         self.preparer.stop()
         self._turned.stop()
+        self.place_finder.stop()
         self.fus.close_connections()
         self.ulm.close_connections()
         self.diagnostics.close_connections()
@@ -252,6 +262,9 @@ class EnhanceWidget(DockedWidget):
         self.preparer.said.connect(self.run.say_meanwhile)
         self.ulm.changed.connect(self._show_context)
         self.ulm.changed.connect(self._prepare)
+        for picker in (self.fus, self.ulm):
+            picker.changed.connect(self._find_place)
+        self.place_finder.found.connect(self.state.set_beside)
         self.fus.load_requested.connect(self._load_fus)
         self.ulm.load_requested.connect(self._load_ulm)
         self.settings.changed.connect(self._on_settings)

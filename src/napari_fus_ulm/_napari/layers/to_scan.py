@@ -34,6 +34,7 @@ from napari_fus_ulm.scan import (
     ASSUMED_SLICE_MM,
     AXIS_OF,
     GAPS_KNOWN,
+    LAID,
     check_scan,
     doubts_of,
     extent_of,
@@ -167,6 +168,8 @@ def scan_of_parts(
         attrs[GIVEN] = True
     if gaps:
         attrs[GAPS_KNOWN] = True
+    if LAID in parts.metadata:  # in the viewer; before, the file may have said so
+        attrs[LAID] = parts.metadata[LAID]
     times = _times_of(axes, carried)
     if "time" not in dims or times is None:
         attrs.pop("time_known", None)  # make_scan says so itself

@@ -18,7 +18,7 @@ from napari_fus_ulm._napari.layers.parts import LayerParts, LayerScan, parts_of
 from napari_fus_ulm._napari.layers.placing import Placement, placement_of
 from napari_fus_ulm._napari.layers.to_scan import scan_of_parts
 from napari_fus_ulm.io.guesses import modality_of
-from napari_fus_ulm.scan import AXIS_OF, spacing_of, step_of
+from napari_fus_ulm.scan import AXIS_OF, LAID, spacing_of, step_of
 from napari_fus_ulm.selection import Selection
 from napari_fus_ulm.tasks.record import Source
 
@@ -90,6 +90,7 @@ def pick(layer: Image, read: LayerScan, selection: Selection, answers: Mapping[s
     source["flip"] = (
         "".join(axis for axis in "yx" if (axis in flip) != (axis in loaded_flip)) or None
     )
+    source["laid_mm"] = tuple(scan.attrs[LAID]) if scan.attrs.get(LAID) else None
     # Always: the layer may say otherwise than its file (its scale, its axis labels).
     source["spacing"] = _file_spacing(scan, str(source["depth"] or "y"))
     return Picked(

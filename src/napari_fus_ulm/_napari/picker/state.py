@@ -32,7 +32,7 @@ from napari_fus_ulm._napari.picker.picked import (
 )
 from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm.errors import UserError
-from napari_fus_ulm.scan import AXIS_OF, step_of
+from napari_fus_ulm.scan import AXIS_OF, LAID, laid_mm, step_of
 from napari_fus_ulm.selection import Selection
 from napari_fus_ulm.tasks.failures import failure_of
 
@@ -230,6 +230,9 @@ class PickerState:
 
     def take(self, offer: Offer) -> None:
         """Answer a question about the chosen layer as it was offered."""
+        if LAID in offer.changes:
+            self.lay(offer.changes[LAID])
+            return
         self.correct(replace(self.corrections, **offer.changes))
 
     @property
@@ -260,6 +263,25 @@ class PickerState:
             layer.units = tuple(units)
             layer.scale = np.asarray(layer.scale) * ratios
             layer.translate = moved
+        finally:
+            self._applying = False
+        self.read()
+
+    def lay(self, shift_mm: tuple[float, float] | None) -> None:
+        """Move the layer so far down and right of where its file puts it; None puts it back."""
+        layer, read = self.layer, self._layer_scan
+        if layer is None or read is None:
+            return
+        step = np.subtract(shift_mm or (0.0, 0.0), laid_mm(read.scan))
+        pixels = np.zeros(layer.ndim)
+        for n, axis in enumerate(read.axes.every):
+            if axis.dim in ("j", "i"):
+                by = step["ji".index(axis.dim)] / step_of(read.scan, axis.dim)
+                pixels[n] = -by if axis.flipped else by
+        self._applying = True
+        try:
+            layer.metadata = {**layer.metadata, LAID: shift_mm}
+            layer.translate = np.asarray(layer.translate) + _turning(layer) @ pixels
         finally:
             self._applying = False
         self.read()
@@ -426,6 +448,14 @@ class PickerState:
     def _on_touched(self, event: Event) -> None:
         if not self._applying:
             self.touched.emit()
+
+
+def _turning(layer: Image) -> npt.NDArray[np.float64]:
+    """What makes a step in pixels a step of the layer's translation."""
+    from napari.utils.transforms import Affine
+
+    inner = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear)
+    return np.asarray(inner.linear_matrix, np.float64)
 
 
 def _ratios(read: LayerScan) -> tuple[npt.NDArray[np.float64], bool]:

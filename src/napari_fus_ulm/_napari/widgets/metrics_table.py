@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QSize, Qt
@@ -11,7 +12,7 @@ from qtpy.QtGui import QGuiApplication, QPainter, QPaintEvent, QPalette, QPen, Q
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.widgets.controls import menu_on
-from napari_fus_ulm.tasks.enhance import Measured, measures_table
+from napari_fus_ulm.tasks.enhance import Measured, Row, measures_table
 
 if TYPE_CHECKING:
     from napari_fus_ulm.metrics.fidelity import Fidelity
@@ -22,10 +23,16 @@ COLUMNS = (
     ("psnr", "PSNR ↑", 2, 1, "Peak signal-to-noise ratio in dB; larger is better."),
     ("lpips", "LPIPS ↓", 3, -1, "Learned perceptual distance; a larger value is worse."),
 )
-ROWS = {
+_LAID = "With the ULM laid on its fUS, on which it does not lie."
+_STORED = "With the ULM where its file puts it."
+ROWS: dict[Row, str] = {
     "input": "The fUS image, interpolated to the result's pixels.",
     "preview": "The estimate after the current step.",
     "result": "The result; the mean over all planes of a stack.",
+    "input, laid": f"The fUS image. {_LAID}",
+    "result, laid": f"The result. {_LAID}",
+    "input, stored": f"The fUS image. {_STORED}",
+    "result, stored": f"The result. {_STORED}",
 }
 
 
@@ -102,7 +109,7 @@ class MetricsTable(QWidget):
             value = math.nan if score is None else getattr(score, name)
             cell.setText("" if score is None else _text(value, measure[2]))
             font = cell.font()
-            font.setBold(best.get(name) == row)
+            font.setBold((row, name) in best)
             cell.setFont(font)
         for number, row in enumerate(ROWS, start=1):
             present = row in self._rows
@@ -180,17 +187,18 @@ def steps_of(measured: Sequence[Measured]) -> list[Fidelity]:
     return [one.fidelity for one in previews if one.plane == previews[-1].plane]
 
 
-def _best(rows: dict[str, Fidelity]) -> dict[str, str]:
-    """The row with the best value of each column, where there are rows to compare."""
-    best: dict[str, str] = {}
-    for name, _, _, sign, _ in COLUMNS:
+def _best(rows: dict[str, Fidelity]) -> set[tuple[str, str]]:
+    """Rows and columns of the best values, among the rows that have the ULM in one place."""
+    best: set[tuple[str, str]] = set()
+    places = {row.partition(", ")[2] for row in rows}
+    for place, (name, _, _, sign, _) in product(places, COLUMNS):
         scores = {
             row: sign * getattr(score, name)
             for row, score in rows.items()
-            if not math.isnan(getattr(score, name))
+            if row.partition(", ")[2] == place and not math.isnan(getattr(score, name))
         }
         if len(set(scores.values())) > 1:
-            best[name] = max(scores, key=lambda row: scores[row])
+            best.add((max(scores, key=lambda row: scores[row]), name))
     return best
 
 
