@@ -42,7 +42,8 @@ def class_layer(
     fine = xr.DataArray(outlines(classes.values, looks), dims=classes.dims)
     colours: dict[int | None, str] = {None: "transparent"}
     colours |= {look.label: look.colour for look in looks}
-    names = {0: None} | {place(look): look.name for look in looks for place in (_line, inside)}
+    names: dict[int, str | None] = {0: None}
+    names |= {place(look): look.name for look in looks for place in (_line, inside)}
     given = {
         "name": name,
         "colormap": colours,
