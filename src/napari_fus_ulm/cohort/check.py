@@ -10,10 +10,12 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from napari_fus_ulm.cohort.corrected import corrected
+from napari_fus_ulm.cohort.correction import read_correction
 from napari_fus_ulm.cohort.description import read_tree
 from napari_fus_ulm.cohort.splits import animal_key, same_images
 from napari_fus_ulm.cohort.table import SIDES, PairFiles, survey
-from napari_fus_ulm.errors import ScanError, UserError
+from napari_fus_ulm.errors import CohortError, ScanError, UserError
 from napari_fus_ulm.grid import Grid, check_same_extent
 from napari_fus_ulm.registration.orientation import RELATED, orientation, register
 from napari_fus_ulm.scan import SMALLEST_SIDE
@@ -104,6 +106,17 @@ def check_pair(pair: PairFiles) -> Iterator[Finding]:
             scans.append(scan)
     if len(scans) < 2:
         return
+    if pair.correction is not None and not broken:
+        try:
+            applied = corrected(scans[0], scans[1], read_correction(pair))
+        except CohortError as error:
+            yield _finding(pair, "error", str(error))
+            return
+        scans = [applied.fus, applied.ulm]
+        left = (
+            "" if applied.share == 1.0 else f"; {100.0 * applied.share:.0f} % of the field is left"
+        )
+        yield _finding(pair, "note", f"Read corrected: {applied.correction}{left}.")
     about = None
     if all(scan.ndim == 2 and min(scan.shape) >= SMALLEST_SIDE for scan in scans):
         about = _about_fields(pair, *scans)

@@ -13,7 +13,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -24,6 +24,7 @@ from napari_fus_ulm.output.tables import csv_text
 
 TABLE = "pairs.csv"
 DESCRIPTION = "dataset_description.json"
+CORRECTIONS = "corrections"
 COLUMNS = ("name", "animal", "split", "fus", "ulm", "vessels")
 NEEDED = ("animal", "fus", "ulm")
 SIDES = ("train", "validation", "test")
@@ -57,6 +58,8 @@ class PairFiles:
         The side that the table gives; "" where it gives none.
     vessels : Path, optional
         The simulated vessel tree (``.npz``); phantoms only.
+    correction : Path, optional
+        How the two are to be read, where that is stored: see :mod:`.correction`.
     """
 
     name: str
@@ -65,6 +68,7 @@ class PairFiles:
     ulm: Path
     split: str = ""
     vessels: Path | None = None
+    correction: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,18 @@ def survey(folder: Path) -> tuple[tuple[PairFiles, ...], tuple[Fault, ...]]:
     if not folder.is_dir():
         return (), (Fault("", f"There is no folder {folder}."),)
     table = folder / TABLE
-    return _from_table(table) if table.is_file() else _from_names(folder)
+    pairs, faults = _from_table(table) if table.is_file() else _from_names(folder)
+    return tuple(_with_correction(folder, pair) for pair in pairs), faults
+
+
+def correction_path(folder: Path, name: str) -> Path:
+    """Return where the correction of a pair is or would be."""
+    return folder / CORRECTIONS / f"{re.sub(r'[^A-Za-z0-9 ._+-]', '_', name)}.json"
+
+
+def _with_correction(folder: Path, pair: PairFiles) -> PairFiles:
+    path = correction_path(folder, pair.name)
+    return replace(pair, correction=path) if path.is_file() else pair
 
 
 def cohort_name(folder: Path) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from napari_fus_ulm.cohort.corrected import read_pair
 from napari_fus_ulm.errors import EvaluationError, UserError
 from napari_fus_ulm.grey.condition import condition_on_grid
 from napari_fus_ulm.grey.intensity import values_kind
@@ -119,19 +120,18 @@ def load_pair(files: PairFiles, pixel_um: float = PIXEL_UM) -> EvaluationPair:
     ValueError
         If a file cannot be read or used; the sentence names it.
     """
-    from napari_fus_ulm.io import read_one
     from napari_fus_ulm.phantom import read_vessels
 
     current = files.fus
     try:
-        fus = read_one(files.fus, modality="fus").squeeze(drop=True)
+        pair = read_pair(files)
+        fus, ulm = pair.fus, pair.ulm
         check_image(fus)
         check_size(fus, in_cohort=True)
         current = files.ulm
-        ulm = read_one(files.ulm, modality="ulm").squeeze(drop=True)
         check_reference(ulm)
         vessels = None
-        if files.vessels:
+        if files.vessels and pair.share == 1.0:  # the tree lies in the whole field
             current = files.vessels
             vessels = read_vessels(files.vessels)
         return make_pair(files.name, files.animal, fus, ulm, pixel_um=pixel_um, vessels=vessels)

@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 
 from napari_fus_ulm.grey.intensity import log_power
 from napari_fus_ulm.grey.resampling import bin_counts, resample
-from napari_fus_ulm.grid import Grid, Shape
+from napari_fus_ulm.grid import Grid, Shape, check_same_extent
 
 Array = npt.NDArray[np.float64]
 
@@ -108,6 +108,23 @@ def register(fus: xr.DataArray, ulm: xr.DataArray) -> Registration:
     return Registration(
         down * step[0], right * step[1], height, _second(correlations, step) / max(height, 1e-9)
     )
+
+
+def agreement(fus: xr.DataArray, ulm: xr.DataArray) -> float:
+    """Correlation of the details of two 2-D images of one extent as they lie, −1 to 1.
+
+    Raises
+    ------
+    ScanError
+        If they do not cover a field of the same size.
+    """
+    field = Grid.of(fus)
+    check_same_extent(field, Grid.of(ulm))
+    grid = field.with_pixel_um(GRID_UM)
+    one = _fus_detail(fus, grid)
+    two = _ulm_detail(ulm.values, _kind(ulm), grid.shape, _steps_um(grid))
+    spread = float(one.std() * two.std())
+    return float((one * two).mean() - one.mean() * two.mean()) / spread if spread else 0.0
 
 
 def orientation(fus: xr.DataArray, ulm: xr.DataArray) -> tuple[str, dict[str, float]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_fus_ulm.cohort.corrected import read_pair
 from napari_fus_ulm.cohort.splits import training_files
 from napari_fus_ulm.cohort.table import PairFiles
 from napari_fus_ulm.errors import CohortError, UserError
@@ -117,7 +118,7 @@ def load_files(files: Iterable[PairFiles], pixel_um: float) -> list[PreparedPair
     ValueError
         If an image cannot be used: the sentence names the file.
     """
-    return [_prepare_files(pair.fus, pair.ulm, pixel_um) for pair in files]
+    return [_prepare_files(pair, pixel_um) for pair in files]
 
 
 def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
@@ -132,18 +133,15 @@ def load_folder(folder: Path, pixel_um: float) -> list[PreparedPair]:
     return load_files(training_files(folder), pixel_um)
 
 
-def _prepare_files(fus_path: Path, ulm_path: Path, pixel_um: float) -> PreparedPair:
+def _prepare_files(files: PairFiles, pixel_um: float) -> PreparedPair:
     """Check and prepare the pair of two files."""
-    from napari_fus_ulm.io import read_one
-
-    current = fus_path
+    pair = read_pair(files)
+    current = files.fus
     try:
-        fus = read_one(fus_path, modality="fus").squeeze()
-        check_image(fus)
-        check_size(fus, in_cohort=True)
-        current = ulm_path
-        ulm = read_one(ulm_path, modality="ulm").squeeze()
-        check_reference(ulm)
-        return prepare_pair(fus, ulm, pixel_um)
+        check_image(pair.fus)
+        check_size(pair.fus, in_cohort=True)
+        current = files.ulm
+        check_reference(pair.ulm)
+        return prepare_pair(pair.fus, pair.ulm, pixel_um)
     except UserError as error:
         raise CohortError(f"{current}: {error}") from error
