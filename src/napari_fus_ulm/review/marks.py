@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_fus_ulm.output.figures import Panel
 
 Grey = npt.NDArray[np.float32]
-LOOKS: dict[MarkKind, tuple[str, str]] = {"break": ("o", "#56b4e9"), "invention": ("x", "#ff8c1a")}
+LOOKS: dict[MarkKind, tuple[str, str]] = {"break": ("o", "#56b4e9"), "invention": ("D", "#ff8c1a")}
 """Marker and colour, distinct for colour-blind readers."""
 
 

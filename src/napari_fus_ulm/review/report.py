@@ -21,7 +21,7 @@ from napari_fus_ulm.review.statistics import Preference, Reading, Report, Share
 from napari_fus_ulm.review.unblinding import Unblinded, name_of
 
 PAGE = "report.html"
-WHERE = "Where readers have marked breaks (blue rings) and inventions (orange crosses):"
+WHERE = "Where readers have marked breaks (blue rings) and inventions (orange diamonds):"
 _HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Blinded review</title>
 <style>
@@ -72,8 +72,8 @@ def brief(report: Report) -> str:
         lines.append("**Marked per mm of vessel**")
         lines.append(
             "\n".join(
-                f"- {one.name}: breaks {_mean(one.breaks_per_mm)}, "
-                f"inventions {_mean(one.inventions_per_mm)}"
+                f"- {one.name}: breaks {_mean(one.breaks_per_mm, 3)}, "
+                f"inventions {_mean(one.inventions_per_mm, 3)}"
                 for one in report.marks
             )
         )
@@ -221,9 +221,9 @@ def _marks(report: Report) -> str:
             str(one.looks),
             number(one.vessel_mm, 1),
             str(one.breaks),
-            _mean(one.breaks_per_mm),
+            _mean(one.breaks_per_mm, 3),
             str(one.inventions),
-            _mean(one.inventions_per_mm),
+            _mean(one.inventions_per_mm, 3),
         ]
         for one in report.marks
     ]
@@ -302,13 +302,13 @@ def _notes(report: Report) -> str:
     return "\n".join(f"- {note}" for note in notes)
 
 
-def _mean(one: Summary) -> str:
-    return f"{number(one.mean, 2)} {_interval(one, 1.0, 2)}"
+def _mean(one: Summary, digits: int = 2) -> str:
+    return f"{number(one.mean, digits)} {_interval(one, 1.0, digits)}"
 
 
 def _alpha(one: Alpha) -> str:
     between = "" if math.isnan(one.low) else f" [{one.low:.2f}, {one.high:.2f}]"
-    return f"{number(one.value, 2)}{between}"
+    return f"{number(one.value, 2)}{between}".replace("-", "−")
 
 
 def _interval(one: Summary, factor: float, digits: int) -> str:

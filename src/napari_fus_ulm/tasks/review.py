@@ -16,14 +16,14 @@ import numpy as np
 
 from napari_fus_ulm.errors import ReviewError
 from napari_fus_ulm.inference.events import Progress
-from napari_fus_ulm.review.answers import Preference
+from napari_fus_ulm.review.answers import Mark, MarkKind, Preference
 from napari_fus_ulm.review.folder import ANSWERS
 from napari_fus_ulm.tasks.events import Take
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from napari_fus_ulm.review.cases import Candidate, Kind
+    from napari_fus_ulm.review.cases import Candidate, Case, Kind
     from napari_fus_ulm.review.plan import ReviewSettings
     from napari_fus_ulm.review.session import Session, Trial
     from napari_fus_ulm.review.statistics import Report
@@ -31,14 +31,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANSWERS",
+    "Mark",
+    "MarkKind",
     "Opened",
     "Picture",
     "Preference",
+    "Reported",
+    "Standing",
     "files_run",
     "open_session",
     "readers",
     "report_command",
-    "section_run",
+    "report_run",
+    "sections_run",
+    "standing",
     "unblinded",
     "was_unblinded",
 ]
@@ -46,17 +52,28 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image of the section: the name of its method, what it is, and how it is read."""
+    """An image of a section: the name of its method, what it is, and how it is read.
+
+    Attributes
+    ----------
+    name : str
+        Equal names in different sections are one method.
+    kind : {"generated", "ulm", "fus"}
+    take : callable
+        Gives one plane of known pixel size, or a stack, every slice of which is a section.
+    section : str
+    """
 
     name: str
     kind: Kind
     take: Take
+    section: str
 
 
-def section_run(
-    folder: Path, section: str, reader: str, pictures: Sequence[Picture]
+def sections_run(
+    folder: Path, reader: str, pictures: Sequence[Picture]
 ) -> Iterator[Progress | Opened]:
-    """Make a session of one section and open it.
+    """Make a session of one or several sections and open it.
 
     Nothing is written before all images have been read.
 
@@ -64,9 +81,8 @@ def section_run(
     ----------
     folder : Path
         New or empty.
-    section, reader : str
+    reader : str
     pictures : sequence of Picture
-        Whose ``take`` gives one plane of known pixel size.
 
     Yields
     ------
@@ -75,26 +91,52 @@ def section_run(
     Raises
     ------
     ReviewError
-        If the images are not of one field of view, or the folder is not empty or not writable.
+        If the images of a section are not of one field of view or number of slices, or the folder
+        is not empty or not writable.
     """
-    from napari_fus_ulm.cohort.table import animal_of
-    from napari_fus_ulm.review.cases import Case
     from napari_fus_ulm.review.plan import ReviewSettings
     from napari_fus_ulm.review.session import create
 
-    scans = []
+    scans: dict[str, list[tuple[Picture, xr.DataArray]]] = {}
     for done, one in enumerate(pictures):
         yield Progress(done, len(pictures), one.name)
-        scans.append(one.take())
-    case = Case(section, _candidates(pictures, scans), animal_of(section))
+        scans.setdefault(one.section, []).append((one, one.take()))
+    cases = [case for section, given in scans.items() for case in _cases(section, given)]
     settings = ReviewSettings(control=any(one.kind == "ulm" for one in pictures))
     try:
-        create(folder, (case,), settings)
+        create(folder, cases, settings)
     except OSError as error:
         raise ReviewError(
             f"{folder} cannot be written ({error.strerror or error}); choose another folder."
         ) from error
     yield from open_session(folder, reader)
+
+
+def _cases(section: str, given: Sequence[tuple[Picture, xr.DataArray]]) -> list[Case]:
+    """A case for every slice of a section's images."""
+    from napari_fus_ulm.cohort.table import animal_of
+    from napari_fus_ulm.review.cases import Case
+
+    pictures, scans = zip(*given, strict=True)
+    if len(given) < 2:
+        raise ReviewError(
+            f"The section “{section}” has only “{pictures[0].name}”; give another picture the same "
+            "section, or uncheck this one."
+        )
+    counts = [scan.shape[0] if scan.ndim == 3 else 1 for scan in scans]
+    if len(set(counts)) > 1:
+        each = ", ".join(f"“{one.name}” has {n}" for one, n in zip(pictures, counts, strict=True))
+        raise ReviewError(
+            f"The pictures of “{section}” have different numbers of slices: {each}. Use stacks of "
+            "the same slices, or split one (right-click the layer and choose Split Stack)."
+        )
+    animal = animal_of(section)
+    if counts[0] == 1:
+        return [Case(section, _candidates(pictures, [scan.squeeze() for scan in scans]), animal)]
+    return [
+        Case(f"{section} slice {n}", _candidates(pictures, [scan[n] for scan in scans]), animal)
+        for n in range(counts[0])
+    ]
 
 
 def _candidates(

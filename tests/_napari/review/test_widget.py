@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Image
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QGuiApplication
+from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import QDockWidget, QWidget
 from typer.testing import CliRunner
 
@@ -121,7 +122,9 @@ def key_of(folder):
 
 
 def shown(viewer):
-    return {layer.name: layer for layer in viewer.layers if layer.visible}
+    """The images that are visible, by name."""
+    seen = (layer for layer in viewer.layers if layer.visible and isinstance(layer, Image))
+    return {layer.name: layer for layer in seen}
 
 
 def open_docks(dock):
@@ -396,7 +399,11 @@ def test_an_opened_session_needs_no_layers(open_review, make, open_folder, qtbot
     assert len(empty.layers) == 0
 
 
-def test_finished_names_the_command_and_the_command_unblinds(open_review, make, open_folder):
+def test_the_report_is_made_by_a_button_after_a_confirmation(
+    open_review, make, open_folder, qtbot, monkeypatch
+):
+    opened = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
     viewer, dock = open_review(*PICTURES)
     folder = make(dock, reader="AB")
     key = key_of(folder)
@@ -407,16 +414,26 @@ def test_finished_names_the_command_and_the_command_unblinds(open_review, make, 
     assert set(shown(viewer)) == set(PICTURES)
     assert not dock.finished.isHidden()
     assert dock.trial.parent().isHidden()
-    assert "4 trials" in dock.finished.summary.text()
+    assert "of 4 trials: AB 4" in dock.finished.summary.text()
+    dock.finished.make.click()
+    assert not dock.finished._confirm.isHidden()
+    dock.finished.no.click()
+    assert dock.finished._confirm.isHidden()
     assert not (folder / "unblinded.json").exists()
-    dock.finished.copy.click()
+    dock.finished.make.click()
+    with qtbot.waitSignal(dock.runner.ended, timeout=20_000):
+        dock.finished.yes.click()
+    assert "real ULM" in dock.finished.result.text()
+    page = dock.state.shown.reported.page
+    assert [url.toLocalFile() for url in opened] == [str(page)]
+    assert "soft diffusion" in page.read_text(encoding="utf-8")
+
+    dock.finished._copy_command()
     command = QGuiApplication.clipboard().text()
-    assert command == f"napari-fus-ulm review report {folder}"
-    report = CliRunner().invoke(app, shlex.split(command)[1:], env={"COLUMNS": "100"})
-    assert report.exit_code == 0, report.output
-    assert "4 of 4 trials answered" in report.output
-    assert "real ULM" in report.output
-    table = CliRunner().invoke(app, [*shlex.split(command)[1:], "--csv"])
+    assert command == f"napari-fus-ulm review report {folder} --save"
+    words = shlex.split(command)[1:]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    table = CliRunner().invoke(app, [*words[:-1], "--csv"])
     answers = list(csv.DictReader(table.output.splitlines()))
     assert [row["left"] for row in answers] == [one["left"] for one in key]
     assert [row["preferred"] for row in answers].count("real ULM") >= 2
@@ -429,21 +446,27 @@ def test_finished_names_the_command_and_the_command_unblinds(open_review, make, 
     assert any("unblinded" in text for text in dock.notices.texts())
     answer(dock)
     assert rows_of(folder)[-1]["after_unblinding"] == "yes"
+    dock.trial.stop.click()
+    dock.state.show_standing(folder)
+    dock.finished.make.click()
+    assert "unblinded already" in dock.finished.warning.text()
 
 
-def test_the_command_names_the_reader_where_there_are_several(open_review, make, open_folder):
-    _, dock = open_review("sharp pix2pix", "soft diffusion")
-    folder = make(dock, reader="AB")
-    answer(dock)
-    dock.finished.again.click()
-    dock.start.reader.setText("C D")
-    open_folder(dock, folder)
-    answer(dock)
-    assert "trial is answered" in dock.finished.summary.text()
-    dock.finished.copy.click()
-    words = shlex.split(QGuiApplication.clipboard().text())
-    assert words[-2:] == ["--reader", "C D"]
-    assert CliRunner().invoke(app, words[1:]).exit_code == 0
+def test_keys_and_buttons_choose_what_a_click_marks(open_review, make, qtbot):
+    _, dock = open_review("sharp pix2pix", "soft diffusion", show=True)
+    make(dock)
+    with qtbot.waitActive(dock.window()):
+        dock.window().activateWindow()
+    tools = dock.trial.tools
+    qtbot.keyClick(dock.trial, "B")
+    assert (tools["break"].isChecked(), dock.state.shown.tool) == (True, "break")
+    tools["invention"].click()
+    assert (tools["break"].isChecked(), dock.state.shown.tool) == (False, "invention")
+    qtbot.keyClick(dock.trial, Qt.Key.Key_Escape)
+    assert (tools["invention"].isChecked(), dock.state.shown.tool) == (False, None)
+    tools["invention"].click()
+    tools["invention"].click()
+    assert dock.state.shown.tool is None
 
 
 # ---------------------------------------------------------------- the start
@@ -494,7 +517,7 @@ def test_start_says_what_is_missing(open_review, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ("planes", "“soft diffusion” has 2 planes"),
+        ("planes", "“soft diffusion” has 2, “sharp pix2pix” has 1"),
         ("spacing", "pixel size of “unknown” is unknown"),
         ("kind", "“soft diffusion” is marked as generated"),
         ("folder", "is not empty"),

@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_fus_ulm._napari.layers.family import OURS
 from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.layers.units import mm_in
+from napari_fus_ulm._napari.review.marks import Marks
 from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm._napari.viewer.kept import KeptViewer
 from napari_fus_ulm._napari.viewer.parts import camera_of, grid_of, text_overlay
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.utils.events import Event
 
+    from napari_fus_ulm.review.answers import Mark
     from napari_fus_ulm.review.session import Trial
 
 Picture = npt.NDArray[np.floating[Any]]
@@ -54,6 +56,7 @@ class TrialPictures:
         self._pictures: list[Image] = []
         self._kept = KeptViewer(viewer)
         self._connections = Connections()
+        self.marks = Marks(viewer)
 
     @property
     def on(self) -> bool:
@@ -66,8 +69,8 @@ class TrialPictures:
         there = [picture for picture in self._pictures if present(self._viewer, picture)]
         return len(there) == 2
 
-    def show(self, trial: Trial) -> None:
-        """Show a trial in place of the one before."""
+    def show(self, trial: Trial, marks: tuple[Mark, ...] = ()) -> None:
+        """Show a trial in place of the one before, with what is marked in it already."""
         active = self._viewer.layers.selection.active
         self._remove()
         self._add(trial.left, "left", trial.pixel_mm, 0.0)
@@ -76,6 +79,7 @@ class TrialPictures:
             # After the pictures came: a dock that shows something of its own until then (the
             # views of Compare) has put everything back by now.
             self._begin(active)
+        self.marks.begin(self._pictures, marks)
         self._hide_others()
         self._viewer.layers.link_layers(self._pictures, LINKED)
         self._viewer.layers.selection.active = None  # no key of napari's hides or deletes one
@@ -102,6 +106,7 @@ class TrialPictures:
         if not self.on:
             return
         self._connections.close()
+        self.marks.end()
         self._remove()
         self.alone.emit(False)
         self._kept.give_back()
@@ -152,7 +157,7 @@ class TrialPictures:
             self._viewer.layers.remove(picture)
 
     def _hide_others(self, _: Event | None = None) -> None:
-        self._kept.hide_all_but(self._pictures)
+        self._kept.hide_all_but([*self._pictures, *self.marks.layers])
 
 
 def _world_per_mm(viewer: ViewerModel) -> float:

@@ -36,7 +36,7 @@ from napari_fus_ulm._napari.widgets.notices import NoticeArea
 WELCOME = (
     "Each trial shows two pictures of one section side by side, unnamed and in random order. Rate "
     "how continuous their vessels are and choose the one you prefer. Every answer is saved to a "
-    "CSV file immediately; only a command run afterwards reveals which picture was which."
+    "CSV file immediately; only the report made afterwards reveals which picture was which."
 )
 NO_LAYERS = (
     "You can also create a session here: open results of one section and, if available, its ULM."
@@ -53,12 +53,13 @@ class StartPanel(QWidget):
         A field has changed.
     picture_changed(object)
         A picture (`Listed`) was checked or unchecked, or given another type.
-    open_requested(), go_on_requested(), start_requested(), cancel_requested()
+    open_requested(), report_requested(), go_on_requested(), start_requested(), cancel_requested()
     """
 
     changed = Signal()
     picture_changed = Signal(object)
     open_requested = Signal()
+    report_requested = Signal()
     go_on_requested = Signal()
     start_requested = Signal()
     cancel_requested = Signal()
@@ -72,6 +73,8 @@ class StartPanel(QWidget):
             "Opens a folder made by “napari-fus-ulm review new” or by this dock and continues "
             "where you stopped."
         )
+        self.report = QPushButton("Report…")
+        self.report.setToolTip("Shows how far the readers of a session are, and makes its report.")
         self.go_on = QPushButton()
         self.go_on.setToolTip("Shows your next unanswered trial.")
         self.status = wrapped()
@@ -143,6 +146,11 @@ class StartPanel(QWidget):
                 _show(self.table.item(number, 0), one)
                 self.kind(number).choose(one.kind)
                 self.kind(number).setAccessibleName(f"Type of {one.name}")
+                _show_section(self.table.item(number, 2), one)
+        several = len({one.section for one in pictures}) > 1
+        self.table.setColumnHidden(2, not several)
+        for widget in (self.section, self._section_label):
+            widget.setVisible(not several)
         self._listed = pictures
         self.no_layers.setVisible(not pictures)
         self._form.setVisible(bool(pictures))
@@ -152,6 +160,7 @@ class StartPanel(QWidget):
         for number in range(len(pictures)):
             self.table.insertRow(number)
             self.table.setItem(number, 0, QTableWidgetItem())
+            self.table.setItem(number, 2, QTableWidgetItem())
             combo = CalmComboBox(KINDS)
             combo.setToolTip("A ULM is shown as a control; readers do not see which picture it is.")
             combo.setProperty("number", number)
@@ -163,9 +172,9 @@ class StartPanel(QWidget):
 
     def _lock(self, running: bool) -> None:
         """Lock the fields while a session is being read or created."""
-        for widget in (self.reader, self.open, self.go_on, self.table, self.section, self.folder):
+        fields = (self.reader, self.open, self.report, self.go_on, self.table, self.section)
+        for widget in (*fields, self.folder, self.browse):
             widget.setEnabled(not running)
-        self.browse.setEnabled(not running)
         self.bar.setRange(0, 0)
         self.bar.setVisible(running)
         self.start.setText("Cancel" if running else "Start")
@@ -190,8 +199,15 @@ class StartPanel(QWidget):
         item = self.table.item(number, 0)
         assert item is not None
         checked = item.checkState() == Qt.CheckState.Checked
-        kind = self.kind(number).currentData()
-        self.picture_changed.emit(replace(self._listed[number], checked=checked, kind=kind))
+        section = self.table.item(number, 2)
+        assert section is not None
+        changed = replace(
+            self._listed[number],
+            checked=checked,
+            kind=self.kind(number).currentData(),
+            section=section.text(),
+        )
+        self.picture_changed.emit(changed)
 
     # ------------------------------------------------------------ layout
 
@@ -205,6 +221,7 @@ class StartPanel(QWidget):
 
     def _wire(self) -> None:
         self.open.clicked.connect(self.open_requested)
+        self.report.clicked.connect(self.report_requested)
         self.go_on.clicked.connect(self.go_on_requested)
         self.start.clicked.connect(self._on_start)
         self.browse.clicked.connect(self._ask_folder)
@@ -223,7 +240,7 @@ class StartPanel(QWidget):
             "Saved with every answer; several can share a session.",
         )
         tip = "Named in the report; a name that begins with sub-XX_ also names the subject."
-        add_row(new, "Section", self.section, tip)
+        self._section_label = add_row(new, "Section", self.section, tip)
         folder = row(self.folder, self.browse, stretch=0)
         add_row(
             new,
@@ -245,7 +262,7 @@ class StartPanel(QWidget):
         main.addWidget(self.status)
         main.addWidget(self.go_on)
         main.addLayout(who)
-        main.addWidget(self.open)
+        main.addWidget(row(self.open, self.report, stretch=0))
         for widget in (
             self.opening,
             self.no_layers,
@@ -258,16 +275,18 @@ class StartPanel(QWidget):
 
 
 def _table() -> QTableWidget:
-    table = QTableWidget(0, 2)
-    table.setHorizontalHeaderLabels(["Picture", "Type"])
+    table = QTableWidget(0, 3)
+    table.setHorizontalHeaderLabels(["Picture", "Type", "Section"])
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.AllEditTriggers)
     table.setShowGrid(False)
+    table.setWordWrap(False)
     head, rows = table.horizontalHeader(), table.verticalHeader()
     if head is not None and rows is not None:
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        head.setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
-        head.resizeSection(1, 142)
+        for column, width in ((1, 108), (2, 92)):
+            head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            head.resizeSection(column, width)
         rows.hide()
         rows.setDefaultSectionSize(36)
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -276,7 +295,13 @@ def _table() -> QTableWidget:
 
 def _show(item: QTableWidgetItem | None, one: Listed) -> None:
     assert item is not None
-    item.setText(one.name)
+    item.setText(one.title)
     item.setToolTip(one.name)
     item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
     item.setCheckState(Qt.CheckState.Checked if one.checked else Qt.CheckState.Unchecked)
+
+
+def _show_section(item: QTableWidgetItem | None, one: Listed) -> None:
+    assert item is not None
+    item.setText(one.section)
+    item.setToolTip("Pictures of one section are compared; double-click to write another name.")

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_fus_ulm._napari.review.answer import SIDES, Answer
 from napari_fus_ulm._napari.widgets.controls import Signal, row, wrapped
-from napari_fus_ulm.tasks.review import Preference
+from napari_fus_ulm.tasks.review import Mark, MarkKind, Preference
 
 CONTINUITY = {
     1: "broken everywhere",
@@ -36,9 +36,14 @@ PREFERENCES: dict[Preference, tuple[str, str]] = {
     "none": ("No difference", "N"),
     "right": ("Right", "R"),
 }
+TOOLS: dict[MarkKind, tuple[str, str, str]] = {
+    "break": ("○ Breaks", "B", "A click marks a vessel that is interrupted."),
+    "invention": ("◇ Inventions", "I", "A click marks a vessel that you do not believe."),
+}
 KEYS = (
     "Keys: 1–5 rate the picture marked ▸ (left first, then right); Backspace undoes the last "
-    "rating; L, N and R state the preference; Return continues."
+    "rating; L, N and R state the preference; B and I choose what a click marks, Esc ends that; "
+    "Return continues."
 )
 
 
@@ -52,10 +57,13 @@ class TrialForm(QWidget):
     -------
     changed()
         The user has changed the answer.
+    tool_chosen(object)
+        What a click on a picture shall mark ("break" or "invention"), or None.
     answered(), fit_requested(), stop_requested()
     """
 
     changed = Signal()
+    tool_chosen = Signal(object)
     answered = Signal()
     fit_requested = Signal()
     stop_requested = Signal()
@@ -84,6 +92,11 @@ class TrialForm(QWidget):
         self.fit.setToolTip("Fits both pictures to the canvas again.")
         self.stop = QPushButton("Stop for now")
         self.stop.setToolTip("Leaves the session; answers are saved and you can continue later.")
+        self.tools: dict[MarkKind, QPushButton] = {}
+        for kind, (text, letter, tip) in TOOLS.items():
+            button = self.tools[kind] = QPushButton(text)
+            button.setCheckable(True)
+            button.setToolTip(f"{tip} A click on a mark takes it away. Key {letter}.")
         self._groups = (*self.ratings.values(), self.preferences)
         self._lay_out()
         self._wire()
@@ -119,7 +132,22 @@ class TrialForm(QWidget):
         self.set_value(Answer())
         self.comment.clearFocus()  # or the next digit would be a word of the comment
 
+    def show_marks(self, tool: MarkKind | None, marks: tuple[Mark, ...]) -> None:
+        """Show what a click marks, and how many marks there are."""
+        for kind, button in self.tools.items():
+            count = sum(mark.kind == kind for mark in marks)
+            button.setText(f"{TOOLS[kind][0]}{f' ({count})' if count else ''}")
+            button.setChecked(kind == tool)
+
     # ------------------------------------------------------------ keys
+
+    def _on_tool(self) -> None:
+        sender = self.sender()
+        chosen = self._tool_of.get(sender) if sender is not None else None
+        on = chosen is not None and self.tools[chosen].isChecked()
+        if isinstance(sender, QShortcut):  # a key does not press the button
+            on = not on
+        self.tool_chosen.emit(chosen if on else None)
 
     def _on_digit(self) -> None:
         self._change(self.value().rated(self._digits[self.sender()]))
@@ -169,6 +197,11 @@ class TrialForm(QWidget):
         self._key("Backspace", self._on_back)
         for key in ("Return", "Enter"):
             self._key(key, self._on_return)
+        self._tool_of: dict[QObject | None, MarkKind] = {}
+        for kind, button in self.tools.items():
+            button.clicked.connect(self._on_tool)
+            self._tool_of |= {button: kind, self._key(TOOLS[kind][1], self._on_tool): kind}
+        self._key("Escape", self._on_tool)
 
     def _key(self, key: str, slot: object) -> QShortcut:
         shortcut = QShortcut(QKeySequence(key), self)
@@ -223,6 +256,9 @@ class TrialForm(QWidget):
         column.addSpacing(6)
         column.addWidget(wrapped("Which picture do you prefer?"))
         column.addLayout(self._preference_row())
+        column.addSpacing(6)
+        column.addWidget(wrapped("Mark what catches your eye (optional):"))
+        column.addWidget(row(*self.tools.values()))
         column.addSpacing(4)
         column.addWidget(self.comment)
         column.addWidget(self.next)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.review.finished import FinishedPanel
+from napari_fus_ulm._napari.review.finished import FinishedPanel, open_page
 from napari_fus_ulm._napari.review.start import StartPanel
 from napari_fus_ulm._napari.review.state import Listed, ReviewState, Shown
 from napari_fus_ulm._napari.review.trial import TrialForm
@@ -18,7 +18,7 @@ from napari_fus_ulm._napari.widgets.controls import TallScroll
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm._napari.worker import EventRunner
-from napari_fus_ulm.tasks.review import Opened
+from napari_fus_ulm.tasks.review import Opened, Reported
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -44,6 +44,7 @@ class ReviewWidget(DockedWidget):
         self.trial = TrialForm()
         self.notices = NoticeArea(self.runner.details)
         self.finished = FinishedPanel()
+        self.failed = NoticeArea(self.runner.details)
         self._again = QTimer(self)
         self._lay_out()
         self._show(frozenset(field.name for field in fields(Shown)))
@@ -56,13 +57,14 @@ class ReviewWidget(DockedWidget):
         shown = self.state.shown
         self.start.show_state(shown, names)
         self.notices.set_standing([Warned(UNBLINDED)] if shown.unblinded else [])
-        self.notices.set_run((), shown.error)
-        if "page" in names and shown.page == "finished" and self.state.session is not None:
-            self.finished.show_session(self.state.session)
+        for area in (self.notices, self.failed):
+            area.set_run((), shown.error)
+        self.finished.show_state(shown)
+        self.trial.show_marks(shown.tool, shown.marks)
         if "trial" in names and shown.trial is not None:
             self.trial.show_trial(*shown.trial)
         if "page" in names:
-            pages = {"start": self.start, "trial": self._judging, "finished": self.finished}
+            pages = {"start": self.start, "trial": self._judging, "finished": self._ended}
             for name, page in pages.items():
                 page.setVisible(name == shown.page)
 
@@ -77,6 +79,16 @@ class ReviewWidget(DockedWidget):
     def open_folder(self, folder: Path) -> None:
         """Open a session where its reader has stopped."""
         self._run(self.state.open_folder(folder, self.start.value().reader.strip()))
+
+    def ask_standing(self) -> None:
+        """Let the user choose the session whose report is wanted."""
+        path = QFileDialog.getExistingDirectory(self, "Choose the session to report")
+        if path:
+            self.state.show_standing(Path(path))
+
+    def report(self) -> None:
+        """Make the report, which unblinds the session; the page opens when it is there."""
+        self._run(self.state.report())
 
     def go_on(self) -> None:
         """Go on with the session that was stopped."""
@@ -95,9 +107,11 @@ class ReviewWidget(DockedWidget):
             # Another session needs another folder.
             self.start.set_value(replace(self.start.value(), folder=""))
         self.state.on_event(event)
+        if isinstance(event, Reported):
+            open_page(event.page)
 
     def _on_picture(self, one: Listed) -> None:
-        self.state.check(one.layer_id, checked=one.checked, kind=one.kind)
+        self.state.check(one.layer_id, checked=one.checked, kind=one.kind, section=one.section)
 
     def _on_lost(self) -> None:
         self._again.start()  # when the layer list has finished with it
@@ -170,13 +184,17 @@ class ReviewWidget(DockedWidget):
         self.state.pictures.alone.connect(self._on_alone)
         self.start.picture_changed.connect(self._on_picture)
         self.start.open_requested.connect(self.ask_open)
+        self.start.report_requested.connect(self.ask_standing)
         self.start.go_on_requested.connect(self.go_on)
         self.start.start_requested.connect(self.make)
         self.start.cancel_requested.connect(self.runner.cancel)
         self.trial.answered.connect(self._answer)
         self.trial.fit_requested.connect(self.state.pictures.fit)
         self.trial.stop_requested.connect(self.state.stop)
+        self.trial.tool_chosen.connect(self.state.set_tool)
         self.finished.again_requested.connect(self.state.show_start)
+        self.finished.asked.connect(self.state.ask_report)
+        self.finished.report_requested.connect(self.report)
         self.runner.event.connect(self._on_event)
         self.runner.ended.connect(self.state.on_ended)
 
@@ -189,7 +207,12 @@ class ReviewWidget(DockedWidget):
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(6, 6, 6, 6)
-        for widget in (self.start, self._judging, self.finished):
+        self._ended = QWidget()
+        ended = QVBoxLayout(self._ended)
+        ended.setContentsMargins(0, 0, 0, 0)
+        ended.addWidget(self.failed)
+        ended.addWidget(self.finished)
+        for widget in (self.start, self._judging, self._ended):
             column.addWidget(widget)
         column.addStretch(1)
         layout = QVBoxLayout(self)
