@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_fus_ulm.cli.console import failing_politely, print_json
+from napari_fus_ulm.cli.console import failing_politely, follow, print_json
 
 if TYPE_CHECKING:
     from napari_fus_ulm.generators.library import Model
@@ -60,6 +60,36 @@ def add(
 
         default = weights.absolute().parent.name if weights.stem == "weights" else weights.stem
         _show(add_model(weights, name or default), json)
+
+
+@app.command("judge")
+def judge(
+    weights: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A model, or weights.")],
+    cohort: Annotated[
+        Path, typer.Argument(metavar="COHORT", help="Folder with pairs.csv and a split.")
+    ],
+    json: AsJson = False,
+) -> None:
+    """Say whether weights are better than the bundled ones, on animals neither has seen.
+
+    The test side of the cohort is judged; both are set beside the input and another animal's ULM.
+    """
+    with failing_politely(json):
+        from napari_fus_ulm.evaluation.export import as_json
+        from napari_fus_ulm.evaluation.report import markdown
+        from napari_fus_ulm.generators.library import weights_file
+        from napari_fus_ulm.tasks.acceptance import acceptance_run
+
+        judged = follow(acceptance_run(weights_file("", weights), cohort), "Judging")
+        verdict = judged.verdict
+        if json:
+            report = {"offered": verdict.offered, "sentence": verdict.sentence}
+            print_json({**report, "evaluation": as_json(judged.evaluated.evaluation)})
+            return
+        print(markdown(judged.evaluated.evaluation))
+        print("Against the bundled weights, paired by image (95 % interval over animals):\n")
+        print("\n".join(f"- {one}" for one in verdict.compared))
+        print(f"\n{verdict.sentence}")
 
 
 @app.command("export")
