@@ -103,6 +103,7 @@ class Heart:
                     if thread != self._me and (found := owner_of(frame))[0] == OURS:
                         owner, place = THREAD, found[1]
             self._looks.append((time.perf_counter(), owner, place))
+            frames = frame = None  # or they would keep what the viewer has done with
 
 
 def owner_of(frame: Any) -> tuple[str, str]:

@@ -310,6 +310,8 @@ def scrubbed_frames(scan: xr.DataArray) -> tuple[int, ...]:
 
 def gaps_in(values: npt.NDArray[np.floating]) -> int:
     """How many pixels have no value: NaN, or −∞ (the decibels of nothing)."""
+    if np.isfinite(np.sum(values, dtype=np.float64)):  # a fifth of the time, in all but few images
+        return 0
     return int(np.isnan(values).sum() + np.isneginf(values).sum())
 
 

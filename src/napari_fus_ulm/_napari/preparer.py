@@ -12,7 +12,7 @@ from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.ready import ready_run
 
-IDLE_MS = 1500
+IDLE_MS = 400
 """How long a dock must have been left alone."""
 
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from napari_fus_ulm.errors import MeasureError, SettingsError
 from napari_fus_ulm.interruption import give_way, giving_way
-from napari_fus_ulm.libraries import load_triton_apart
+from napari_fus_ulm.libraries import collecting_later, load_triton_apart
 from napari_fus_ulm.output.tables import csv_text, markdown_table, number
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def _build_lpips() -> torch.nn.Module:
     import torch
 
     load_triton_apart()
-    with warnings.catch_warnings():
+    with collecting_later(), warnings.catch_warnings():
         # lpips requests an untrained AlexNet from torchvision in a deprecated way.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"torchvision\.")
         import lpips

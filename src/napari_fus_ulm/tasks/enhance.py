@@ -15,6 +15,7 @@ import xarray as xr
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings, Values
+from napari_fus_ulm.libraries import collecting_later
 from napari_fus_ulm.scan import LAID, PART, laid_mm, planes, spacing_of
 from napari_fus_ulm.tasks.events import Take, loading
 from napari_fus_ulm.tasks.failures import failure_of
@@ -72,7 +73,8 @@ def enhance_run(
     settings : EnhanceSettings
     """
     yield from loading()
-    from napari_fus_ulm.inference.enhance import enhance_events
+    with collecting_later():
+        from napari_fus_ulm.inference.enhance import enhance_events
 
     fus = take_fus()
     events = enhance_events(fus, settings)

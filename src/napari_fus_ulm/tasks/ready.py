@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import xarray as xr
+
 from napari_fus_ulm.inference.events import Progress
-from napari_fus_ulm.libraries import collecting_later, load_torch, load_triton_apart
+from napari_fus_ulm.libraries import collecting_later, load_torch
 
 if TYPE_CHECKING:
     from napari_fus_ulm.inference.settings import EnhanceSettings
@@ -33,6 +35,8 @@ def ready_run(settings: EnhanceSettings, *, measures: bool) -> Iterator[Progress
         As the run would.
     """
     yield Progress(0, 3, "Loading PyTorch…")
+    with collecting_later():
+        xr.DataArray(0.0)  # the first one imports dask: the viewer would wait for it at an image
     load_torch()
     yield Progress(1, 3, "Loading the weights…")
     with collecting_later():
@@ -48,7 +52,6 @@ def ready_run(settings: EnhanceSettings, *, measures: bool) -> Iterator[Progress
 
         from napari_fus_ulm.metrics.fidelity import LPIPS_SMALLEST, fidelity
 
-        load_triton_apart()
         nothing = np.zeros((LPIPS_SMALLEST, LPIPS_SMALLEST))
         with collecting_later():
             fidelity(nothing, nothing)

@@ -155,7 +155,7 @@ class LayerPicker(QWidget):
             for layer in layers:
                 self.combo.addItem(layer.name, layer.unique_id)
             if not layers and self.state.modality == "fus":
-                self.combo.addItem("no image open", None)
+                self.combo.addItem("no image", None)
         self.combo.choose(self.state.value().layer_id)
         self.combo.setEnabled(bool(layers))
 

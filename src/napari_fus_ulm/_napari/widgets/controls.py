@@ -83,6 +83,7 @@ class CalmComboBox(QComboBox):
         )
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
 
     def choose(self, data: Any) -> bool:
         """Select the item that holds ``data`` without a signal; False if there is none."""
