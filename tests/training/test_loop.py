@@ -14,7 +14,7 @@ import torch
 
 from napari_fus_ulm import generators
 from napari_fus_ulm.cohort.seeds import VALIDATION_PHANTOMS, VALIDATION_SEED
-from napari_fus_ulm.errors import TrainingError
+from napari_fus_ulm.errors import SettingsError, TrainingError
 from napari_fus_ulm.generators.checkpoint import load_generator, read_card, read_tensors
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.io.atomic import write_tensors
@@ -232,6 +232,34 @@ def test_a_fine_tuned_run_resumes_with_the_network_it_began_with(
     assert int(state(tmp_path / "second")["step"]) == 2
 
 
+def test_a_share_of_the_first_weights_is_kept(settings: TrainSettings, tmp_path: Path) -> None:
+    list(train_events(settings, tmp_path / "first"))
+    begun = dataclasses.replace(settings, init=str(tmp_path / "first" / WEIGHTS), seed=1)
+    list(train_events(begun, tmp_path / "free"))
+    kept = dataclasses.replace(begun, keep_init=0.75)
+    stop_after(train_events(kept, tmp_path / "kept"), 2)
+    list(train_events(kept, tmp_path / "kept", resume=True))
+    first, free, mixed = (
+        read_tensors(tmp_path / name / WEIGHTS) for name in ("first", "free", "kept")
+    )
+    for name, one in mixed.items():
+        expected = 0.75 * first[name].float() + 0.25 * free[name].float()
+        assert torch.allclose(one.float(), expected, atol=2e-3)
+    assert any(not torch.equal(free[name], first[name]) for name in free)
+    # Training itself goes the same way: only what is judged and saved is mixed.
+    assert all(
+        torch.equal(one, state(tmp_path / "kept")[name])
+        for name, one in state(tmp_path / "free").items()
+    )
+
+
+def test_what_belongs_together_is_asked_for_together(settings: TrainSettings) -> None:
+    with pytest.raises(SettingsError, match="keep_init needs weights to start from"):
+        dataclasses.replace(settings, keep_init=0.5)
+    with pytest.raises(SettingsError, match="phantom_share belongs to pairs"):
+        dataclasses.replace(settings, pairs=None, phantom_share=0.5)
+
+
 def test_the_loss_falls(settings: TrainSettings, tmp_path: Path) -> None:
     longer = dataclasses.replace(settings, steps=60, checkpoint_minutes=60.0, batch=4)
     losses = [
@@ -312,6 +340,25 @@ def test_a_run_on_maps_is_resumed_to_the_last_bit(
     training = read_card(whole / WEIGHTS).training
     assert training["data"].endswith(f"and of the ULM maps in {maps_folder.name}")
     assert drawn[0] == 0
+
+
+def test_a_run_on_pairs_and_phantoms_remembers_both(
+    settings: TrainSettings, tmp_path: Path, drawn: list[int]
+) -> None:
+    chosen = dataclasses.replace(
+        settings, phantoms=1, phantom_share=0.5, seed=4, steps=3, workers=1
+    )
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    list(train_events(chosen, whole))
+    stop_after(train_events(chosen, halves), 1)
+    list(train_events(chosen, halves, resume=True))
+    one, other = state(whole), state(halves)
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+    assert drawn[0] == 4_000_000
+    training = read_card(whole / WEIGHTS).training
+    assert [4_000_000, 4_000_001] in training["phantom_seeds"]
+    assert len(training["animals"]) == 2
+    assert training["data"].endswith("and recordings drawn of 1 simulated coronal sections")
 
 
 def test_pairs_and_maps_are_not_mixed(settings: TrainSettings, maps_folder: Path) -> None:

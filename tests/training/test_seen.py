@@ -167,7 +167,8 @@ def test_weights_are_phantom_trained_if_an_image_was_simulated(
     settings: TrainSettings, recordings: Path, pairs_folder: Path, tmp_path: Path
 ) -> None:
     def phantom_trained(pairs: Path | None) -> bool:
-        return bool(memory(pairs, training_seeds(settings), None, None)["phantom_trained"])
+        chosen = dataclasses.replace(settings, pairs=None if pairs is None else str(pairs))
+        return bool(memory(pairs, training_seeds(chosen), None, None)["phantom_trained"])
 
     assert phantom_trained(None)
     assert phantom_trained(pairs_folder)

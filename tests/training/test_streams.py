@@ -18,6 +18,7 @@ from napari_fus_ulm.phantom.recording import RecordingParams, record
 from napari_fus_ulm.phantom.scene import read_scene
 from napari_fus_ulm.training.streams import (
     AHEAD,
+    MixedStream,
     PairStream,
     Patches,
     RecordedFrame,
@@ -99,6 +100,26 @@ def test_maps_are_drawn_as_often_as_asked(stream: RecordingStream, tmp_path: Pat
     dataclasses.replace(broken, share=0.0).patches(np.random.default_rng(0), 20, 32)
     with pytest.raises(CohortError, match="is damaged"):
         dataclasses.replace(broken, share=1.0).patches(np.random.default_rng(0), 1, 32)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.95])
+def test_two_streams_share_every_batch(share: float) -> None:
+    mixed = MixedStream(Constant(1.0), Constant(2.0), share)
+    rng = np.random.default_rng(0)
+    batches_ = [mixed.patches(rng, 8, 16).fus[:, 0, 0, 0] for _ in range(400)]
+    assert {len(one) for one in batches_} == {8}
+    assert np.mean(np.concatenate(batches_) == 2.0) == pytest.approx(share, abs=0.02)
+
+
+class Constant:
+    """Patches of one grey level."""
+
+    def __init__(self, grey: float) -> None:
+        self.grey = grey
+
+    def patches(self, rng: np.random.Generator, n: int, size: int) -> Patches:
+        flat = np.full((n, 1, size, size), self.grey, np.float32)
+        return Patches(flat, flat, np.zeros((n, 3, size, size), np.float32))
 
 
 def test_pairs_are_drawn_as_before() -> None:

@@ -20,9 +20,9 @@ def memory(
     Parameters
     ----------
     cohort : Path or None
-        Folder of the pairs that a run learns from; None where it learns from phantoms.
+        Folder of the pairs that a run learns from; None where it has none.
     seeds : range
-        Seeds of those phantoms.
+        Seeds of the phantoms that it learns from; empty where there are none.
     init : Path or None
         Weights of another run that this one begins with.
     resumed : Path or None
@@ -47,15 +47,15 @@ def memory(
     if init and not resumed:
         earlier.append({k: training.get(k) for k in ("data", "patches", "minutes")})
     animals, phantoms = list(training.get("animals", [])), phantom_seeds(training)
-    if cohort is None:
+    simulated = len(seeds) > 0
+    if simulated:
         phantoms.append([seeds.start, seeds.stop])
-        simulated = True
-    else:
+    if cohort is not None:
         seen = seen_animals(training_files(cohort), cohort_name(cohort))
         phantoms += [
             [one["phantom_seed"], one["phantom_seed"] + 1] for one in seen if "phantom_seed" in one
         ]
-        simulated = any(one.get("simulated") for one in seen)
+        simulated |= any(one.get("simulated") for one in seen)
         animals += seen
     return {
         "animals": _once(animals),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from napari_fus_ulm.training.run import CHECKPOINT, WEIGHTS, Run, peak_rate
 from napari_fus_ulm.training.settings import TrainSettings
 from napari_fus_ulm.training.streams import (
     Batch,
+    MixedStream,
     PairStream,
     RecordingStream,
     Stream,
@@ -61,6 +62,7 @@ SETTINGS = "settings.json"
 OWN_FILES = (WEIGHTS, card_path(Path(WEIGHTS)).name, LOSSES, VALIDATIONS, CURVES, "record.json")
 """What a run writes beside its checkpoint and settings."""
 MAP_PAIRS = 50
+SCENES = "scenes"
 """Pairs the input's intensity map is fitted on."""
 
 
@@ -143,9 +145,10 @@ def train_events(
 
 
 def training_seeds(settings: TrainSettings) -> range:
-    """Seeds of the phantoms that a run learns from, where it has no pairs."""
+    """Seeds of the phantoms that a run learns from; none where it has pairs only."""
     first = settings.seed * SEED_BLOCK
-    return range(first, first + settings.phantoms)
+    learns = settings.pairs is None or settings.phantom_share > 0.0
+    return range(first, first + settings.phantoms * learns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +171,17 @@ def _material(settings: TrainSettings, folder: Path) -> Generator[data.PairReady
         train = data.load_folder(cohort, settings.pixel_um)
         held_out = data.load_files(validation_files(cohort), settings.pixel_um)
         yield data.PairReady(len(train), len(train))
+        stream: Stream = PairStream(train, settings.flip, settings.without_position)
+        if settings.phantom_share:
+            phantoms = data.phantom_tasks(training_seeds(settings), folder / SCENES)
+            yield from data.prepare_scenes(phantoms, settings.workers)
+            stream = MixedStream(stream, _recordings(settings, phantoms), settings.phantom_share)
         return _Material(
-            PairStream(train, settings.flip, settings.without_position),
+            stream,
             PairStream(held_out, without_position=withheld, vary_display=0.0) if held_out else None,
             train,
         )
-    cache = folder / "scenes"
+    cache = folder / SCENES
     seeds = training_seeds(settings)
     phantoms = data.phantom_tasks(seeds, cache)
     validation_tasks = data.phantom_tasks(
@@ -184,22 +192,30 @@ def _material(settings: TrainSettings, folder: Path) -> Generator[data.PairReady
         maps = data.map_tasks(Path(settings.ulm), settings.ulm_scenes, seeds, cache)
     yield from data.prepare_scenes([*phantoms, *validation_tasks], settings.workers)
     yield from data.prepare_scenes(maps, settings.workers)
-    stream = RecordingStream(
-        tuple(task.path for task in phantoms),
-        tuple(task.path for task in maps),
-        settings.ulm_share,
-        settings.pixel_um,
-        settings.flip,
-        settings.without_position,
-    )
+    recordings = _recordings(settings, phantoms, maps)
     validation = dataclasses.replace(
-        stream,
+        recordings,
         phantoms=tuple(task.path for task in validation_tasks),
         maps=(),
         flip=False,
         without_position=withheld,
     )
-    return _Material(stream, validation, stream.typical(MAP_PAIRS))
+    return _Material(recordings, validation, recordings.typical(MAP_PAIRS))
+
+
+def _recordings(
+    settings: TrainSettings,
+    phantoms: Sequence[data.SceneTask],
+    maps: Sequence[data.SceneTask] = (),
+) -> RecordingStream:
+    return RecordingStream(
+        tuple(task.path for task in phantoms),
+        tuple(task.path for task in maps),
+        settings.ulm_share,
+        settings.pixel_um,
+        settings.flip or settings.pairs is not None,
+        settings.without_position,
+    )
 
 
 def _steps(
@@ -264,7 +280,7 @@ def _validate(
         return None
     past = [loss for step, loss in past_losses(folder) if step < run.step]
     precision = choose_training_precision(settings.precision, run.device)
-    losses = validation_losses(run.average, stream, settings.patch, precision)
+    losses = validation_losses(run.for_use(settings.keep_init), stream, settings.patch, precision)
     row = f"{run.step}," + ",".join(f"{v:.6g}" for v in losses.values())
     _append_curve(folder / VALIDATIONS, ["step", *losses], [row])
     return Validated(run.step, losses, all(losses["loss"] < loss for loss in past))
@@ -331,7 +347,8 @@ def _save_weights(
     pairs: list[PreparedPair],
     seen: dict[str, Any],
 ) -> None:
-    half = {name: tensor.half().cpu() for name, tensor in run.average.state_dict().items()}
+    used = run.for_use(settings.keep_init).state_dict()
+    half = {name: tensor.half().cpu() for name, tensor in used.items()}
     source = _source(settings)
     card = Card(
         generator=settings.generator,
@@ -359,7 +376,10 @@ def _save_weights(
 
 def _source(settings: TrainSettings) -> str:
     if settings.pairs is not None:
-        return f"the pairs in {Path(settings.pairs).name}"
+        pairs = f"the pairs in {Path(settings.pairs).name}"
+        if not settings.phantom_share:
+            return pairs
+        return f"{pairs} and recordings drawn of {settings.phantoms} simulated coronal sections"
     source = f"recordings drawn of {settings.phantoms} simulated coronal sections"
     if settings.ulm is None:
         return source

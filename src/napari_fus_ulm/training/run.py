@@ -51,6 +51,8 @@ class Run:
         The weights in training, and their moving average, which is saved for use.
     optimiser : torch.optim.Optimizer
     adversary : OptimisedCritic or None
+    origin : dict of str to Tensor
+        The weights at the first step, where a share of them is kept; else empty.
     """
 
     step: int
@@ -60,6 +62,7 @@ class Run:
     average: Generator
     optimiser: torch.optim.Optimizer
     adversary: OptimisedCritic | None
+    origin: dict[str, Tensor]
 
     @classmethod
     def start(cls, settings: TrainSettings) -> Run:
@@ -99,6 +102,10 @@ class Run:
             raise ValueError("step and seconds cannot be negative")
         self.model.load_state_dict(_part(tensors, "model."))
         self.average.load_state_dict(_part(tensors, "average."))
+        origin = _part(tensors, "origin.")
+        if {k: v.shape for k, v in origin.items()} != {k: v.shape for k, v in self.origin.items()}:
+            raise ValueError("the weights that the run began with are missing")
+        self.origin = {name: one.to(self.device) for name, one in origin.items()}
         for name, parameter in self.model.named_parameters():
             state = _part(tensors, f"optimiser.{name}|")
             if not state or any(
@@ -119,7 +126,10 @@ class Run:
         if critic is not None:
             critic = critic.to(device).to(memory_format=torch.channels_last)
             adversary = OptimisedCritic(critic)
-        return cls(0, 0.0, device, model, average, make_optimiser(model, settings), adversary)
+        first = average.state_dict() if settings.keep_init else {}
+        origin = {name: one.clone() for name, one in first.items()}
+        optimiser = make_optimiser(model, settings)
+        return cls(0, 0.0, device, model, average, optimiser, adversary, origin)
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint to a temporary name, then rename it; any device can continue."""
@@ -129,6 +139,7 @@ class Run:
         }
         tensors |= {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        tensors |= {f"origin.{k}": v for k, v in self.origin.items()}
         for name, parameter in self.model.named_parameters():
             state = self.optimiser.state[parameter]
             tensors |= {f"optimiser.{name}|{k}": v for k, v in state.items()}
@@ -139,6 +150,21 @@ class Run:
             {k: v.cpu() for k, v in tensors.items()},
             {CONFIG: json.dumps(self.model.config())},
         )
+
+    def for_use(self, keep_init: float = 0.0) -> Generator:
+        """The average, with a share of the weights that the run began with."""
+        if not keep_init:
+            return self.average
+        mixed = copy.deepcopy(self.average)
+        mixed.load_state_dict(
+            {
+                name: torch.lerp(now, self.origin[name], keep_init)
+                if now.is_floating_point()
+                else now
+                for name, now in self.average.state_dict().items()
+            }
+        )
+        return mixed
 
     def follow(self, decay: float) -> None:
         """Let the average follow the weights; it forgets its start quickly."""

@@ -40,6 +40,9 @@ class TrainSettings:
         Number of random variants of the maps (turned, magnified, bent, thinned).
     phantoms : int
         Simulated sections, seeds ``seed * 1_000_000`` onwards.
+    phantom_share : float
+        With ``pairs``: share of patches that are of recordings of phantoms, so that what the
+        weights could do before is not forgotten. Without pairs all are.
     seed : int
         Of everything: weights, patches, noise, phantoms. 0 to 899.
     steps, batch, patch : int
@@ -60,6 +63,9 @@ class TrainSettings:
         early.
     init : str or None
         Weights to start from (fine-tuning).
+    keep_init : float
+        Share of those weights in the ones that are judged and saved: the mean of both keeps more
+        of what either can do than further training does (Wortsman et al. 2022, arXiv:2109.01903).
     device : str
         "auto" (CUDA, then MPS, then CPU), or a torch device. All that is random is drawn on the
         CPU, so it is the same on every device.
@@ -119,6 +125,15 @@ class TrainSettings:
     phantoms: Annotated[
         int, Setting(label="Phantoms", help="Simulated sections.", low=1, high=SEED_BLOCK)
     ] = 600
+    phantom_share: Annotated[
+        float,
+        Setting(
+            label="Share of phantoms",
+            help="With pairs: share of patches that are of phantoms.",
+            low=0.0,
+            high=0.95,
+        ),
+    ] = 0.0
     # Beyond these a run would train on the phantoms that are kept for validation and test.
     seed: Annotated[
         int, Setting(label="Seed", help="Seed of everything random.", low=0, high=MOST_SEEDS)
@@ -168,6 +183,15 @@ class TrainSettings:
         ),
     ] = 0
     init: Annotated[str | None, Setting(label="Start from", help="Weights to start from.")] = None
+    keep_init: Annotated[
+        float,
+        Setting(
+            label="Share kept",
+            help="Share of the starting weights in the saved ones.",
+            low=0.0,
+            high=0.95,
+        ),
+    ] = 0.0
     device: Annotated[
         str,
         Setting(
@@ -195,6 +219,10 @@ class TrainSettings:
         check_declared(self)
         if self.pairs is not None and self.ulm is not None:
             raise SettingsError("Choose pairs or ULM maps to train on, not both in one run.")
+        if self.phantom_share and self.pairs is None:
+            raise SettingsError("phantom_share belongs to pairs; without them all are phantoms.")
+        if self.keep_init and self.init is None:
+            raise SettingsError("keep_init needs weights to start from (init).")
 
     def to_json(self) -> str:
         """Return the settings as indented JSON."""

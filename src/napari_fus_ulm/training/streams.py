@@ -153,6 +153,32 @@ class RecordingStream:
 
 
 @dataclass(frozen=True, slots=True)
+class MixedStream:
+    """Patches of two streams in every batch.
+
+    Attributes
+    ----------
+    first, second : Stream
+    share : float
+        Of patches that are of the second.
+    """
+
+    first: Stream
+    second: Stream
+    share: float
+
+    def patches(self, rng: np.random.Generator, n: int, size: int) -> Patches:
+        """Draw from both; in the long run the share is met also where it is no whole number."""
+        others = int(np.floor(n * self.share + rng.random()))
+        parts = [
+            stream.patches(rng, count, size)
+            for stream, count in ((self.first, n - others), (self.second, others))
+            if count
+        ]
+        return Patches(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedFrame:
     """A recording and its target on the generator's grid, cut out as needed.
 
