@@ -37,14 +37,14 @@ def title_of(settings: EnhanceSettings, provenance: Mapping[str, Any], part: str
         ``Detailed ×5 · slice 3 · seed 1 · rat01 (generated)``: the mode and the gain, the part, the
         region, the seed where there is chance, settings that are not the default, and the input.
     """
-    chance = settings.departs and provenance.get("has_modes", True)
+    modes = bool(provenance.get("has_modes", True))
     words = [
         UNLIKE if provenance.get("familiarity", {}).get("light") == "red" else "",
         f"{_method(settings, provenance)} ×{provenance['gain']:.2g}",
         part,
         _region(settings),
-        f"seed {settings.seed}" if chance else "",
-        *_changed(settings, chance=chance),
+        f"seed {settings.seed}" if modes and settings.departs else "",
+        *_changed(settings, sampled=modes and settings.mode != "accurate"),
         str(provenance["input_name"]),
     ]
     return " · ".join(filter(None, words)) + GENERATED
@@ -65,13 +65,13 @@ def _region(settings: EnhanceSettings) -> str:
     return f"region {width} × {height} mm at {left}, {top}"
 
 
-def _changed(settings: EnhanceSettings, *, chance: bool) -> list[str]:
+def _changed(settings: EnhanceSettings, *, sampled: bool) -> list[str]:
     """Settings that make another picture than the default ones, in words."""
     changed = settings.changed()
     words = []
     if all(changed.get(name) == value for name, value in POSTER.items()):
         words, changed = ["Study's recipe"], {k: v for k, v in changed.items() if k not in POSTER}
-    idle = [*_SAID, *_SAME, *(() if chance else _OF_SAMPLES)]
+    idle = [*_SAID, *_SAME, *(() if sampled else _OF_SAMPLES)]
     if settings.mode != "balanced":
         idle.append("samples")
     if settings.sampler != "around-mean":

@@ -108,23 +108,23 @@ def result_of(viewer):
 def test_words_go_with_the_image_that_they_are_about():
     here, there = Input(image=1, usable=True), Input(image=2, usable=True)
     run_ = Run(image=1, notices=("odd",), measured=("m",), error="failed", status="Done.")
-    shown = resolve(here, run_, "", has_result=True)
+    shown = resolve(here, run_, "")
     assert (shown.notices, shown.measured) == (("odd",), ("m",))
     assert (shown.error, shown.status, shown.phase) == ("failed", "Done.", "ready")
-    assert resolve(there, run_, "", has_result=True) == resolve(there, Run(), "", has_result=True)
+    assert resolve(there, run_, "") == resolve(there, Run(), "")
     # While it goes on, it is shown whatever is chosen: the image may have been deleted.
     going = Run(image=1, phase="running", notices=("odd",))
-    assert resolve(there, going, "", has_result=False).notices == ("odd",)
-    assert resolve(there, going, "", has_result=False).locked
+    assert resolve(there, going, "").notices == ("odd",)
+    assert resolve(there, going, "").locked
 
 
 def test_nothing_is_said_twice_and_a_refusal_comes_first():
     chosen = Input(image=1, usable=True, warnings=(Warned("odd"),))
     run_ = Run(image=1, notices=("odd", "new"), error="failed")
-    shown = resolve(chosen, run_, "Steps is 0.", has_result=False)
+    shown = resolve(chosen, run_, "Steps is 0.")
     assert shown.notices == ("new",)
     assert shown.error == "Steps is 0."
-    assert resolve(Input(), Run(), "", has_result=False) == Shown()
+    assert resolve(Input(), Run(), "") == Shown()
 
 
 def test_a_run_keeps_what_its_events_say():

@@ -244,7 +244,7 @@ def test_keyboard_runs_and_a_wheel_over_a_number_changes_nothing(open_dock, smal
     )  # fmt: skip
     QApplication.sendEvent(field, wheel)
     assert field.value() == 0
-    [action] = dock.actions()
+    action = next(one for one in dock.actions() if one.text() == "Enhance")
     with qtbot.waitSignal(dock.runner.ended, timeout=60_000):
         action.trigger()
     assert result_of(viewer)

@@ -9,7 +9,7 @@ from qtpy.QtCore import QSettings
 
 from napari_fus_ulm.inference.settings import EnhanceSettings
 
-KEY = "enhance/settings"
+KEY, FOLLOW = "enhance/settings", "enhance/follow"
 
 
 def _store() -> QSettings:
@@ -32,3 +32,13 @@ def load() -> EnhanceSettings:
         except (TypeError, ValueError):
             pass  # written by another version
     return EnhanceSettings()
+
+
+def save_follow(follow: bool) -> None:
+    """Store whether the sliders go along with a run."""
+    _store().setValue(FOLLOW, "yes" if follow else "no")
+
+
+def load_follow() -> bool:
+    """Whether the sliders go along with a run; at first they do not."""
+    return bool(_store().value(FOLLOW) == "yes")

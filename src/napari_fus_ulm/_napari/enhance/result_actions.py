@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.layers.results import record_of_result
-from napari_fus_ulm._napari.widgets.controls import Signal
+from napari_fus_ulm._napari.widgets.controls import Signal, wrapped
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm._napari.widgets.files import ask_and_save
 from napari_fus_ulm.errors import UserError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ResultActions(QWidget):
-    """*Save…* and *Copy as…*, for the selected result or else the newest.
+    """*Before / after*, *Save…* and *Copy as…*, for the selected result or else the topmost.
 
     Parameters
     ----------
@@ -32,30 +33,50 @@ class ResultActions(QWidget):
         What was done.
     failed(str)
         Why it was not done.
+    flipped()
+        The user wants to see the input in place of the result, or the result again.
     """
 
     reported = Signal(str)
     failed = Signal(str)
+    flipped = Signal()
 
     def __init__(self, chosen: Callable[[], Image | None]) -> None:
         super().__init__()
         self._chosen = chosen
+        self.flip = QPushButton("Before / after")
+        self.flip.setCheckable(True)
+        self.flip.setToolTip(
+            "Shows the input in place of its result, and the result again. Key: G."
+        )
         self.save = QPushButton("Save…")
         self.save.setToolTip("Saves the result with its pixel size and the record of its run.")
         self.copy = CopyAs(self.record)
         self.copy.setToolTip("Copies the run as a script or a command that makes the result again.")
         self.copy.reported.connect(self.reported)
-        layout = QHBoxLayout(self)
+        self.name = wrapped()
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
+        self.name.setToolTip("The selected result, or else the topmost one of the fUS image.")
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for button in (self.save, self.copy):
-            layout.addWidget(button)
+        layout.setSpacing(4)
+        layout.addWidget(self.name)
+        buttons = QHBoxLayout()
+        layout.addLayout(buttons)
+        self._buttons = (self.flip, self.save, self.copy)
+        for button in self._buttons:
+            buttons.addWidget(button)
             button.setEnabled(False)
+        self.flip.clicked.connect(self.flipped)
         self.save.clicked.connect(self._on_save)
 
-    def allow(self, allowed: bool) -> None:
-        """Say whether there has been a result."""
-        for button in (self.save, self.copy):
-            button.setEnabled(allowed)
+    def show_result(self, name: str, *, before: bool) -> None:
+        """Say which result there is, if any, and whether its input is shown in its place."""
+        self.name.setText(name)
+        self.name.setVisible(bool(name))
+        for button in self._buttons:
+            button.setEnabled(bool(name))
+        self.flip.setChecked(before)
 
     def record(self) -> Record | None:
         """What made the chosen result."""

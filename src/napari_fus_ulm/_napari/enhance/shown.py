@@ -31,8 +31,12 @@ class Shown:
     status : str
     error : str
         Of that run, or what is wrong with the settings.
-    has_result : bool
-        There has been a result to save or to copy.
+    result : str
+        Name of the result that can be saved and that the dock speaks of; or nothing.
+    before : bool
+        The input is shown in place of its result.
+    planes : int
+        Slices and time points that a run would draw.
     """
 
     input: Input = field(default_factory=Input)
@@ -45,11 +49,20 @@ class Shown:
     measured: tuple[Measured, ...] = ()
     status: str = ""
     error: str = ""
-    has_result: bool = False
+    result: str = ""
+    before: bool = False
+    planes: int = 1
 
 
 def resolve(
-    chosen: Input, run: Run, refusal: str, *, has_result: bool, light: Light | None = None
+    chosen: Input,
+    run: Run,
+    refusal: str,
+    *,
+    result: str = "",
+    light: Light | None = None,
+    before: bool = False,
+    planes: int = 1,
 ) -> Shown:
     """Return what is shown.
 
@@ -60,7 +73,8 @@ def resolve(
         The newest one; nothing is shown of a finished run on another image.
     refusal : str
         What is wrong with the settings, or nothing.
-    has_result : bool
+    result, before, planes
+        As in `Shown`.
     light : Light, optional
         Of the input.
     """
@@ -79,5 +93,7 @@ def resolve(
         measured=run.measured,
         status=run.status if chosen.usable else "",
         error=refusal or run.error,
-        has_result=has_result,
+        result=result,
+        before=before,
+        planes=planes,
     )

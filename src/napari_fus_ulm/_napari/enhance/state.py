@@ -7,6 +7,7 @@ Nothing here needs Qt. `EnhanceState` keeps what is requested; `resolve` turns i
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -34,6 +35,9 @@ from napari_fus_ulm._napari.run import (
     changes,
 )
 from napari_fus_ulm._napari.viewer.connections import Connections
+from napari_fus_ulm._napari.viewer.flip import Flip
+from napari_fus_ulm._napari.viewer.follow import SlidersFollow
+from napari_fus_ulm._napari.viewer.marks import CanvasMarks
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Finished, Notice, Preview
@@ -82,7 +86,8 @@ class EnhanceState:
     changed(frozenset of str)
         Fields of `shown` that have changed.
     turned()
-        Layers have come or gone, or another one is selected: it may be another result.
+        Layers have come or gone, or others are seen or selected: it may be another result; `settle`
+        when there is time.
     """
 
     changed = Signal(frozenset)
@@ -110,6 +115,11 @@ class EnhanceState:
         self._light = Light()
         self._picked: Picked | None = None
         self._beside: tuple[object, Beside | None] = None, None
+        self.follow = False
+        """Whether the sliders go along with a run through a stack or a film."""
+        self._sliders, self._flip = SlidersFollow(viewer), Flip(viewer)
+        self._marks = CanvasMarks(viewer)
+        self._marks.touched.connect(self.turned.emit)
         self.examined: Diagnosed | None = None
         """What the diagnostic that goes on is about."""
         self.shown = Shown()
@@ -119,11 +129,15 @@ class EnhanceState:
         events = viewer.layers.events
         for event in (viewer.layers.selection.events.active, events.inserted, events.removed):
             self._connections.connect(event, self._on_layers)
+        self._connections.follow_names(viewer.layers, self._on_layers)
         self.refresh()
 
     def close(self) -> None:
-        """Stop following the viewer."""
+        """Stop following the viewer, and give its state back."""
         self._connections.close()
+        self._flip.show_after()
+        self._sliders.give_back()
+        self._marks.close()
         self.fus.close()
         self.ulm.close()
         self.changed.disconnect()
@@ -227,9 +241,29 @@ class EnhanceState:
             None if result is None else ours(result).get(ENHANCEMENT),
         )
 
-    def sweep(self) -> None:
-        """Remove what hung on layers that are gone; not while the list is being changed."""
+    def flip(self) -> None:
+        """Show the input of the result alone, or the result again."""
+        if self._flip.before:
+            self._flip.show_after()
+        elif (image := self._input_of(self.result())) is not None:
+            self._flip.show_before(image)
+        self._show()
+
+    def _input_of(self, result: Image | None) -> Layer | None:
+        """The layer that a result was made from; a loaded one is taken to be of the chosen one."""
+        if result is None:
+            return None
+        made_from = find(self._viewer.layers, ours(result).get(INPUT))
+        return self.fus.layer if made_from is None else made_from
+
+    def settle(self) -> None:
+        """Remove what hung on layers that are gone, and mark what is seen.
+
+        For when `turned` has been heard, but not at once: napari cannot bear that its layers and
+        overlays change while a layer is being removed.
+        """
         remove(self._viewer, orphans(self._viewer))
+        self._marks.update()
 
     def _own(self, layer: Layer) -> bool:
         """Whether a layer is a result of the chosen image.
@@ -291,6 +325,9 @@ class EnhanceState:
         """Handle an event of the work; those of diagnostics are left to their panels."""
         if isinstance(event, Preview) and self._layers is not None:
             self._layers.show(event)
+            self.turned.emit()
+            if self.follow:
+                self._sliders.go(self._layers.place_of(event))
         elif isinstance(event, Finished) and self._layers is not None:
             self._finish(event.enhancement)
         pixel = isinstance(event, Notice) and event.message.startswith("Pixel size")
@@ -304,6 +341,7 @@ class EnhanceState:
             self._layers.stop(outcome)
         run = self._run.ended(self._run.status or ENDINGS[outcome], error)
         finished, self._finished, self.examined = self._finished, None, None
+        self._sliders.give_back()
         if finished is not None:
             ours(finished)[RUN] = run
         self._run = run
@@ -337,6 +375,7 @@ class EnhanceState:
         return None if self.settings is None else self.fus.picked()
 
     def _begin(self, measured: tuple[Measured, ...] = ()) -> None:
+        self._flip.show_after()
         self._run = Run(image=self._input.image, phase=RUNNING, measured=measured)
         self._show()
 
@@ -377,7 +416,9 @@ class EnhanceState:
             self._input,
             self._current(),
             self._refusal,
-            has_result=self.result() is not None,
+            result="" if (result := self.result()) is None else result.name,
+            before=self._flip.before,
+            planes=1 if self._picked is None else math.prod(self._picked.outline.shape[:-2]),
             light=self._light if self._light.key == self.light_key else Light(),
         )
         if names := changes(before, self.shown):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QAction, QKeySequence  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.diagnostics.sections import Diagnostics, Panel
 from napari_fus_ulm._napari.enhance import memory
@@ -68,6 +69,12 @@ class EnhanceWidget(DockedWidget):
         self.compare.setToolTip("Opens the Compare dock and runs every generator on this image.")
         self.sample = QPushButton("Open sample pair")
         self.result = ResultActions(self.state.result)
+        self.state.follow = memory.load_follow()
+        self.follow = QCheckBox("Show each plane as it is drawn")
+        self.follow.setToolTip(
+            "Moves the sliders along with a run through a stack or a film, and back afterwards."
+        )
+        self.follow.setChecked(self.state.follow)
         self._lay_out()
         self.settings.set_settings(memory.load())
         self._show(frozenset(field.name for field in fields(Shown)))
@@ -100,7 +107,8 @@ class EnhanceWidget(DockedWidget):
             for widget in (self.fus, self.ulm, self.settings, self.diagnostics):
                 widget.setEnabled(not shown.locked)
         self.compare.setEnabled(shown.phase == READY)
-        self.result.allow(shown.has_result)
+        self.result.show_result(shown.result, before=shown.before)
+        self.follow.setVisible(shown.planes > 1)
 
     def _show_input(self, chosen: Input) -> None:
         for widget in (self._welcome, self.sample):
@@ -126,8 +134,7 @@ class EnhanceWidget(DockedWidget):
         self._turned.start()
 
     def _on_turned(self) -> None:
-        """Once the list of layers has settled: napari cannot bear changes while it removes some."""
-        self.state.sweep()
+        self.state.settle()
         self._show_context()
 
     def _find_place(self) -> None:
@@ -151,6 +158,10 @@ class EnhanceWidget(DockedWidget):
         if self.state.settings is not None:
             memory.save(self.state.settings)
         self._prepare()
+
+    def _on_follow(self, follow: bool) -> None:
+        self.state.follow = follow
+        memory.save_follow(follow)
 
     def _on_fix(self, which: str) -> None:
         (self.ulm if which == "ulm" else self.fus).open_form()
@@ -279,12 +290,18 @@ class EnhanceWidget(DockedWidget):
         self.compare.clicked.connect(self.compare_all)
         self.result.reported.connect(self.state.say)
         self.result.failed.connect(self.state.fail)
+        self.result.flipped.connect(self.state.flip)
+        self.follow.toggled.connect(self._on_follow)
         self.runner.event.connect(self._on_event)
         self.runner.ended.connect(self._on_ended)
-        run = QAction("Enhance", self)
-        run.setShortcut(QKeySequence("Ctrl+Return"))
-        run.triggered.connect(self.start)
-        self.addAction(run)
+        self._on_key("Enhance", "Ctrl+Return", self.start)
+        self._on_key("Before / after", "G", self.state.flip)
+
+    def _on_key(self, name: str, key: str, slot: Callable[[], None]) -> None:
+        action = QAction(name, self)
+        action.setShortcut(QKeySequence(key))
+        action.triggered.connect(slot)
+        self.addAction(action)
 
     def _lay_out(self) -> None:
         self._welcome = wrapped(
@@ -304,11 +321,12 @@ class EnhanceWidget(DockedWidget):
             self.ulm,
             self.settings,
             self.notices,
+            self.follow,
             self.run,
+            self.result,
             self.table,
             self.diagnostics,
             self.compare,
-            self.result,
         ):
             column.addWidget(widget)
         column.addStretch(1)

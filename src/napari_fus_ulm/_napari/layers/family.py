@@ -8,14 +8,14 @@ run of the same kind gives.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from napari_fus_ulm._napari.layers.identity import find
 from napari_fus_ulm.inference.naming import GENERATED
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
     from napari_fus_ulm._napari.layers.from_scan import LayerData
 
@@ -30,7 +30,7 @@ def ours(layer: Layer) -> dict[str, Any]:
     return known
 
 
-def is_result(layer: Layer) -> bool:
+def is_result(layer: Layer) -> TypeGuard[Image]:
     """Whether a layer is the result of a run, of this session or loaded from its file."""
     attrs = getattr(layer.metadata.get("xarray"), "attrs", {})
     record = attrs.get("provenance")

@@ -116,15 +116,25 @@ class Placement:
 
     def put(self, volume: npt.NDArray[Any], number: int, plane: npt.NDArray[Any]) -> None:
         """Put a plane of a number into what `volume` has made, or an array of its shape."""
-        sizes = dict(zip((axis.dim for axis in self.axes), self.shape(plane.shape), strict=True))
+        place = self._place(number, plane.shape)
+        down, across = self.plane_axes
+        volume[place] = plane if down < across else plane.T
+
+    def pixel_of(self, number: int, plane: tuple[int, ...]) -> tuple[float, ...]:
+        """A pixel in the middle of a plane of a number, of planes of this shape."""
+        middle = (size // 2 for size in self.shape(plane))
+        at = zip(self._place(number, plane), middle, strict=True)
+        return tuple(float(half if isinstance(one, slice) else one) for one, half in at)
+
+    def _place(self, number: int, plane: tuple[int, ...]) -> tuple[int | slice, ...]:
+        """Where a plane lies in an array of `shape`."""
+        sizes = dict(zip((axis.dim for axis in self.axes), self.shape(plane), strict=True))
         lead = [dim for dim in DIMS[:-2] if dim in sizes]
         numbers = np.unravel_index(number, [sizes[dim] for dim in lead]) if lead else ()
         at = {dim: int(one) for dim, one in zip(lead, numbers, strict=True)}
-        place = tuple(
+        return tuple(
             slice(None) if axis.dim in ("j", "i") else at.get(axis.dim, 0) for axis in self.axes
         )
-        down, across = self.plane_axes
-        volume[place] = plane if down < across else plane.T
 
     def full_dims(self, image: xr.DataArray) -> xr.DataArray:
         """A result as a scan with all the axes of the layer, so that the two stay together."""

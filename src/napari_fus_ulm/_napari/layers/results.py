@@ -64,23 +64,31 @@ class RunLayers:
         self._shown = False
         self._limits: tuple[float, float] | None = None
 
-    def show(self, event: Preview) -> Image | None:
+    def show(self, event: Preview) -> None:
         """Put an estimate into the preview; where there is none yet, the input stays visible."""
         plane = event.image.values
         if self._preview is None:
             if self._shown:
-                return None  # the user has deleted it
+                return  # the user has deleted it
             volume = np.full(self._placement.shape(plane.shape), np.nan, np.float32)
             metadata = {OURS: {"preview": True}}
             look = display_of(event.image)
             self._preview = self._add(volume, self._name, look, metadata, event.image)
             self._limits, self._shown = tuple(self._preview.contrast_limits), True
         if not self._present():
-            return None
+            return
         self._placement.put(self._preview.data, event.plane, plane)
         self._follow_limits(self._preview, display_of(event.image)["contrast_limits"])
         self._preview.refresh()
-        return self._preview
+
+    def place_of(self, event: Preview) -> dict[int, float]:
+        """Where the plane of an estimate lies in the viewer's world, by axis; empty without one."""
+        layer = self._preview
+        if layer is None or not self._present():
+            return {}
+        pixel = self._placement.pixel_of(event.plane, event.image.shape)
+        beside = self._viewer.dims.ndim - layer.ndim
+        return dict(enumerate(layer.data_to_world(pixel), start=beside))
 
     def finish(self, enhancement: Enhancement) -> Image:
         """Turn the preview into the result; add the spread, hidden, where there is one."""
@@ -139,7 +147,7 @@ class RunLayers:
 
     def _replace(self, layer: Image, volume: Any, metadata: dict[str, Any]) -> None:
         """Give a result new pixels, on top of the others; its look is the user's."""
-        layers, seen = self._viewer.layers, self._preview is not None
+        layers = self._viewer.layers
         remove(self._viewer, hanging_on(self._viewer, layer))
         self._limits = tuple(ours(layer)["limits"])
         layer.metadata = metadata
@@ -150,8 +158,7 @@ class RunLayers:
         self.discard()
         layers.move(layers.index(layer), len(layers))
         layer.visible = True
-        if seen:
-            layers.selection.active = layer
+        layers.selection.active = layer
 
     def _add_spread(self, spread: xr.DataArray, layer: Image) -> None:
         image = self._placement.full_dims(spread)

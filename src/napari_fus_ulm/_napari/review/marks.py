@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from psygnal import Signal
 
-from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.layers.family import OURS
+from napari_fus_ulm._napari.layers.identity import present
 from napari_fus_ulm._napari.viewer.parts import camera_of
 from napari_fus_ulm.tasks.review import Mark, MarkKind
 

@@ -19,3 +19,15 @@ def text_overlay(viewer: Any) -> Any:
     """The text on the canvas."""
     canvas = getattr(viewer, "canvas", None)
     return viewer.text_overlay if canvas is None else canvas.overlays.text
+
+
+def overlays_of(viewer: Any) -> Any:
+    """What is drawn on the canvas beside the layers, by name."""
+    canvas = getattr(viewer, "canvas", None)
+    return viewer._overlays if canvas is None else canvas.overlays
+
+
+def scale_bar_of(viewer: Any) -> Any:
+    """The scale bar."""
+    canvas = getattr(viewer, "canvas", None)
+    return viewer.scale_bar if canvas is None else canvas.overlays.scale_bar

@@ -1,0 +1,130 @@
+"""What stands on the canvas while a generated image is shown: that it is, and a scale bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from psygnal import Signal
+
+from napari_fus_ulm._napari.layers.family import OURS, is_result, ours
+from napari_fus_ulm._napari.layers.identity import LayerId
+from napari_fus_ulm._napari.layers.seen import is_seen
+from napari_fus_ulm._napari.layers.units import mm_in
+from napari_fus_ulm._napari.viewer.connections import Connections
+from napari_fus_ulm._napari.viewer.parts import overlays_of, scale_bar_of
+from napari_fus_ulm.inference.naming import GENERATED, caption_of
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+    from napari.utils.events import Event
+
+KEY = "fus_ulm_generated"
+"""Of our own text: that of the user, and of other docks, is left alone."""
+
+
+class CanvasMarks:
+    """Writes *Generated* on the canvas and shows napari's scale bar while a result is seen.
+
+    Both go when no result is seen any more, a scale bar that the user had shown excepted.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+
+    Signals
+    -------
+    touched()
+        It may be time to `update`; not at once, since napari crashes in OpenGL when its overlays
+        change while a layer is being removed.
+    """
+
+    touched = Signal()
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._connections = Connections()
+        self._followed: dict[LayerId, Connections] = {}
+        self._bar_is_ours = False
+        events = viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered):
+            self._connections.connect(event, self._on_layers)
+        for event in (viewer.dims.events.current_step, viewer.dims.events.ndisplay):
+            self._connections.connect(event, self._on_change)
+        self._on_layers()
+        self.update()
+
+    def close(self) -> None:
+        """Stop following the viewer, and give the canvas back."""
+        self._connections.close()
+        for connections in self._followed.values():
+            connections.close()
+        self._followed.clear()
+        self.touched.disconnect()
+        self._mark(None)
+
+    def update(self) -> None:
+        """Mark what is seen now."""
+        seen = (one for one in reversed(self._viewer.layers) if is_generated(one))
+        self._mark(next((one for one in seen if is_seen(self._viewer, one)), None))
+
+    def _on_layers(self, event: Event | None = None) -> None:
+        generated = {one.unique_id: one for one in self._viewer.layers if is_generated(one)}
+        for gone in self._followed.keys() - generated.keys():
+            self._followed.pop(gone).close()
+        for new in generated.keys() - self._followed.keys():
+            self._followed[new] = Connections()
+            for name in ("visible", "name"):
+                signal = getattr(generated[new].events, name)
+                self._followed[new].connect(signal, self._on_change)
+        self._on_change()
+
+    def _on_change(self, event: Event | None = None) -> None:
+        self.touched.emit()
+
+    def _mark(self, layer: Layer | None) -> None:
+        self._write("" if layer is None else words_for(layer))
+        bar = scale_bar_of(self._viewer)
+        if layer is not None and size_is_known(self._viewer, layer):
+            self._bar_is_ours = self._bar_is_ours or not bar.visible
+            bar.visible = True
+        elif self._bar_is_ours:
+            bar.visible = self._bar_is_ours = False
+
+    def _write(self, words: str) -> None:
+        overlays = overlays_of(self._viewer)
+        if not words:
+            overlays.pop(KEY, None)
+        elif KEY in overlays:
+            overlays[KEY].text = words
+        else:
+            from napari.components.overlays import TextOverlay
+
+            overlays[KEY] = TextOverlay(text=words, position="bottom_left", visible=True)
+
+
+def is_generated(layer: Layer) -> TypeGuard[Image]:
+    """Whether a layer shows vessels that a generator has drawn: a result, or its preview."""
+    return is_result(layer) or bool(ours(layer).get("preview"))
+
+
+def words_for(layer: Layer) -> str:
+    """What is written on the canvas while a layer is seen."""
+    if not is_result(layer):
+        return "Generated · preview"
+    made = layer.metadata["xarray"].attrs["provenance"]
+    known = OURS in layer.metadata and "generator_title" in made
+    name = caption_of(layer.name, made) if known else layer.name
+    return f"Generated · {name.removesuffix(GENERATED)}"
+
+
+def size_is_known(viewer: ViewerModel, layer: Layer) -> bool:
+    """Whether napari's scale bar is right: the layer lies in lengths, which are not assumed."""
+    image: Any = layer.metadata.get("xarray")
+    if image is None or not image.attrs.get("spacing_known", True):
+        return False
+    if getattr(viewer.layers, "units", ()) is None:  # layers of several kinds of units
+        return False
+    beside = viewer.dims.ndim - layer.ndim
+    displayed = [axis - beside for axis in viewer.dims.displayed]
+    return all(axis >= 0 and mm_in(layer.units[axis]) is not None for axis in displayed)
