@@ -42,6 +42,30 @@ def test_picture_and_table_are_written(power: Path, tmp_path: Path) -> None:
     assert "not truth" in result.stderr  # type: ignore[attr-defined]
 
 
+def test_the_study_s_figure_has_the_ulm_beside_the_patches(
+    power: Path, section: PhantomPair, tmp_path: Path
+) -> None:
+    steps = [float(c[1] - c[0]) for c in (section.fus["y"], section.fus["x"])]
+    rows, columns = (
+        slice(round(first * step / 0.01), round(end * step / 0.01))
+        for first, end, step in zip((5, 20), (45, 70), steps, strict=True)
+    )
+    part = section.ulm.isel(j=rows, i=columns)
+    ulm = tmp_path / "rat_ulm.tif"
+    write(ulm, part)
+    words = ("--generator", "pix2pix", "--seam", 2)
+    for name, more in (("plain", ()), ("beside", ("--ulm", ulm))):
+        result = run(power, "-o", tmp_path / name, *words, *more)
+        assert result.exit_code == 0, result.output  # type: ignore[attr-defined]
+    widths = []
+    for name in ("plain", "beside"):
+        with Image.open(tmp_path / name / "seam.png") as figure:
+            widths.append(figure.size[0])
+    assert widths[1] > 1.8 * widths[0]
+    many = run(power, "-o", tmp_path / "many", "--generator", "pix2pix", "--seam", 99)
+    assert "there is no seam 99" in many.output  # type: ignore[attr-defined]
+
+
 def test_only_the_patches_of_a_region_are_sampled(power: Path, tmp_path: Path) -> None:
     words = ("--steps", 1, "--json", "--generator", "pix2pix")
     whole = json.loads(run(power, "-o", tmp_path, *words).stdout)  # type: ignore[attr-defined]

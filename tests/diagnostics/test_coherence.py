@@ -44,36 +44,59 @@ def test_both_sides_lie_where_patches_overlap_and_mostly_agree_on_what_the_input
     fus: xr.DataArray,
 ) -> None:
     coherence, progress = run(fus)
-    left, right = coherence.left.values, coherence.right.values
+    left, right = (side.values for side in coherence.columns.compared)
     # 50 pixels of 0.1 mm are 254 result pixels: columns start at 0, 64 and 128.
-    assert not left[:, :64].any()
-    assert not right[:, :64].any()
     both = np.zeros(left.shape, bool)
     both[:, 64:192] = True
+    # At the edge only one patch lies: that is shown, apart from what is compared.
+    single = coherence.columns.single.values
+    assert np.isnan(left[:, :64]).all()
+    assert np.isnan(right[:, :64]).all()
+    assert (single[:, :64] > 0).mean() > 0.4
+    assert np.isnan(single[both]).all()
+    assert (np.isfinite(left) ^ np.isfinite(single)).all()
     assert (left[both] > 0).mean() > 0.4
     assert (right[both] > 0).mean() > 0.4
     assert np.corrcoef(left[both], right[both])[0, 1] > 0.2
-    assert np.abs(left - right).max() > 0.05
+    assert np.nanmax(np.abs(left - right)) > 0.05
     assert progress[-1].done == progress[-1].total
     np.testing.assert_allclose(extent_of(coherence.left), extent_of(fus))
 
 
 def test_rows_of_patches_are_compared_too(independent: Coherence) -> None:
-    upper, lower = (side.values for side in independent.sides(UPPER_LOWER))
+    upper, lower = (side.values for side in independent.sides(UPPER_LOWER).compared)
     # 40 pixels of 0.1 mm are 200 result pixels: rows start at 0, 64 and at the border.
-    assert not upper[:64].any()
-    assert not lower[:64].any()
+    assert np.isnan(upper[:64]).all()
+    assert np.isnan(lower[:64]).all()
     assert upper[64:128].any()
     assert np.corrcoef(upper[64:128].ravel(), lower[64:128].ravel())[0, 1] > 0.2
-    assert independent.sides(LEFT_RIGHT)[0] is independent.left
+    assert independent.sides(LEFT_RIGHT).one is independent.left
+
+
+def test_two_patches_share_only_their_seam(independent: Coherence) -> None:
+    for number in (0, len(independent.seams) - 1):
+        sides = independent.two(number)
+        one, other = (np.isfinite(side.values) for side in sides.compared)
+        top, left, bottom, right = independent.seams[number].box
+        shared = np.argwhere(one & other)
+        np.testing.assert_allclose(shared.min(axis=0), (top, left), atol=1)
+        np.testing.assert_allclose(shared.max(axis=0) + 1, (bottom, right), atol=1)
+        covered = np.argwhere(one | other)
+        field = np.array(independent.field_mm(number))
+        steps = np.array([0.02, 0.02])
+        np.testing.assert_allclose(covered.min(axis=0) * steps, field[:2], atol=0.02)
+        ends = field[:2] + field[2:]
+        np.testing.assert_allclose((covered.max(axis=0) + 1) * steps, ends, atol=0.04)
+        # In their overlap they are the pictures of the whole frame, wherever that has no third.
+        assert np.isfinite(sides.one.values[one]).all()
 
 
 def test_shared_noise_agrees_more_than_independent_noise(
     independent: Coherence, fus: xr.DataArray
 ) -> None:
     def disagreement(coherence: Coherence) -> float:
-        inner = np.s_[:, 64:-64]
-        return float(np.abs(coherence.left.values - coherence.right.values)[inner].mean())
+        one, other = coherence.columns.compared
+        return float(np.nanmean(np.abs(one.values - other.values)))
 
     def agreement(coherence: Coherence) -> float:
         return float(np.nanmean([one.correlation for one in coherence.seams]))

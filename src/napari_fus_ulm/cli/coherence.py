@@ -1,7 +1,8 @@
 """Compare neighbouring patches, each sampled on its own: a picture, and the numbers of every seam.
 
 Left patches are red and their right neighbours green (upper and lower ones likewise); where they
-agree, the picture is yellow. Agreement is self-consistency, not truth.
+agree, the picture is yellow. ``seam.png`` is the figure of the study: two neighbouring patches over
+each other, with ``--ulm`` beside the ULM. Agreement is self-consistency, not truth.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ DEFAULT = EnhanceSettings()
 
 def command(
     image: Annotated[Path, typer.Argument(metavar="IN", help="A fUS file.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder: coherence.png, seams.csv.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder: two pictures and seams.csv.")],
     generator: Annotated[str, option(EnhanceSettings, "generator")] = DEFAULT.generator,
     weights: Annotated[Path | None, option(EnhanceSettings, "weights")] = None,
     mode: Annotated[str, typer.Option(help="detailed or accurate.")] = DEFAULT.mode,
@@ -64,6 +65,10 @@ def command(
     slice: Slice = 1,
     time: Time = "mean",
     region: Region = "",
+    ulm: Annotated[
+        Path | None, typer.Option(help="A ULM of the same section, beside the two patches.")
+    ] = None,
+    seam: Annotated[int, option(CoherenceSettings, "seam")] = 1,
     colours: Annotated[str, typer.Option(help="red-green or magenta-green.")] = "red-green",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
@@ -99,16 +104,29 @@ def command(
                 noise=noise,  # type: ignore[arg-type]  # checked by the settings
                 region=region_of(region),
                 colours=colours,  # type: ignore[arg-type]
+                seam=seam,
             )
             source = source_of(
                 image, spacing=spacing, image=part, leading=leading, slice=slice, time=time
             )
-        record = Record.of("coherence", {"fus": source}, settings)
+        inputs = {"fus": source}
+        if ulm is not None:
+            inputs["ulm"] = source_of(ulm, "ulm", slice=slice)
+        record = Record.of("coherence", inputs, settings)
         ready = follow(checked(record, out, run_of(record)), image.name)
-        picture, table = (one.path for one in list(save(record, ready, out))[:2])
+        written = [one.path for one in save(record, ready, out)]
+        pictures = [path for path in written if path.suffix == ".png"]
+        table = next(path for path in written if path.suffix == ".csv")
         if json:
             rows = [one.as_dict() for one in ready.coherence.seams]
-            print_json({"picture": str(picture), "table": str(table), "seams": rows})
+            print_json(
+                {
+                    "picture": str(pictures[0]),
+                    "pictures": [str(path) for path in pictures],
+                    "table": str(table),
+                    "seams": rows,
+                }
+            )
         else:
-            print(f"{picture}\n{table}")
+            print("\n".join(map(str, (*pictures, table))))
         say(f"{ready.sentence} {CAUTION}")

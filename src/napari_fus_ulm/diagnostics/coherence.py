@@ -3,8 +3,8 @@
 The study's figure: the left patch in red, its right neighbour in green, agreement in yellow; and
 the same with upper and lower patches. With half-overlapping patches the even columns cover the
 frame and the odd ones all but its outer edges: where both lie, every pixel has been generated
-twice; only there is anything shown. Every overlap of two patches is a seam with its own
-numbers. Agreement is self-consistency, not correctness.
+twice. The strip at the edge that only one patch covers is kept apart. Every overlap of two patches
+is a seam with its own numbers. Agreement is self-consistency, not correctness.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from napari_fus_ulm.inference.events import Notice, Progress
 from napari_fus_ulm.inference.patches import Patches
 from napari_fus_ulm.inference.prepare import Prepared, prepare
 from napari_fus_ulm.inference.results import on_result_pixels, plane_on_result
-from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.inference.settings import Box, EnhanceSettings
 from napari_fus_ulm.inference.tiles import Tile
 from napari_fus_ulm.inference.translate import Tick, sample_patches
 from napari_fus_ulm.metrics.seams import LEFT_RIGHT, UPPER_LOWER, Seam, seam, worst_first
+
+Floats = npt.NDArray[np.float32]
 
 PATCH = 128
 """Patch side of training; coherence is about patches of that size."""
@@ -43,38 +45,100 @@ STEPS = {LEFT_RIGHT: (0, 1), UPPER_LOWER: (1, 0)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sides:
+    """Pictures of patches and of their neighbours, grey levels in [0, 1] on the result's grid.
+
+    Attributes
+    ----------
+    one, other : xarray.DataArray
+        Of the left and of the right patches (the upper and the lower ones); NaN where either lies
+        nowhere, or, of two patches alone, where that one does not lie.
+    single : xarray.DataArray
+        Where only one of them lies, so that there is nothing to compare; NaN elsewhere.
+    """
+
+    one: xr.DataArray
+    other: xr.DataArray
+    single: xr.DataArray
+
+    @property
+    def high(self) -> float:
+        """Grey level that is shown brightest."""
+        sides = (*self.compared, self.single)
+        return max(float(np.percentile(np.nan_to_num(one.values), 99.9)) for one in sides) or 1.0
+
+    @property
+    def compared(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Both pictures."""
+        return self.one, self.other
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Coherence:
     """Patches of one plane compared with their neighbours.
 
     Attributes
     ----------
-    left, right, upper, lower : xarray.DataArray
-        Grey levels in [0, 1] on the result's grid, from patches of even and of odd columns (rows);
-        0 where only one lies.
+    columns, rows : Sides
+        From patches of even and of odd columns (rows).
     seams : tuple of Seam
         Every overlap of two neighbours, the worst first.
     corners : (n, 4, 2) array
         Corners (y, x) of every patch, mm.
     seam_corners : (m, 4, 2) array
         Those of the seams, in their order.
+    neighbours : (m, 2) array of int
+        Numbers of the two patches of every seam.
+    patches : Patches
+        Grey levels.
     noise : {"independent", "shared", "run"}
         What the patches were sampled with; "run" means the patches of the result itself.
     settings : EnhanceSettings
     """
 
-    left: xr.DataArray
-    right: xr.DataArray
-    upper: xr.DataArray
-    lower: xr.DataArray
+    columns: Sides
+    rows: Sides
     seams: tuple[Seam, ...]
     corners: npt.NDArray[np.float64]
     seam_corners: npt.NDArray[np.float64]
+    neighbours: npt.NDArray[np.intp]
+    patches: Patches
     noise: str
     settings: EnhanceSettings
 
-    def sides(self, direction: str) -> tuple[xr.DataArray, xr.DataArray]:
-        """Both pictures of a direction."""
-        return (self.left, self.right) if direction == LEFT_RIGHT else (self.upper, self.lower)
+    @property
+    def left(self) -> xr.DataArray:
+        """The picture of the even columns, which lies on the result's grid."""
+        return self.columns.one
+
+    def sides(self, direction: str) -> Sides:
+        """The pictures of a direction."""
+        return self.columns if direction == LEFT_RIGHT else self.rows
+
+    def two(self, seam: int) -> Sides:
+        """The two patches of a seam, whole: they share only their overlap."""
+        pictures = []
+        for number in self.neighbours[seam]:
+            tile = self.patches.tiling.tiles[number]
+            blended, covered = self.patches.blend(lambda one, tile=tile: one is tile)  # type: ignore[misc]
+            pictures.append(_shown(blended, covered, self.left))
+        nothing = self.left.copy(data=np.full(self.left.shape, np.nan, np.float32))
+        return Sides(pictures[0], pictures[1], nothing)
+
+    def field_mm(self, seam: int) -> Box:
+        """What the two patches of a seam cover: top, left, height and width from the corner."""
+        return self._box(self.corners[self.neighbours[seam]].reshape(-1, 2))
+
+    def seam_mm(self, seam: int) -> Box:
+        """Where a seam lies: the same."""
+        return self._box(self.seam_corners[seam])
+
+    def _box(self, corners: npt.NDArray[np.float64]) -> Box:
+        grid = Grid.of(self.left)
+        low = np.maximum(corners.min(axis=0) - grid.corner_mm, 0.0)
+        high = np.minimum(corners.max(axis=0) - grid.corner_mm, grid.extent_mm)
+        (top, left), (height, width) = low.tolist(), (high - low).tolist()
+        return top, left, height, width
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +273,18 @@ def _compared(
     patches: Patches, like: xr.DataArray, settings: EnhanceSettings, noise: str
 ) -> Coherence:
     """Compare patches in grey levels; ``like`` is a plane on the result's grid."""
-    left, right = _sides(patches, lambda tile: tile.column, like)
-    upper, lower = _sides(patches, lambda tile: tile.row, like)
+    columns = _sides(patches, lambda tile: tile.column, like)
+    rows = _sides(patches, lambda tile: tile.row, like)
     grid = Grid.of(like).with_shape(patches.tiling.shape)
     seams = worst_first(_seams(patches, grid.pixel_mm))
+    numbers = {(tile.row, tile.column): n for n, tile in enumerate(patches.tiling.tiles)}
+    neighbours = [
+        (
+            numbers[one.row, one.column],
+            numbers[one.row + STEPS[one.direction][0], one.column + STEPS[one.direction][1]],
+        )
+        for one in seams
+    ]
 
     def mm(boxes: list[tuple[int, int, int, int]]) -> npt.NDArray[np.float64]:
         outlines = [
@@ -223,24 +295,40 @@ def _compared(
 
     whole = [patches.overlap(n, n) for n in range(len(patches.images))]
     corners, seam_corners = mm(whole), mm([one.box for one in seams])
-    return Coherence(left, right, upper, lower, seams, corners, seam_corners, noise, settings)
+    return Coherence(
+        columns=columns,
+        rows=rows,
+        seams=seams,
+        corners=corners,
+        seam_corners=seam_corners,
+        neighbours=np.array(neighbours, np.intp).reshape(-1, 2),
+        patches=patches,
+        noise=noise,
+        settings=settings,
+    )
 
 
-def _sides(
-    patches: Patches, number: Callable[[Tile], int], like: xr.DataArray
-) -> tuple[xr.DataArray, xr.DataArray]:
-    """Pictures of the even and of the odd patches, where both lie."""
+def _sides(patches: Patches, number: Callable[[Tile], int], like: xr.DataArray) -> Sides:
+    """Pictures of the even and of the odd patches, and of what only one of them covers."""
     (even, has_even), (odd, has_odd) = (
         patches.blend(lambda tile, parity=parity: number(tile) % 2 == parity)  # type: ignore[misc]
         for parity in (0, 1)
     )
     both = has_even & has_odd
-    shape = (like.shape[0], like.shape[1])
-    one, other = (
-        like.copy(data=on_result_pixels(np.where(both, side, np.float32(0)), shape))
-        for side in (even, odd)
+    return Sides(
+        one=_shown(even, both, like),
+        other=_shown(odd, both, like),
+        single=_shown(np.where(has_even, even, odd), has_even ^ has_odd, like),
     )
-    return one, other
+
+
+def _shown(image: Floats, where: npt.NDArray[np.bool_], like: xr.DataArray) -> xr.DataArray:
+    """A part of the generator's frame on the result's pixels; NaN elsewhere."""
+    shape = (like.shape[0], like.shape[1])
+    share = on_result_pixels(where.astype(np.float32), shape)
+    total = on_result_pixels(np.where(where, image, np.float32(0)), shape)
+    nothing = np.full(shape, np.nan, np.float32)
+    return like.copy(data=np.divide(total, share, out=nothing, where=share > 0.5))
 
 
 def _seams(patches: Patches, pixel_mm: float) -> Iterator[Seam]:

@@ -326,7 +326,8 @@ def _coherence(words: _Words, record: Record, settings: Any) -> list[str]:
     for other in ("samples", "region"):  # one sample of every patch is compared, its own region
         enhance.pop(other, None)
     part = [*_part(source), *_options(enhance), *_options(options)]
-    return ["coherence", words.file(source), *part, "-o", _target(record)]
+    ulm = ["--ulm", words.file(record.inputs["ulm"])] if "ulm" in record.inputs else []
+    return ["coherence", words.file(source), *part, *ulm, "-o", _target(record)]
 
 
 def _support(words: _Words, record: Record, settings: Any) -> list[str]:

@@ -16,10 +16,10 @@ from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Event, Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings, Values
 from napari_fus_ulm.libraries import collecting_later
-from napari_fus_ulm.scan import LAID, PART, laid_mm, planes, spacing_of
+from napari_fus_ulm.scan import LAID, laid_mm, planes, spacing_of
 from napari_fus_ulm.tasks.events import Take, loading
 from napari_fus_ulm.tasks.failures import failure_of
-from napari_fus_ulm.tasks.laying import laid, lies_beside
+from napari_fus_ulm.tasks.laying import TruthOn, laid, lies_beside, truth_on
 from napari_fus_ulm.tasks.record import Record, Source
 from napari_fus_ulm.tasks.task import Task
 
@@ -121,7 +121,7 @@ class _Judge:
         self._fus, self._planes = fus, list(planes(fus))
         self._take_ulm, self._settings = take_ulm, settings
         self._ulm: xr.DataArray | None = None
-        self._known: tuple[int, _Truth] | None = None
+        self._known: tuple[int, TruthOn] | None = None
         self._before: list[Fidelity] = []
         self._about_said = False
 
@@ -157,7 +157,7 @@ class _Judge:
             return []
         inputs, results = [], []
         for number, (index, plane) in enumerate(planes(image)):
-            truth = _truth_on(plane, ulm_plane(ulm, index))
+            truth = truth_on(plane, ulm_plane(ulm, index))
             inputs.append(_score(self._input_grey(number), truth))
             results.append(_score(_clipped(plane), truth))
         count = len(self._planes)
@@ -184,14 +184,14 @@ class _Judge:
 
         return doubtful_truth(self._ulm)
 
-    def _truth(self, number: int, like: xr.DataArray) -> _Truth:
+    def _truth(self, number: int, like: xr.DataArray) -> TruthOn:
 
         if self._ulm is None:
             self._ulm = self._take_ulm()
         if self._known is None or self._known[0] != number:
             index, _ = self._planes[number]
             plane = ulm_plane(self._ulm, index)
-            self._known = number, _truth_on(like, plane)
+            self._known = number, truth_on(like, plane)
         return self._known[1]
 
     def _input_grey(self, number: int) -> npt.NDArray[Any]:
@@ -215,31 +215,7 @@ def measures_table(rows: Mapping[str, Fidelity], fmt: Literal["markdown", "csv"]
     return table(rows, fmt)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Truth:
-    """A ground truth on the pixels of a result, and the box in which it is known."""
-
-    reference: npt.NDArray[np.float32]
-    box: tuple[slice, slice]
-
-
-def _truth_on(like: xr.DataArray, ulm: xr.DataArray) -> _Truth:
-    """Lay a ground truth on a result, or on the part of one that was enhanced."""
-    from napari_fus_ulm.inference.region import same_part, whole_grid
-    from napari_fus_ulm.registration.lay import lay_on
-
-    if PART not in like.attrs:
-        whole = lay_on(like, ulm)
-        return _Truth(whole.reference, whole.box)
-    grid = whole_grid(like)
-    blank = xr.DataArray(np.zeros(grid.shape, np.float32), dims=("j", "i"), coords=grid.coords())
-    whole = lay_on(blank, ulm)
-    sides = zip(whole.box, like.attrs[PART][:2], like.shape, strict=True)
-    rows, columns = (slice(max(0, s.start - n), max(0, min(m, s.stop - n))) for s, n, m in sides)
-    return _Truth(same_part(whole.reference, like), (rows, columns))
-
-
-def _score(grey: npt.NDArray[Any], truth: _Truth) -> Fidelity:
+def _score(grey: npt.NDArray[Any], truth: TruthOn) -> Fidelity:
     """Measure where both are known."""
     from napari_fus_ulm.metrics.fidelity import fidelity
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from napari_fus_ulm.errors import MeasureError
-from napari_fus_ulm.scan import LAID, laid_mm, planes
+from napari_fus_ulm.scan import LAID, PART, laid_mm, planes
 
 if TYPE_CHECKING:
     from napari_fus_ulm.registration.beside import Beside as Beside
@@ -40,6 +43,44 @@ def laid(ulm: xr.DataArray, shift_mm: tuple[float, float] | None) -> xr.DataArra
     from napari_fus_ulm.registration.beside import laid
 
     return laid(ulm, shift_mm)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruthOn:
+    """A ground truth on the pixels of a result.
+
+    Parameters
+    ----------
+    reference : (height, width) array
+        Grey levels in [0, 1].
+    box : tuple of slice
+        Where it is known.
+    """
+
+    reference: npt.NDArray[np.float32]
+    box: tuple[slice, slice]
+
+
+def truth_on(like: xr.DataArray, ulm: xr.DataArray) -> TruthOn:
+    """Lay a ground truth on a result, or on the part of one that was enhanced.
+
+    Parameters
+    ----------
+    like, ulm : xarray.DataArray
+        One plane each.
+    """
+    from napari_fus_ulm.inference.region import same_part, whole_grid
+    from napari_fus_ulm.registration.lay import lay_on
+
+    if PART not in like.attrs:
+        whole = lay_on(like, ulm)
+        return TruthOn(whole.reference, whole.box)
+    grid = whole_grid(like)
+    blank = xr.DataArray(np.zeros(grid.shape, np.float32), dims=("j", "i"), coords=grid.coords())
+    whole = lay_on(blank, ulm)
+    sides = zip(whole.box, like.attrs[PART][:2], like.shape, strict=True)
+    rows, columns = (slice(max(0, s.start - n), max(0, min(m, s.stop - n))) for s, n, m in sides)
+    return TruthOn(same_part(whole.reference, like), (rows, columns))
 
 
 def apart_words(fus: str, ulm: str, found: Beside) -> str:

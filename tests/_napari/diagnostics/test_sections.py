@@ -6,9 +6,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_fus_ulm._napari.diagnostics.truth_panel import Bar
-from napari_fus_ulm._napari.layers.family import hanging_on
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm.diagnostics.truth import against_truth
+from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io import write
 from napari_fus_ulm.metrics import vessel_scores
 from napari_fus_ulm.output.outlines import FINER, INSIDE
@@ -96,52 +96,86 @@ def test_only_the_patches_in_view_are_sampled(open_dock, small_pair, ask):
     ask(dock, panel)
     assert dock.notices.error == ""
     assert 0 < panel.seams.rowCount() < everywhere
-    assert len(viewer.layers) == 4  # the earlier ones are replaced
+    assert len(viewer.layers) == 6  # the earlier ones are replaced
     newest = viewer.layers[f"left patches · {layer.name}"]
-    assert newest.data[..., :5, :].any()
-    assert not newest.data[..., -5:, :].any()
-    panel.noise.setCurrentIndex(2)  # the run's own patches, which are all there
-    assert not panel.area.isEnabled()
+    assert np.isfinite(newest.data[..., :5, :]).any()
+    # Nothing is known there, and what lies below stays visible.
+    assert np.isnan(newest.data[..., -5:, :]).all()
 
 
-def test_a_click_on_a_seam_moves_the_camera_there(open_dock, small_pair, ask, qtbot):
+def test_a_click_on_a_seam_shows_it_in_its_own_direction(open_dock, small_pair, ask, qtbot):
     viewer, dock = open_dock(steps=1)
     add(viewer, small_pair[0])
     panel = dock.diagnostics.coherence
     assert panel.seams.isHidden()
     ask(dock, panel)
-    assert panel.seams.rowCount() > 2
-    before = tuple(viewer.scene.camera.center)
-    for row in (1, 0):
+    seams = panel._view.ready.coherence.seams
+    for direction, side in (("upper / lower", "upper"), ("left | right", "left")):
+        row = next(n for n, one in enumerate(seams) if one.direction == direction)
+        panel.seams.scrollToItem(panel.seams.item(row, 0))
         cell = panel.seams.visualItemRect(panel.seams.item(row, 0)).center()
         qtbot.mouseClick(panel.seams.viewport(), Qt.MouseButton.LeftButton, pos=cell)
-    assert tuple(viewer.scene.camera.center) != before
-    middle = np.mean([panel._grid.data_to_world(corner) for corner in panel._corners[0]], axis=0)
-    np.testing.assert_allclose(viewer.scene.camera.center[-2:], middle[-2:], atol=1e-6)
-    assert "Click a row" in panel._summary.text()
+        assert panel.direction.currentData() == direction
+        assert f"Red: {side} patches" in panel._legend.text()
+        shown = [layer for layer in viewer.layers if layer.name.startswith(f"{side} patches")]
+        expected = panel._view.ready.coherence.sides(direction).one
+        np.testing.assert_array_equal(np.squeeze(shown[0].data), expected)
+        seam = next(layer for layer in viewer.layers if layer.name.startswith("seam"))
+        middle = np.mean([seam.data_to_world(corner) for corner in seam.data[0]], axis=0)
+        np.testing.assert_allclose(viewer.scene.camera.center[-2:], middle[-2:], atol=1e-6)
 
 
-def test_the_patches_of_the_run_are_compared_at_once(open_dock, small_pair, click, ask):
-    viewer, dock = open_dock(steps=1, **AT_END)
-    add(viewer, small_pair[0])
+def test_the_study_s_figure_stands_on_the_canvas_and_in_a_file(
+    open_dock, small_pair, ask, tmp_path
+):
+    viewer, dock = open_dock(steps=1)
+    fus, ulm = (add(viewer, scan) for scan in small_pair)
+    dock.fus.choose(fus)
+    dock.ulm.choose(ulm)
     panel = dock.diagnostics.coherence
-    panel.noise.choose("run")
-    ask_nothing(dock, panel)
-    assert "click Enhance" in dock.notices.error
-    click(dock)
     ask(dock, panel)
-    assert dock.notices.error == ""
-    [left, *_] = hanging_on(viewer, result_of(viewer))
-    assert left.data.any()
+    panel.figure.click()
+    names = [layer.name.partition(" · ")[0] for layer in viewer.layers][-3:]
+    direction = panel._view.ready.coherence.seams[0].direction
+    sides = direction.replace("|", "/").split(" / ")
+    assert names == ["ULM beside them", f"{sides[0]} patch", f"{sides[1]} patch"]
+    beside, one, other = viewer.layers[-3:]
+    assert (other.colormap.name, one.colormap.name, one.blending) == (
+        "green",
+        "red",
+        "translucent_no_depth",
+    )
+    assert beside.extent.world[0, -1] > one.extent.world[1, -1]
+    assert beside.data.any()
+    panel.save_figure(tmp_path / "two.svg")
+    text = (tmp_path / "two.svg").read_text()
+    assert "ULM of the same section" in text
+    assert "Saved as two.svg" in dock.run.status.text()
+    panel.save_figure(tmp_path / "two.bmp")
+    assert "not a valid name for a figure" in dock.notices.error
 
 
-def test_a_run_on_the_whole_frame_has_no_patches_to_compare(open_dock, small_pair, click, ask):
+def test_the_patches_of_a_run_are_offered_where_it_kept_some(open_dock, small_pair, click, ask):
     viewer, dock = open_dock(steps=1)
     add(viewer, small_pair[0])
+    panel = dock.diagnostics.coherence
+    assert not panel.noise.choose("run")
     click(dock)
-    dock.diagnostics.coherence.noise.choose("run")
-    ask(dock, dock.diagnostics.coherence)
-    assert "sample them anew" in dock.notices.error
+    assert not panel.noise.choose("run")  # sampled as a whole
+    dock.settings.set_settings(EnhanceSettings(**vars_of(dock), **AT_END))
+    click(dock)
+    assert panel.noise.choose("run")
+    panel._on_noise()
+    assert not panel.area.isEnabled()
+    ask(dock, panel)
+    assert dock.notices.error == ""
+    assert any(np.isfinite(one.data).any() for one in viewer.layers if "left" in one.name)
+
+
+def vars_of(dock):
+    settings = dock.state.settings
+    names = set(settings.__dataclass_fields__) - set(AT_END)
+    return {name: getattr(settings, name) for name in names}
 
 
 def ask_nothing(dock, panel):
@@ -190,6 +224,7 @@ def test_without_a_ground_truth_or_a_result_nothing_is_compared(open_dock, small
     assert not panel.button.isEnabled()
     fus, ulm = (add(viewer, scan) for scan in small_pair)
     dock.fus.choose(fus)
+    dock.ulm.choose(None)
     assert not panel.button.isEnabled()
     dock.ulm.choose(ulm)
     assert panel.button.isEnabled()

@@ -39,12 +39,12 @@ class Diagnostics(QWidget):
     -------
     requested(object)
         A panel wants its work to be done.
-    reported(str)
-        What was done.
+    reported(str), failed(str)
+        What was done, or could not be.
     """
 
     requested = Signal(object)
-    reported = Signal(str)
+    reported, failed = Signal(str), Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,6 +59,8 @@ class Diagnostics(QWidget):
             layout.addWidget(self.sections[panel.title])
             panel.requested.connect(partial(self.requested.emit, panel))
             panel.copy_as.reported.connect(self.reported)
+        self.coherence.reported.connect(self.reported)
+        self.coherence.failed.connect(self.failed)
         self.set_context(None)
 
     def set_context(self, context: Diagnosed | None) -> None:
@@ -68,6 +70,7 @@ class Diagnostics(QWidget):
 
     def close_connections(self) -> None:
         """Stop following the viewer; the dock is about to go."""
+        self.coherence.close_connections()
         self.resolution.close_connections()
 
     def show_event(self, event: Any, context: Diagnosed) -> bool:

@@ -286,6 +286,7 @@ class EnhanceWidget(DockedWidget):
         self.run.cancel_requested.connect(self.cancel)
         self.diagnostics.requested.connect(self.start_diagnostic)
         self.diagnostics.reported.connect(self.state.say)
+        self.diagnostics.failed.connect(self.state.fail)
         self.sample.clicked.connect(self.open_sample)
         self.compare.clicked.connect(self.compare_all)
         self.result.reported.connect(self.state.say)

@@ -22,18 +22,12 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_fus_ulm.diagnostics.coherence import Coherence
     from napari_fus_ulm.inference.enhancement import Enhancement
     from napari_fus_ulm.inference.events import Preview
 
 INPUT, ENHANCEMENT, RUN = "input", "enhancement", "run"
 """Of what we know about a result: the id of the layer it was made from, what its run gave, and what
 was said about it."""
-COLOURS = {"red and green": ("red", "green"), "magenta and green": ("magenta", "green")}
-LEGENDS = {
-    "red and green": "Yellow: neighbouring patches agree.",
-    "magenta and green": "White: neighbouring patches agree.",
-}
 
 
 class RunLayers:
@@ -228,64 +222,3 @@ def record_of_result(layer: Image) -> Record | None:
     if made is None:
         return None
     return Record.from_mapping(made)
-
-
-def coherence_layers(
-    coherence: Coherence,
-    placement: Placement,
-    colours: str,
-    direction: str = "left | right",
-) -> list[tuple[Any, dict[str, Any], str]]:
-    """Left and right (upper and lower) patches as additive layers, and the grid of patches.
-
-    Parameters
-    ----------
-    coherence : Coherence
-    placement : Placement
-        Where the input lies.
-    colours : str
-        A key of `COLOURS`.
-    direction : {"left | right", "upper / lower"}
-
-    Returns
-    -------
-    list of layer data tuples
-    """
-    record = {
-        "settings": dataclasses.asdict(coherence.settings),
-        "coherence": True,
-        "noise": coherence.noise,
-    }
-    layers: list[tuple[Any, dict[str, Any], str]] = []
-    names = direction.replace("|", "/").split(" / ")
-    sides = tuple(zip(names, coherence.sides(direction), strict=True))
-    high = max(float(np.percentile(image.values, 99.9)) for _, image in sides) or 1.0
-    for (side, image), colour in zip(sides, COLOURS[colours], strict=True):
-        full = placement.full_dims(image)
-        look = {
-            "name": f"{side} patches",
-            "colormap": colour,
-            # The lower one hides what lies below: added to the input, nothing would be yellow.
-            "blending": "translucent_no_depth" if side == names[0] else "additive",
-            "contrast_limits": (0.0, high),
-            "metadata": {"xarray": full, OURS: record},
-        }
-        where = placement.layer_kwargs((image.shape[0], image.shape[1]))
-        layers.append((placement.volume(full), where | look, "image"))
-    grid = placement.world(coherence.corners, coherence.left)
-    layers.append(
-        (
-            grid.pop("data"),
-            {
-                **grid,
-                "name": "patch grid",
-                "shape_type": "polygon",
-                "edge_color": "#ffffff60",
-                "face_color": "transparent",
-                "edge_width": 1.0,
-                "metadata": {OURS: record},
-            },
-            "shapes",
-        )
-    )
-    return layers

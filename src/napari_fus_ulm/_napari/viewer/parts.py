@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -13,6 +14,14 @@ def camera_of(viewer: Any) -> Any:
 def grid_of(viewer: Any) -> Any:
     """The grid."""
     return getattr(viewer, "canvas", viewer).grid
+
+
+def fit_to(viewer: Any, layers: Sequence[Any]) -> None:
+    """Let layers fill the canvas; all of them where napari knows no other way."""
+    if hasattr(viewer, "fit_to_view"):
+        viewer.fit_to_view(layers=layers)
+    else:
+        viewer.reset_view()
 
 
 def text_overlay(viewer: Any) -> Any:
