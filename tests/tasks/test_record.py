@@ -196,7 +196,7 @@ def test_coherence_of_a_part(files, settings, tmp_path, monkeypatch):
     part = source(files, "stack", slice=1, time=0)
     record = Record.of("coherence", {"fus": part}, chosen)
     made = assert_replays(record, tmp_path, monkeypatch)
-    assert set(made) == {"coherence.png", "seams.csv"}
+    assert set(made) == {"coherence.png", "seam.png", "seams.csv"}
     assert made["seams.csv"].count(b"\n") > 1
 
 
