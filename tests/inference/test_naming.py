@@ -53,5 +53,6 @@ def test_what_tells_results_apart_comes_first(settings, made, part, title):
 def test_in_a_figure_the_generator_is_named_and_the_input_is_not():
     name = title_of(EnhanceSettings(), MADE)
     assert caption_of(name, MADE) == "Diffusion Detailed ×5 · seed 0 (generated)"
+    assert caption_of(f"unlike fUS · {name}", MADE).startswith("unlike fUS · Diffusion Detailed ×5")
     assert caption_of("Pix2Pix ×5 · rat01 (generated)", MADE) == "Pix2Pix ×5 (generated)"
     assert caption_of("my favourite", MADE) == "my favourite"

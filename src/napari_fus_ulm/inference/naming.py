@@ -106,7 +106,9 @@ def caption_of(name: str, provenance: Mapping[str, Any]) -> str:
     >>> caption_of("Detailed ×5 · seed 1 · rat01 (generated)", made)
     'Diffusion Detailed ×5 · seed 1 (generated)'
     """
-    short = name.replace(f" · {provenance.get('input_name')}", "", 1)
-    mode, *_ = short.split(" ×")
-    is_mode = mode.lower() in declared(EnhanceSettings)["mode"].choices
-    return f"{provenance['generator_title']} {short}" if is_mode else short
+    modes = declared(EnhanceSettings)["mode"].choices
+    words = name.replace(f" · {provenance.get('input_name')}", "", 1).split(" · ")
+    for n, word in enumerate(words):
+        if word.split(" ×")[0].lower() in modes:
+            words[n] = f"{provenance['generator_title']} {word}"
+    return " · ".join(words)

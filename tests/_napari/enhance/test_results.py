@@ -205,6 +205,18 @@ def test_a_result_of_another_image_is_not_diagnosed(opened):
     assert state.shown.status == ""
 
 
+def test_words_go_when_the_image_has_another_size(opened):
+    viewer, state = opened
+    run(state)
+    viewer.layers[0].scale = (0.05, 0.05)
+    state.fus.read_if_new()
+    assert state.shown.status == ""
+    assert state.diagnosed().result is None
+    viewer.layers[0].scale = (0.1, 0.1)
+    state.fus.read_if_new()
+    assert state.shown.status.startswith("Done in")
+
+
 def test_a_dock_that_is_opened_later_knows_as_much(opened):
     viewer, state = opened
     result = run(state, Notice("Odd."))
@@ -268,6 +280,19 @@ def test_generated_and_a_scale_bar_stand_on_the_canvas_while_a_result_is_seen(op
     assert not scale_bar_of(viewer).visible
 
 
+def test_an_image_above_hides_the_result_and_its_mark(opened):
+    viewer, state = opened
+    run(state)
+    above = viewer.add_image(RECORDED[1], scale=(0.1, 0.1), units="mm")
+    state.settle()
+    assert marks(viewer) == ""
+    for change in ({"opacity": 0.5}, {"opacity": 1.0, "blending": "additive"}, {"visible": False}):
+        for name, value in change.items():
+            setattr(above, name, value)
+        state.settle()
+        assert marks(viewer) == "Generated · Diffusion Detailed ×5 · seed 0"
+
+
 def marks(viewer):
     return "".join(getattr(one, "text", "") for one in overlays_of(viewer).values() if one.visible)
 
@@ -323,6 +348,9 @@ def test_one_slice_of_a_stack_is_named_and_lies_at_its_place(stacked):
     viewer.dims.set_current_step(0, 0)
     state.settle()
     assert marks(viewer) == ""  # the input is seen there
+    state.fus.follow_sliders()
+    assert state.shown.status == ""
+    assert state.diagnosed().result is None
     viewer.dims.set_current_step(0, 1)
     state.fus.follow_sliders()
     assert "slice 2" in run(state).name

@@ -21,7 +21,7 @@ from napari_fus_ulm._napari.enhance.input import Input, Light, describe_input
 from napari_fus_ulm._napari.enhance.shown import Shown, resolve
 from napari_fus_ulm._napari.layers.family import is_result, orphans, ours, remove
 from napari_fus_ulm._napari.layers.identity import find, id_of
-from napari_fus_ulm._napari.layers.results import ENHANCEMENT, INPUT, RUN, RunLayers
+from napari_fus_ulm._napari.layers.results import ENHANCEMENT, INPUT, PART_USED, RUN, RunLayers
 from napari_fus_ulm._napari.picker.picked import Picked
 from napari_fus_ulm._napari.picker.state import Background, PickerState
 from napari_fus_ulm._napari.run import (
@@ -42,6 +42,7 @@ from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.scan import PART
 from napari_fus_ulm.tasks.enhance import Measured, enhance_run, mismatch
 
 if TYPE_CHECKING:
@@ -266,22 +267,21 @@ class EnhanceState:
         self._marks.update()
 
     def _own(self, layer: Layer) -> bool:
-        """Whether a layer is a result of the chosen image.
+        """Whether a layer is a result of the chosen image, of the part that is chosen.
 
-        One whose input is not there (it was loaded) is taken for one if it covers the same field,
-        and its input had the same name or the user has selected it.
+        One whose input is not there (it was loaded) is taken for one if its input had the same name
+        or the user has selected it.
         """
-        picked = self._picked
+        picked, known = self._picked, ours(layer)
         if picked is None or not is_result(layer):
             return False
-        made_from = ours(layer).get(INPUT)
+        image, made_from = layer.metadata["xarray"], known.get(INPUT)
+        whole = PART in image.attrs or Grid.of(picked.outline).same_extent(Grid.of(image))
         if find(self._viewer.layers, made_from) is not None:
-            return bool(made_from == picked.layer_id)
-        image, name = layer.metadata["xarray"], picked.source.layer
-        named = image.attrs["provenance"].get("input_name") == name
-        if not named and layer is not self._viewer.layers.selection.active:
-            return False
-        return Grid.of(picked.outline).same_extent(Grid.of(image))
+            same = (made_from, known[PART_USED]) == (picked.layer_id, picked.placement.part)
+            return whole and same
+        named = image.attrs["provenance"].get("input_name") == picked.source.layer
+        return whole and (named or layer is self._viewer.layers.selection.active)
 
     # ------------------------------------------------------------ a run
 

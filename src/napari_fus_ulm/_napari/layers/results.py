@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from napari_fus_ulm.inference.enhancement import Enhancement
     from napari_fus_ulm.inference.events import Preview
 
-INPUT, ENHANCEMENT, RUN = "input", "enhancement", "run"
-"""Of what we know about a result: the id of the layer it was made from, what its run gave, and what
-was said about it."""
+INPUT, PART_USED, ENHANCEMENT, RUN = "input", "part", "enhancement", "run"
+"""Of what we know about a result: the id of the layer it was made from, the part of that, what its
+run gave, and what was said about it."""
 
 
 class RunLayers:
@@ -95,6 +95,7 @@ class RunLayers:
         known = {
             INPUT: self._input,
             "title": title,
+            PART_USED: self._placement.part,
             "limits": look["contrast_limits"],
             ENHANCEMENT: enhancement,
             "settings": dataclasses.asdict(enhancement.settings),

@@ -17,9 +17,12 @@ def is_seen(viewer: ViewerModel, layer: Image) -> bool:
         return False
     beside = viewer.dims.ndim - layer.ndim
     place = np.asarray(layer.world_to_data(viewer.dims.point[beside:]))
-    pixel = [size // 2 for size in layer.data.shape]
+    data = layer.data[0] if layer.multiscale else layer.data
+    shape = data.shape[: layer.ndim]  # colours come last
+    pixel = [size // 2 for size in shape]
     for axis in (axis - beside for axis in viewer.dims.not_displayed if axis >= beside):
         pixel[axis] = round(float(place[axis]))
-        if not 0 <= pixel[axis] < layer.data.shape[axis]:
+        if not 0 <= pixel[axis] < shape[axis]:
             return False
-    return bool(np.isfinite(layer.data[tuple(pixel)]))
+    # Planes of a preview that are not drawn yet have no numbers.
+    return not isinstance(data, np.ndarray) or bool(np.isfinite(data[tuple(pixel)]).all())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from psygnal import Signal
 
-from napari_fus_ulm._napari.layers.family import OURS, is_result, ours
+from napari_fus_ulm._napari.layers.family import OURS, hangs, is_result, ours
 from napari_fus_ulm._napari.layers.identity import LayerId
 from napari_fus_ulm._napari.layers.seen import is_seen
 from napari_fus_ulm._napari.layers.units import mm_in
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.utils.events import Event
 
+HIDING = ("opaque", "translucent", "translucent_no_depth")
+"""Blendings with which an image hides what lies below."""
 KEY = "fus_ulm_generated"
 """Of our own text: that of the user, and of other docks, is left alone."""
 
@@ -65,17 +67,29 @@ class CanvasMarks:
 
     def update(self) -> None:
         """Mark what is seen now."""
-        seen = (one for one in reversed(self._viewer.layers) if is_generated(one))
-        self._mark(next((one for one in seen if is_seen(self._viewer, one)), None))
+        self._mark(self._topmost())
+
+    def _topmost(self) -> Image | None:
+        """The generated image that is seen, if another image does not hide it."""
+        from napari.layers import Image
+
+        for layer in reversed(self._viewer.layers):
+            if not isinstance(layer, Image) or hangs(layer) or not is_seen(self._viewer, layer):
+                continue
+            if is_generated(layer):
+                return layer
+            if layer.opacity == 1.0 and str(layer.blending) in HIDING:
+                return None
+        return None
 
     def _on_layers(self, event: Event | None = None) -> None:
-        generated = {one.unique_id: one for one in self._viewer.layers if is_generated(one)}
-        for gone in self._followed.keys() - generated.keys():
+        layers = {layer.unique_id: layer for layer in self._viewer.layers}
+        for gone in self._followed.keys() - layers.keys():
             self._followed.pop(gone).close()
-        for new in generated.keys() - self._followed.keys():
+        for new in layers.keys() - self._followed.keys():
             self._followed[new] = Connections()
-            for name in ("visible", "name"):
-                signal = getattr(generated[new].events, name)
+            for name in ("visible", "name", "opacity", "blending"):
+                signal = getattr(layers[new].events, name)
                 self._followed[new].connect(signal, self._on_change)
         self._on_change()
 
