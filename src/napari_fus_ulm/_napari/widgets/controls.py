@@ -121,7 +121,8 @@ class TallScroll(QScrollArea):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         done = super().eventFilter(watched, event)
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()  # a theme's wider letters widen the dock, not clip it
+            # A theme's wider letters widen the dock, not clip it; a hint alone may come too late.
+            self.setMinimumWidth(self.minimumSizeHint().width())
         return done
 
     def minimumSizeHint(self) -> QSize:
