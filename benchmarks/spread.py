@@ -61,7 +61,7 @@ def main() -> None:
     print(f"| steps | dispersion | of vessels | coverage ({(k - 1) / (k + 1):.2f}) | of vessels |")
     print("| ---: | ---: | ---: | ---: | ---: |")
     scenes = [middle(TEST_SEED + 100 + number) for number in range(options.phantoms)]
-    default = EnhanceSettings()
+    default = EnhanceSettings(mode="detailed")
     ways = {str(steps): replace(default, sampler="ddim", steps=steps) for steps in STEPS}
     ways[f"{default.steps}, departure {default.departure:g}"] = default
     for name, settings in ways.items():

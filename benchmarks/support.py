@@ -241,7 +241,7 @@ def drawings(seed: int, pair: PhantomPair, folder: Path) -> dict[str, npt.NDArra
     """Each result, and the samples of the evidence; kept in a file."""
     path = folder / "drawings" / f"{seed}.npz"
     if not path.exists():
-        base = EnhanceSettings()
+        base = EnhanceSettings(mode="detailed")
         maps = {
             name: enhance(pair.fus, base, generator=generator, mode=mode).image.values
             for name, (generator, mode) in RESULTS.items()

@@ -29,7 +29,8 @@ def open_dock(
     """Open a viewer with the dock, with the small generator and two steps."""
 
     def open_(**changes: Any) -> tuple[Any, Any]:
-        settings = {"weights": str(small_weights), "steps": 2, "precision": "float32", **changes}
+        base = {"mode": "detailed", "steps": 2, "precision": "float32"}
+        settings = {"weights": str(small_weights), **base, **changes}
         memory.save(EnhanceSettings(**settings))
         viewer = make_napari_viewer()
         _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Enhance")
@@ -47,7 +48,8 @@ def dock_alone(qtbot: Any, small_weights: Path) -> Callable[..., tuple[Any, Any]
 
         from napari_fus_ulm._napari.enhance.widget import EnhanceWidget
 
-        settings = {"weights": str(small_weights), "steps": 2, "precision": "float32", **changes}
+        base = {"mode": "detailed", "steps": 2, "precision": "float32"}
+        settings = {"weights": str(small_weights), **base, **changes}
         memory.save(EnhanceSettings(**settings))
         viewer = ViewerModel()
         dock = EnhanceWidget(viewer)

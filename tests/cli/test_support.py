@@ -21,7 +21,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, section: PhantomPair) -> tup
     fus = section.fus.isel(j=slice(20, 60), i=slice(30, 80))
     result, power = folder / "result.ome.tif", folder / "power.nii.gz"
     write(power, fus)
-    write(result, enhance(fus, EnhanceSettings(steps=2)).image)
+    write(result, enhance(fus, EnhanceSettings(mode="detailed", steps=2)).image)
     return result, power
 
 

@@ -24,7 +24,7 @@ AT_END = {"patch": 128, "overlap": 64, "window": "hann", "fusion": "at-end"}
 
 
 def run(fus: xr.DataArray, **options: str) -> tuple[Coherence, list[Progress]]:
-    events = list(coherence_events(fus, EnhanceSettings(steps=3), **options))  # type: ignore[arg-type]
+    events = list(coherence_events(fus, EnhanceSettings(mode="detailed", steps=3), **options))  # type: ignore[arg-type]
     assert isinstance(events[-1], CoherenceFinished)
     return events[-1].coherence, [e for e in events if isinstance(e, Progress)]
 
@@ -136,7 +136,7 @@ def test_the_grid_and_the_seams_lie_in_the_image(independent: Coherence, fus: xr
 
 
 def test_the_patches_of_a_run_are_compared_without_running_again(fus: xr.DataArray) -> None:
-    result = enhance(fus, EnhanceSettings(steps=3, **AT_END))  # type: ignore[arg-type]
+    result = enhance(fus, EnhanceSettings(mode="detailed", steps=3, **AT_END))  # type: ignore[arg-type]
     coherence = coherence_of(result)
     assert coherence.noise == "run"
     assert len(coherence.seams) == 12
@@ -149,7 +149,7 @@ def test_the_patches_of_a_run_are_compared_without_running_again(fus: xr.DataArr
 
 
 def test_a_seam_made_on_purpose_is_the_worst(fus: xr.DataArray) -> None:
-    result = enhance(fus, EnhanceSettings(steps=3, **AT_END))  # type: ignore[arg-type]
+    result = enhance(fus, EnhanceSettings(mode="detailed", steps=3, **AT_END))  # type: ignore[arg-type]
     assert result.patches is not None
     images = np.tile(_vessels(), (len(result.patches.images), 1, 1))
     spoiled = next(

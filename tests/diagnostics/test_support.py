@@ -98,7 +98,8 @@ def invented(section: Any) -> tuple[np.ndarray, Support]:
     """A drawn picture with one vessel added where no evidence supports one."""
     accurate = enhance(section.fus, EnhanceSettings(mode="accurate")).image.values
     samples = [
-        enhance(section.fus, EnhanceSettings(steps=4, seed=seed)).image.values for seed in (5, 6, 7)
+        enhance(section.fus, EnhanceSettings(mode="detailed", steps=4, seed=seed)).image.values
+        for seed in (5, 6, 7)
     ]
     drawn = samples[0].copy()
     # Below the brain, where power Doppler is dark.
@@ -183,7 +184,7 @@ def test_probabilities_are_sorted_into_three_classes():
 
 def test_evidence_comes_with_progress_and_from_samples_that_are_not_the_result(section):
     fus = section.fus.isel(j=slice(20, 44), i=slice(30, 54))
-    settings = EnhanceSettings(steps=2)
+    settings = EnhanceSettings(mode="detailed", steps=2)
     result = enhance(fus, settings).image
     events = list(evidence_events(result, fus, EvidenceSettings(samples=2, steps=2)))
     progress = [event for event in events if isinstance(event, Progress)]

@@ -36,7 +36,7 @@ def fus(pair: PhantomPair) -> xr.DataArray:
 
 @pytest.mark.slow
 def test_tiles_with_a_halo_give_what_the_whole_frame_gives(pair: PhantomPair) -> None:
-    settings = EnhanceSettings(steps=3, precision="float32")
+    settings = EnhanceSettings(mode="detailed", steps=3, precision="float32")
     whole = enhance(pair.fus, settings).image.values
     tiled = enhance(pair.fus, settings, patch=288, overlap=192).image.values
     assert whole.std() > 0.05
@@ -44,13 +44,15 @@ def test_tiles_with_a_halo_give_what_the_whole_frame_gives(pair: PhantomPair) ->
 
 
 def test_batch_size_changes_nothing(fus: xr.DataArray) -> None:
-    settings = EnhanceSettings(steps=2, precision="float32", patch=128, overlap=64, window="hann")
+    settings = EnhanceSettings(
+        mode="detailed", steps=2, precision="float32", patch=128, overlap=64, window="hann"
+    )
     one, many = (enhance(fus, settings, batch=n).image.values for n in (1, 16))
     np.testing.assert_allclose(one, many, atol=2e-5)
 
 
 def test_the_seed_is_the_result(fus: xr.DataArray) -> None:
-    settings = EnhanceSettings(steps=3)
+    settings = EnhanceSettings(mode="detailed", steps=3)
     first, again, other = (enhance(fus, settings, seed=s).image.values for s in (4, 4, 5))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).mean() > 0.01
@@ -58,7 +60,7 @@ def test_the_seed_is_the_result(fus: xr.DataArray) -> None:
 
 def test_accurate_hardly_depends_on_the_seed(fus: xr.DataArray) -> None:
     accurate = [enhance(fus, mode="accurate", seed=s).image.values for s in range(3)]
-    free = EnhanceSettings(sampler="ddim", steps=4)
+    free = EnhanceSettings(mode="detailed", sampler="ddim", steps=4)
     detailed = [enhance(fus, free, seed=s).image.values for s in range(3)]
     # 0 in theory; the shipped weights reach 0.12 here, half a hundredth of a grey level.
     assert np.std(accurate, axis=0).mean() < 0.15 * np.std(detailed, axis=0).mean()
@@ -151,7 +153,7 @@ def stack(fus: xr.DataArray, dim: str, n: int, **coords: object) -> xr.DataArray
 
 
 def test_frames_of_a_time_series_share_their_noise_and_slices_do_not(fus: xr.DataArray) -> None:
-    settings = EnhanceSettings(steps=2)
+    settings = EnhanceSettings(mode="detailed", steps=2)
     series = stack(fus, "time", 2, time=("time", [0.0, 1.0]))
     frames = enhance(series, settings).image
     assert frames.dims == ("time", "j", "i")
@@ -166,7 +168,7 @@ def test_frames_of_a_time_series_share_their_noise_and_slices_do_not(fus: xr.Dat
 
 def test_a_stack_is_enhanced_slice_by_slice(fus: xr.DataArray) -> None:
     slices = stack(fus, "k", 2, z=("k", [0.0, 0.5], {"units": "mm"}))
-    events = list(enhance_events(slices, EnhanceSettings(steps=2)))
+    events = list(enhance_events(slices, EnhanceSettings(mode="detailed", steps=2)))
     assert [e.plane for e in events if isinstance(e, SliceDone)] == [0, 1]
     assert {e.plane for e in events if isinstance(e, Preview)} == {0, 1}
     progress = [e for e in events if isinstance(e, Progress)]
@@ -224,7 +226,7 @@ def test_any_image_size(size: tuple[int, int]) -> None:
 
 
 def test_fusion_at_the_end_is_another_image_of_the_same_place(fus: xr.DataArray) -> None:
-    settings = EnhanceSettings(steps=2, patch=128, overlap=64, window="hann")
+    settings = EnhanceSettings(mode="detailed", steps=2, patch=128, overlap=64, window="hann")
     per_step = enhance(fus, settings).image
     at_end = enhance(fus, settings, fusion="at-end").image
     assert at_end.shape == per_step.shape
@@ -255,7 +257,7 @@ def test_settings_and_provenance_make_the_run_again(fus: xr.DataArray) -> None:
 
 
 def test_stopping_the_iteration_is_cancelling(fus: xr.DataArray) -> None:
-    events = enhance_events(fus, EnhanceSettings(steps=50))
+    events = enhance_events(fus, EnhanceSettings(mode="detailed", steps=50))
     for event in events:
         if isinstance(event, Progress) and event.done > 0:
             break
@@ -328,7 +330,7 @@ def test_the_result_of_an_oblique_image_lies_where_the_image_lies(
 
 
 def test_departure_goes_from_accurate_to_the_plain_sample(fus: xr.DataArray) -> None:
-    settings = EnhanceSettings(precision="float32", steps=3)
+    settings = EnhanceSettings(mode="detailed", precision="float32", steps=3)
     accurate = enhance(fus, settings, mode="accurate").image.values
     near, half, free = (
         enhance(fus, settings, departure=departure).image.values for departure in (0.0, 0.5, 1.0)

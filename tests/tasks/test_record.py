@@ -74,7 +74,9 @@ def drawn_counts():
 
 @pytest.fixture
 def settings(small_weights):
-    return EnhanceSettings(steps=1, weights=str(small_weights), values="linear", seed=3)
+    return EnhanceSettings(
+        mode="detailed", steps=1, weights=str(small_weights), values="linear", seed=3
+    )
 
 
 def source(files, which="fus", **part):
@@ -397,7 +399,7 @@ def test_every_task_can_be_recorded_and_replayed():
 
 
 def test_only_what_differs_from_the_defaults_is_written():
-    settings = EnhanceSettings(steps=20, fusion="at-end")
+    settings = EnhanceSettings(mode="detailed", steps=20, fusion="at-end")
     record = Record.of("enhance", {"fus": Source(layer="a", path="/d/a.nii")}, settings)
     assert as_command(record) == (
         "napari-fus-ulm enhance /d/a.nii --mode detailed --pixel-um 20 --steps 20 --seed 0 "

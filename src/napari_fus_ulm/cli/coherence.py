@@ -28,7 +28,7 @@ from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.coherence import CoherenceSettings
 
 NAME = "coherence"
-DEFAULT = EnhanceSettings()
+DEFAULT = CoherenceSettings().enhance
 
 
 def command(

@@ -57,9 +57,14 @@ def failure_sentence(error: Exception) -> str:
     """Word an error; a fault is logged, and ``--debug`` shows the traceback of any."""
     from napari_fus_ulm.tasks.failures import failure_of
 
+    show_traceback(error)
+    return failure_of(error).sentence
+
+
+def show_traceback(error: Exception) -> None:
+    """Print the traceback of an error where ``--debug`` asks for it."""
     if _debugging.get():
         stderr.print(_plain("".join(traceback.format_exception(error))), soft_wrap=True)
-    return failure_of(error).sentence
 
 
 @contextmanager

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from napari_fus_ulm.cli.console import (
     checking_usage,
     failing_politely,
-    failure_sentence,
     follow,
     print_json,
     say,
+    show_traceback,
 )
 from napari_fus_ulm.cli.inputs import (
     Depth,
@@ -28,25 +28,23 @@ from napari_fus_ulm.cli.inputs import (
     source_of,
 )
 from napari_fus_ulm.cli.options import option
-from napari_fus_ulm.errors import ScanError, SettingsError
+from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.inference.settings import PRESETS, EnhanceSettings
-from napari_fus_ulm.io import SUFFIXES_WRITE
-from napari_fus_ulm.tasks.record import Source
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from napari_fus_ulm.inference.enhancement import Enhancement
+from napari_fus_ulm.tasks.batch import BatchSettings, Begun, Ended, Job, batch_run, plan
 
 NAME = "enhance"
 DEFAULT = EnhanceSettings()
+OF_A_SAMPLE = ("steps", "samples", "sampler", "departure")
+"""Options that *Accurate* makes no use of."""
 BY_GENERATOR = "default: the generator's"
 
 
 def command(
     inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="fUS files or folders.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder, or file for a single input.")],
-    mode: Annotated[str, option(EnhanceSettings, "mode")] = DEFAULT.mode,
+    mode: Annotated[
+        str | None, option(EnhanceSettings, "mode", f"{DEFAULT.mode} by default")
+    ] = None,
     gain: Annotated[
         float | None,
         typer.Option(help="Result pixels per native pixel, 3 to 5.", min=1),
@@ -69,17 +67,21 @@ def command(
     steps: Annotated[
         int | None, option(EnhanceSettings, "steps", f"{DEFAULT.steps} by default")
     ] = None,
-    samples: Annotated[int, option(EnhanceSettings, "samples")] = DEFAULT.samples,
+    samples: Annotated[
+        int | None, option(EnhanceSettings, "samples", f"{DEFAULT.samples} by default")
+    ] = None,
     seed: Annotated[int, option(EnhanceSettings, "seed")] = DEFAULT.seed,
     sampler: Annotated[
         str | None, option(EnhanceSettings, "sampler", f"{DEFAULT.sampler} by default")
     ] = None,
-    departure: Annotated[float, option(EnhanceSettings, "departure")] = DEFAULT.departure,
+    departure: Annotated[
+        float | None, option(EnhanceSettings, "departure", f"{DEFAULT.departure:g} by default")
+    ] = None,
     patch: Annotated[int | None, option(EnhanceSettings, "patch", BY_GENERATOR)] = None,
     overlap: Annotated[int | None, option(EnhanceSettings, "overlap", BY_GENERATOR)] = None,
     window: Annotated[str | None, option(EnhanceSettings, "window", BY_GENERATOR)] = None,
     fusion: Annotated[str | None, option(EnhanceSettings, "fusion", BY_GENERATOR)] = None,
-    preset: Annotated[str, typer.Option(help="default or poster (Study's recipe).")] = "default",
+    preset: Annotated[str, typer.Option(help="poster is the Study's recipe.")] = "default",
     batch: Annotated[int, option(EnhanceSettings, "batch")] = DEFAULT.batch,
     position: Annotated[str, option(EnhanceSettings, "position")] = DEFAULT.position,
     device: Annotated[str, option(EnhanceSettings, "device")] = DEFAULT.device,
@@ -87,6 +89,9 @@ def command(
     generator: Annotated[str, option(EnhanceSettings, "generator")] = DEFAULT.generator,
     weights: Annotated[Path | None, option(EnhanceSettings, "weights")] = None,
     suffix: Annotated[str, typer.Option(help="As .ome.tif, .nii.gz or .npy.")] = ".ome.tif",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave alone what is done with the same settings.")
+    ] = False,
     only_fus: Annotated[
         bool, typer.Option("--only-fus", help="Refuse images that do not look like fUS.")
     ] = False,
@@ -137,124 +142,72 @@ def command(
                 slice=slice,
                 time=time,
             )
-            if suffix not in SUFFIXES_WRITE:
-                raise SettingsError(
-                    f"--suffix is “{suffix}”; it must be one of {', '.join(SUFFIXES_WRITE)}."
-                )
-        files = _files(inputs)
-        targets = _targets(out, files, suffix)
-        _check_before(settings)
-        reports: list[dict[str, Any]] = []
-        failed = 0
-        for path, target in zip(files, targets, strict=True):
-            # One bad file of a night's batch must not cost the others.
-            try:
-                source = replace(part, layer=path.name, path=str(path.absolute()))
-                reports.append(_enhanced(source, settings, gain, target, only_fus))
-            except Exception as error:
-                if len(files) == 1:
-                    raise
-                failed += 1
-                sentence = failure_sentence(error)
-                reports.append({"input": str(path), "error": sentence})
-                say(f"Failed: {path.name}: {sentence}")
+            how = BatchSettings(
+                enhance=settings,
+                part=part,
+                gain=gain,
+                suffix=suffix,
+                only_fus=only_fus,
+                skip_done=resume,
+            )
+        if settings.mode == "accurate" and (idle := _without_effect(given)):
+            say(f"{idle} has no effect on accurate, which draws no sample; add --mode detailed.")
+        planned = plan(inputs, out, suffix)
+        for sentence in planned.notes:
+            say(sentence)
+        reports = [_report(planned.jobs, event) for event in _followed(planned.jobs, how)]
         if json:
             print_json(reports)
         else:
             print("\n".join(one["file"] for one in reports if "file" in one))
+        failed = sum("error" in one for one in reports)
         if failed:
-            say(f"{failed} of {len(files)} files failed.")
+            say(f"{failed} of {len(reports)} files failed.")
             raise typer.Exit(1)
 
 
-def _files(inputs: list[Path]) -> list[Path]:
-    from napari_fus_ulm.io import images_in
-    from napari_fus_ulm.tasks.targets import results_in
-
-    files: list[Path] = []
-    for path in inputs:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        inside = images_in(path)
-        if not inside:
-            raise ScanError(f"The folder {path} contains no image file that can be read.")
-        results = results_in(path)
-        recordings = [one for one in inside if one.name not in results]
-        if len(recordings) < len(inside):
-            names = ", ".join(one.name for one in inside if one.name in results)
-            say(f"Results of earlier runs in {path} are not enhanced again: {names}.")
-        if not recordings:
-            raise ScanError(f"The folder {path} contains results only, and no recording.")
-        files += recordings
-    return files
+def _without_effect(given: dict[str, Any]) -> str:
+    """The options of a sample that were given; empty where none was."""
+    named = [name for name in OF_A_SAMPLE if given[name] is not None]
+    return " and ".join(f"--{name}" for name in named)
 
 
-def _check_before(settings: EnhanceSettings) -> None:
-    """Fail once and before the first file where the weights or the device are missing."""
-    from napari_fus_ulm.tasks.catalogue import check_available
+def _followed(jobs: Sequence[Job], how: BatchSettings) -> Iterator[Ended]:
+    """Show how each file goes; a single one that fails raises its error."""
+    events = batch_run(jobs, how)
+    for event in events:
+        assert isinstance(event, Begun)  # each file begins, goes on and ends
+        name = jobs[event.number].path.name
+        ended = follow(_until_ended(events), name)
+        if ended.error is not None and len(jobs) == 1:
+            raise ended.error
+        if ended.error is not None:
+            show_traceback(ended.error)
+            say(f"Failed: {name}: {ended.sentence}")
+        elif ended.outcome == "skipped":
+            say(f"{name}: {ended.sentence}")
+        else:
+            target, seconds = jobs[event.number].target, ended.enhancement.seconds
+            say(f"{name} -> {target} ({ended.sentence.removesuffix('.')}, {seconds:.1f} s)")
+        yield ended
 
-    check_available(settings)
+
+def _until_ended(events: Iterator[Any]) -> Iterator[Any]:
+    for event in events:
+        yield event
+        if isinstance(event, Ended):
+            return
 
 
-def _enhanced(
-    source: Source,
-    settings: EnhanceSettings,
-    gain: float | None,
-    target: Path,
-    only_fus: bool,
-) -> dict[str, Any]:
-    """Enhance one file, write the results and say what was written."""
-    from napari_fus_ulm.tasks.enhance import enhance_run, record_of
-    from napari_fus_ulm.tasks.familiarity import refuse_unlike
-    from napari_fus_ulm.tasks.record import Record
-    from napari_fus_ulm.tasks.replay import checked, save, take
-
-    scan, name = take(source), Path(source.path).name
-    if scan.attrs.get("generated"):
-        raise ScanError(
-            f"“{name}” is a generated image, not a recording; enhance the recording that it was "
-            "made from."
-        )
-    if only_fus:
-        refuse_unlike(scan)
-    chosen = settings if gain is None else _with_gain(settings, scan, gain)
-    asked = Record.of("enhance", {"fus": source}, chosen)
-    finished = follow(checked(asked, target, enhance_run(lambda: scan, None, chosen)), name)
-    result: Enhancement = finished.enhancement
-    paths = [one.path for one in save(record_of(result, source), finished, target)]
-    say(f"{name} -> {target} ({result.reached}, {result.seconds:.1f} s)")
-    report = {"file": str(target), "seconds": round(result.seconds, 2)}
+def _report(jobs: Sequence[Job], ended: Ended) -> dict[str, Any]:
+    """What ``--json`` prints of a file."""
+    job, result = jobs[ended.number], ended.enhancement
+    if ended.outcome == "failed":
+        return {"input": str(job.path), "error": ended.sentence}
+    report: dict[str, Any] = {"file": str(job.target)}
+    if result is None:
+        return {**report, "skipped": ended.sentence}
+    report["seconds"] = round(result.seconds, 2)
     if result.spread is not None:
-        report["spread"] = str(paths[1])
-    return report | {"title": result.title, "provenance": result.provenance}
-
-
-def _with_gain(settings: EnhanceSettings, scan: xr.DataArray, gain: float) -> EnhanceSettings:
-    from napari_fus_ulm.tasks.catalogue import card_of, pixels_um
-
-    card, _ = card_of(settings)
-    native, finest = pixels_um(scan, card.pixel_um, settings.native_um)
-    pixel = native / gain
-    # A gain is a round number: ×5 of 99 µm means the generator's 20 µm, not 19.8.
-    if 0.95 * finest <= pixel < finest:
-        pixel = finest
-    return replace(settings, pixel_um=pixel)
-
-
-def _targets(out: Path, files: list[Path], suffix: str) -> list[Path]:
-    """Where each result is written; never two to the same place."""
-    from napari_fus_ulm.io.formats import stem_of
-
-    if len(files) == 1 and out.name.lower().endswith(SUFFIXES_WRITE) and not out.is_dir():
-        return [out]
-    targets = [out / f"{stem_of(path)}_enhanced{suffix}" for path in files]
-    taken: dict[str, Path] = {}
-    for path, target in zip(files, targets, strict=True):
-        other = taken.setdefault(str(target).casefold(), path)  # Windows takes A and a for one
-        if other is not path:
-            raise SettingsError(
-                f"The results of {other} and {path} would both be {target}; "
-                "enhance them separately."
-            )
-    return targets
+        report["spread"] = str(ended.files[1])
+    return {**report, "title": result.title, "provenance": result.provenance}

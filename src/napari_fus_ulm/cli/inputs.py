@@ -23,9 +23,7 @@ Leading = Annotated[str, typer.Option(help="Axis of a stack: slice or time.")]
 Depth = Annotated[str, typer.Option(help="Axis that is depth: y, x or z.")]
 Flip = Annotated[str, typer.Option(help="Axes that run backwards: y, x or yx.")]
 Time = Annotated[str, typer.Option(help="Frames: mean, all, or one from 1.")]
-Region = Annotated[
-    str, typer.Option(help="Only a region, mm from the corner: TOP,LEFT,HEIGHT,WIDTH.")
-]
+Region = Annotated[str, typer.Option(help="Only a region, mm: TOP,LEFT,HEIGHT,WIDTH.")]
 Slice = Annotated[int, typer.Option(help="Slice, counted from 1.", min=1)]
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
-from napari_fus_ulm.generators.checkpoint import sha256
+from napari_fus_ulm.generators.checkpoint import Card, sha256
 from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.grid import Grid, Shape
 from napari_fus_ulm.inference.enhancement import Enhancement
@@ -121,12 +121,20 @@ def _provenance(ready: Prepared, settings: EnhanceSettings) -> dict[str, Any]:
         "has_modes": ready.applied.model.iterative or ready.applied.model.stochastic,
         "weights": ready.weights.name,
         "weights_sha256": sha256(ready.weights),
+        "learnt_from": learnt_from(ready.card),
         "phantom_trained": bool(ready.card.training.get("phantom_trained", False)),
         "device": str(ready.applied.device),
         "precision": ready.applied.precision,
         "settings": dataclasses.asdict(settings),
         "notices": ready.notices,
     }
+
+
+def learnt_from(card: Card) -> str:
+    """What weights have learnt from, in the order of their runs; empty where it is not known."""
+    runs = (*card.training.get("began_with", ()), card.training)
+    data = (str(run.get("data") or "") for run in runs if isinstance(run, dict))
+    return ", then from ".join(dict.fromkeys(one for one in data if one))
 
 
 def _pixel_um(field: Grid, shape: Shape) -> list[float]:

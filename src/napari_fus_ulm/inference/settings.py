@@ -18,7 +18,7 @@ from napari_fus_ulm.errors import SettingsError
 from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.generators.application import Application
 
-Mode = Literal["detailed", "balanced", "accurate"]
+Mode = Literal["accurate", "detailed", "balanced"]
 Values = Literal["auto", "linear", "sqrt", "cbrt", "db", "display"]
 Fusion = Literal["per-step", "at-end"]
 Window = Literal["box", "hann"]
@@ -40,9 +40,10 @@ class EnhanceSettings:
     weights : str or None
         Path of a ``.safetensors`` file with its card, or the name of a model of the library; None
         takes the bundled weights.
-    mode : {"detailed", "balanced", "accurate"}
-        *Detailed*: one sample of ``steps`` evaluations. *Balanced*: the mean of ``samples``
-        samples, with their spread. *Accurate*: one evaluation, the conditional mean.
+    mode : {"accurate", "detailed", "balanced"}
+        What the result is for. *Accurate*, to measure: one evaluation, the conditional mean.
+        *Detailed*, to look: one sharp sample of ``steps`` evaluations. *Balanced*, to see what else
+        is possible: the mean of ``samples`` samples, with their spread.
     pixel_um : float
         Pixel size of the result in µm. The generator works at its own pixel size (20 µm for the
         bundled weights); a coarser result is binned from it.
@@ -109,11 +110,17 @@ class EnhanceSettings:
     mode: Annotated[
         Mode,
         Setting(
-            label="Result",
-            brief="Result",
-            help="One sharp sample, the mean of several, or the mean itself.",
+            label="Purpose",
+            brief="To measure, to look, or to see what else is possible",
+            help="What the result is for: what may be believed and what is sharp are not the same "
+            "image.",
+            words={
+                "accurate": "To measure",
+                "detailed": "To look",
+                "balanced": "What else is possible",
+            },
         ),
-    ] = "detailed"
+    ] = "accurate"
     pixel_um: Annotated[
         float,
         Setting(
@@ -178,11 +185,15 @@ class EnhanceSettings:
     sampler: Annotated[
         Sampler,
         Setting(
-            label="Sampler",
+            label="Sampling",
             brief="Sampler",
-            help="Around the mean holds a sample near what fUS determines; DDIM draws a free "
-            "sample; ancestral adds fresh noise at every step and needs more steps.",
-            words={"around-mean": "around the mean", "ddim": "DDIM"},
+            help="Around the mean holds a sample near what fUS determines; a free sample (DDIM) is "
+            "not held; with fresh noise at every step (ancestral) it needs more steps.",
+            words={
+                "around-mean": "around the mean",
+                "ddim": "free",
+                "ancestral": "free, fresh noise",
+            },
         ),
     ] = "around-mean"
     departure: Annotated[
@@ -222,25 +233,27 @@ class EnhanceSettings:
     window: Annotated[
         Window | None,
         Setting(
-            label="Window",
+            label="Patch edges",
             brief="Blending",
-            help="How overlapping patches are blended: box keeps inner parts, Hann fades.",
-            words={"hann": "Hann"},
+            help="Where patches overlap, only the inner part of each is kept (box window), or one "
+            "fades into the other (Hann window).",
+            words={"box": "inner parts", "hann": "fading"},
         ),
     ] = None
     fusion: Annotated[
         Fusion | None,
         Setting(
-            label="Fusion",
+            label="Join patches",
             brief="Fusion",
-            help="Blend the patches at every step, or sample each alone and blend once.",
-            words={"per-step": "per step", "at-end": "at the end"},
+            help="Blend the patches at every step, or draw each alone and blend once, which leaves "
+            "seams.",
+            words={"per-step": "at every step", "at-end": "at the end"},
         ),
     ] = None
     batch: Annotated[
         int,
         Setting(
-            label="Batch size",
+            label="At once",
             brief="Batch of 128-pixel patches",
             help="Patches evaluated together, in units of 128-pixel patches: a patch of 768 counts "
             "as 36, and at least one patch is evaluated. More need more memory and make Cancel "
@@ -270,7 +283,7 @@ class EnhanceSettings:
     device: Annotated[
         str,
         Setting(
-            label="Device",
+            label="Processor",
             brief="auto, cpu, cuda or mps",
             help="The processor that does the work: auto, cpu, cuda, mps.",
         ),
@@ -278,9 +291,10 @@ class EnhanceSettings:
     precision: Annotated[
         Precision,
         Setting(
-            label="Precision",
+            label="Arithmetic",
             brief="Precision",
             help="bfloat16 is faster on processors that support it; float32 is exact.",
+            words={"float32": "exact (float32)", "bfloat16": "fast (bfloat16)"},
         ),
     ] = "auto"
 
@@ -388,6 +402,7 @@ def check_box(box: Any) -> None:
 
 
 POSTER: Mapping[str, Any] = {
+    "mode": "detailed",
     "sampler": "ancestral",
     "steps": 50,
     "patch": 128,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -45,6 +46,7 @@ class CoherenceSettings:
     Parameters
     ----------
     enhance : EnhanceSettings
+        By default a sample of each patch: what *Accurate* draws does not depend on chance.
     noise : {"independent", "shared", "run"}
         What neighbouring patches have in common; "run" takes the patches of the run itself, which
         must have blended them at its end.
@@ -62,7 +64,7 @@ class CoherenceSettings:
         If the colours are none of these, the noise is none of these, or the region is empty.
     """
 
-    enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
+    enhance: EnhanceSettings = field(default_factory=partial(EnhanceSettings, mode="detailed"))
     noise: Annotated[
         Noise,
         Setting(

@@ -93,7 +93,7 @@ def all_settings(like: EnhanceSettings) -> list[EnhanceSettings]:
     shipped = {path.stem for path in bundled()}
     for name in names():
         if name in shipped:
-            base = EnhanceSettings(generator=name, **shared)
+            base = EnhanceSettings(generator=name, mode="detailed", **shared)
             if entry(name).iterative:
                 choices.append(dataclasses.replace(base, mode="accurate"))
             choices.append(base)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.tasks.batch import BatchSettings
 from napari_fus_ulm.tasks.record import WHERE, Record, Source, settings_of
 from napari_fus_ulm.tasks.replay import task_of
 from napari_fus_ulm.tasks.task import FolderTask, changed
@@ -110,6 +111,28 @@ def _written(settings: EnhanceSettings) -> dict[str, Any]:
         for one in dataclasses.fields(settings)
         if one.name in ALWAYS or one.name in differing
     }
+
+
+def batch_command(inputs: Sequence[Path], out: str, settings: BatchSettings) -> str:
+    """Return the command line that enhances the files of a batch.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        Files and folders.
+    out : str
+        Folder of the results.
+    settings : BatchSettings
+    """
+    words = ["napari-fus-ulm", "enhance", *map(str, inputs), *_part(settings.part)]
+    words += _options(_written(settings.enhance))
+    if settings.gain is not None:
+        words += ["--gain", f"{settings.gain:g}"]
+    if settings.suffix != BatchSettings().suffix:
+        words += ["--suffix", settings.suffix]
+    switches = {"--only-fus": settings.only_fus, "--resume": settings.skip_done}
+    words += [name for name, on in switches.items() if on]
+    return shlex.join([*words, "-o", out])
 
 
 # ---------------------------------------------------------------- Python
@@ -322,7 +345,7 @@ def _enhance(
 def _coherence(words: _Words, record: Record, settings: Any) -> list[str]:
     source = record.inputs["fus"]
     options = {key: value for key, value in changed(settings).items() if key != "enhance"}
-    enhance = settings.enhance.changed()
+    enhance = {"mode": settings.enhance.mode, **settings.enhance.changed()}
     for other in ("samples", "region"):  # one sample of every patch is compared, its own region
         enhance.pop(other, None)
     part = [*_part(source), *_options(enhance), *_options(options)]

@@ -31,7 +31,9 @@ def add(viewer, scan, **kwargs):
 @pytest.fixture(scope="session")
 def results(small_pair, small_weights):
     """Two results of the small generator, which has learnt nothing."""
-    settings = EnhanceSettings(weights=str(small_weights), precision="float32", steps=1)
+    settings = EnhanceSettings(
+        mode="detailed", weights=str(small_weights), precision="float32", steps=1
+    )
     fus = small_pair[0].rename("rat power Doppler")
     return [enhance(fus, settings, mode=mode) for mode in ("accurate", "detailed")]
 

@@ -13,7 +13,14 @@ def card(**changes):
         "config": {},
         "pixel_um": 20.0,
         "training": {"data": "640 phantoms", "settings": {"x": 1}, "patches": 5},
-        "metrics": {"on": "2 phantoms", "accurate": {"mean": {"mse": 0.0324}, "sd": {"mse": 0.01}}},
+        "metrics": {
+            "on": "2 phantoms",
+            "command": "napari-fus-ulm evaluate --phantoms 2",
+            "accurate": {
+                "mean": {"mse": 0.0324, "tree_precision": 0.84, "tree_recall": 0.3},
+                "sd": {"mse": 0.01},
+            },
+        },
         "notes": "It has never seen a recording.",
     }
     return Card(**(contents | changes))
@@ -22,11 +29,16 @@ def card(**changes):
 def test_text_holds_what_a_user_must_know():
     text = card_text(card(), Path("/w/diffusion.safetensors"))
     assert "It has never seen a recording." in text
-    assert "- data: 640 phantoms" in text
-    assert "- on: 2 phantoms" in text
-    assert "| accurate | 0.0324 ± 0.01 | – | – | – |" in text
+    assert "- 640 phantoms: 5 patches" in text
+    assert "On 2 phantoms." in text
+    assert "| To measure (accurate) | 0.84 | 0.3 | 0.0324 ± 0.01 |" in text
     assert "diffusion.safetensors" in text
     assert "a claim, not a measurement" in text
+
+
+def test_no_command_stands_on_it():
+    ran = card(training={"data": "640 phantoms", "command": "napari-fus-ulm train"})
+    assert "napari-fus-ulm" not in card_text(ran, Path("a.safetensors"))
 
 
 def test_nothing_measured():

@@ -6,12 +6,14 @@ from qtpy.QtCore import Qt
 from napari_fus_ulm._napari.enhance.settings_form import SettingsForm
 from napari_fus_ulm.generators import names
 from napari_fus_ulm.inference.settings import EnhanceSettings
+from napari_fus_ulm.tasks.catalogue import card_of, judged
 
 
 @pytest.fixture
 def open_form(qtbot, small_weights):
     def open_(**changes):
-        settings = {"weights": str(small_weights), "steps": 2, "precision": "float32", **changes}
+        base = {"mode": "detailed", "steps": 2, "precision": "float32"}
+        settings = {"weights": str(small_weights), **base, **changes}
         form = SettingsForm()
         qtbot.addWidget(form)
         form.set_settings(EnhanceSettings(**settings))
@@ -49,6 +51,27 @@ def test_the_form_says_how_far_to_believe_each_mode(open_form):
     assert any("invented" in text for text in notes)
 
 
+def test_what_may_be_believed_is_offered_first(open_form):
+    form = open_form(weights=None, mode=EnhanceSettings().mode)
+    assert next(iter(form.modes)) == form.mode == EnhanceSettings().mode
+    real = {mode: judged(card_of(form.settings())[0], mode).real for mode in form.modes}
+    assert max(real, key=real.get) == form.mode
+
+
+def test_the_numbers_of_each_purpose_are_those_of_the_card(open_form):
+    form = open_form(weights=None)
+    card, _ = card_of(form.settings())
+    for mode in form.modes:
+        assert form._numbers[mode, "real"].text() == f"{judged(card, mode).real:.0%}"
+    pick(form, "pix2pix")
+    assert len({form._numbers[mode, "shown"].text() for mode in form.modes}) == 1
+
+
+def test_weights_that_were_not_measured_have_no_numbers(open_form):
+    form = open_form()
+    assert {label.text() for label in form._numbers.values()} == {"–"}
+
+
 def test_what_the_values_are_taken_for_is_said_beside_them(open_form):
     form = open_form()
     form.describe_input("display", 0.1, certain=False)
@@ -63,20 +86,22 @@ def test_every_generator_that_ships_can_be_chosen_and_is_applied_in_its_own_way(
         pick(form, name)
         assert (
             form.settings().resolved()
-            == EnhanceSettings(generator=name, steps=2, precision="float32").resolved()
+            == EnhanceSettings(
+                generator=name, mode="detailed", steps=2, precision="float32"
+            ).resolved()
         )
-        assert form.settings().changed().keys() <= {"generator", "steps", "precision"}
+        assert form.settings().changed().keys() <= {"generator", "mode", "steps", "precision"}
         assert form.reliability.text()
 
 
 def test_a_generator_without_chance_offers_one_picture(open_form):
     form = open_form(weights=None, mode="balanced")
     pick(form, "pix2pix")
-    assert form.mode == "detailed"
+    assert form.mode == "balanced"
     assert [form.modes[m].isEnabled() for m in ("detailed", "balanced", "accurate")] == [
-        True, False, False,
+        False, True, False,
     ]  # fmt: skip
-    assert "every mode gives the same image" in form.modes["accurate"].toolTip()
+    assert "one image for every purpose" in form.modes["accurate"].toolTip()
     fields = form.advanced._fields
     assert not any(fields[name].isEnabled() for name in ("steps", "samples", "sampler"))
     assert not form.advanced.poster.isEnabled()
@@ -104,7 +129,7 @@ def test_the_studys_recipe_is_one_click_away_and_so_is_the_way_back(open_form, q
     assert {name: getattr(after, name) for name in POSTER} == dict(POSTER)
     assert after != before
     qtbot.mouseClick(form.advanced.reset, Qt.MouseButton.LeftButton)
-    assert form.settings() == EnhanceSettings().resolved()
+    assert form.settings() == EnhanceSettings(mode="detailed").resolved()
 
 
 def test_a_finely_sampled_image_is_offered_finer_results(open_form):

@@ -23,14 +23,14 @@ from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings
 from napari_fus_ulm.tasks.catalogue import entry, names
 
 ADVANCED = (
-    "steps", "samples", "sampler", "departure", "seed", "patch", "overlap", "batch", "window",
-    "fusion", "native_um", "position", "device", "precision",
+    "steps", "samples", "seed", "sampler", "departure", "patch", "overlap", "fusion", "window",
+    "batch", "native_um", "position", "device", "precision",
 )  # fmt: skip
 """In the order of the form."""
 
 
 class AdvancedForm(QWidget):
-    """Steps, samples, seed, patches, fusion, device, weights.
+    """Steps, samples, seed, patches and how they are joined, processor, weights.
 
     Signals
     -------
@@ -133,13 +133,12 @@ class AdvancedForm(QWidget):
         self._generator = name
         application = EnhanceSettings(generator=name).application
         self.set_values(dataclasses.asdict(application))
-        iterative = entry(name).iterative
-        for field in (self._fields["sampler"], self._fields["departure"], self.poster):
-            field.setEnabled(iterative)
+        self.poster.setEnabled(entry(name).iterative)
 
     def enable(self, *, steps: bool, samples: bool) -> None:
-        """Grey out what the mode does not use."""
-        self._fields["steps"].setEnabled(steps)
+        """Grey out what the mode does not use: the steps of a sample, and several samples."""
+        for name in ("steps", "sampler", "departure"):
+            self._fields[name].setEnabled(steps)
         self._fields["samples"].setEnabled(samples)
 
     def _on_change(self, _: Any = None) -> None:

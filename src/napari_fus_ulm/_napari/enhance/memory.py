@@ -19,8 +19,9 @@ def _store() -> QSettings:
 
 
 def save(settings: EnhanceSettings) -> None:
-    """Store settings; the kind of values belongs to each input and is left out."""
-    _store().setValue(KEY, dataclasses.replace(settings, values="auto").to_json())
+    """Store settings; the kind of values and the region belong to each input and are left out."""
+    plain = dataclasses.replace(settings, values="auto", region=None)
+    _store().setValue(KEY, plain.to_json())
 
 
 def load() -> EnhanceSettings:

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_fus_ulm._napari.layers.results import record_of_result
-from napari_fus_ulm._napari.widgets.controls import Signal, wrapped
+from napari_fus_ulm._napari.widgets.controls import Signal, menu_on, wrapped
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm._napari.widgets.files import ask_and_save
 from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.tasks.methods import citation, methods_text
 from napari_fus_ulm.tasks.record import Record
 
 if TYPE_CHECKING:
@@ -54,6 +56,10 @@ class ResultActions(QWidget):
         self.copy = CopyAs(self.record)
         self.copy.setToolTip("Copies the run as a script or a command that makes the result again.")
         self.copy.reported.connect(self.reported)
+        self.cite = QPushButton("Cite…")
+        self.cite.setToolTip("Copies what a paper says of the result, or the package's citation.")
+        texts = {"Copy methods text": self.copy_methods, "Copy citation (BibTeX)": self.copy_bibtex}
+        menu_on(self.cite, texts)
         self.name = wrapped()
         self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.name.setToolTip("The selected result, or else the topmost one of the fUS image.")
@@ -61,11 +67,13 @@ class ResultActions(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.name)
+        layout.addWidget(self.flip)
         buttons = QHBoxLayout()
         layout.addLayout(buttons)
-        self._buttons = (self.flip, self.save, self.copy)
-        for button in self._buttons:
+        for button in (self.save, self.copy, self.cite):
             buttons.addWidget(button)
+        self._buttons = (self.flip, self.save, self.copy, self.cite)
+        for button in self._buttons:
             button.setEnabled(False)
         self.flip.clicked.connect(self.flipped)
         self.save.clicked.connect(self._on_save)
@@ -95,6 +103,24 @@ class ResultActions(QWidget):
                 "file is missing."
             )
         return record
+
+    def copy_methods(self) -> None:
+        """Put a paragraph for a paper's methods on the clipboard."""
+        layer = self._chosen()
+        if layer is None:
+            self.failed.emit("The result layer has been removed; run again.")
+            return
+        self._copy(methods_text(layer.metadata["xarray"].attrs["provenance"]), "the methods text")
+
+    def copy_bibtex(self) -> None:
+        """Put the citation of the package on the clipboard."""
+        self._copy(citation(), "the citation")
+
+    def _copy(self, text: str, what: str) -> None:
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(text)
+            self.reported.emit(f"Copied {what}.")
 
     def _on_save(self) -> None:
         layer = self._chosen()

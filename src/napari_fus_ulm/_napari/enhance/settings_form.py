@@ -5,10 +5,19 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QButtonGroup, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_fus_ulm._napari.enhance.advanced_form import AdvancedForm
+from napari_fus_ulm._napari.layers.region import DRAWN, VIEW, WHOLE
 from napari_fus_ulm._napari.widgets.controls import (
     CalmComboBox,
     Section,
@@ -20,35 +29,31 @@ from napari_fus_ulm._napari.widgets.controls import (
 )
 from napari_fus_ulm._napari.widgets.words import VALUES, WORD_OF
 from napari_fus_ulm.declared import declared
-from napari_fus_ulm.inference.settings import EnhanceSettings
-from napari_fus_ulm.tasks.catalogue import entry, names
+from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings
+from napari_fus_ulm.tasks.catalogue import PURPOSES, card_of, entry, judged, judged_on, names
 
-MODES = (
-    (
-        "detailed",
-        "Detailed",
-        "One sample of several steps: the sharpest and the least reliable.",
-    ),
-    (
-        "balanced",
-        "Balanced",
-        "Mean of several samples, with a map of their spread; the slowest.",
-    ),
-    ("accurate", "Accurate", "Smallest error on average; the smoothest and the fastest."),
+TIPS = {
+    "accurate": "Smallest error and the fewest invented vessels; smooth, and the fastest.",
+    "detailed": "One sharp sample that looks like ULM; more of it is invented.",
+    "balanced": "Mean of several samples, with a map of where they differ; the slowest.",
+}
+NUMBERS = (
+    ("real", "real", "Share of the drawn length that follows a real vessel; the rest is invented."),
+    ("shown", "shown", "Share of the vessels there are that is drawn; the rest is missed."),
 )
-DETERMINISTIC = "{title} is deterministic: every mode gives the same image."
+DETERMINISTIC = "{title} draws one image for every purpose."
 GAINS = (4.0, 3.0)
 
 
+PIX2PIX = "One sharp image made to look like ULM: small vessels may be invented."
 RELIABILITY = {
     "diffusion": {
+        "accurate": "Best estimate on average: vessels that the fUS leaves open fade.",
         "detailed": "One sharp sample: individual small vessels may be invented.",
         "balanced": "Mean of samples: vessels on which they disagree fade; see the spread.",
-        "accurate": "Best estimate on average: vessels that the fUS leaves open fade.",
     },
-    "pix2pix": {
-        "detailed": "One sharp image made to look like ULM: small vessels may be invented.",
-    },
+    "pix2pix": dict.fromkeys(PURPOSES, PIX2PIX),
     "mhvae": {
         "detailed": "One sample near the mean: smooth where the fUS leaves vessels open.",
         "balanced": "Mean of samples near the mean: their spread understates the uncertainty.",
@@ -60,6 +65,7 @@ SEE_CARD = "See the model card (i) for how far to trust it."
 
 FINEST_UM = EnhanceSettings().pixel_um
 """Pixel of the bundled generators on fUS at 15 MHz."""
+REGIONS = (("whole image", WHOLE), ("part in view", VIEW), ("drawn rectangle", DRAWN))
 
 
 class SettingsForm(QWidget):
@@ -71,12 +77,20 @@ class SettingsForm(QWidget):
         A setting has changed.
     card_requested()
         The user wants to see the model card.
+    drawing_requested()
+        The user wants to draw the region.
+
+    Parameters
+    ----------
+    regions : bool
+        Whether a part of the image can be chosen.
     """
 
     changed = Signal()
     card_requested = Signal()
+    drawing_requested = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, *, regions: bool = True) -> None:
         super().__init__()
         self._finest_um = FINEST_UM
         self.generator = CalmComboBox(tuple((entry(n).title, n) for n in names()))
@@ -88,12 +102,18 @@ class SettingsForm(QWidget):
         self.pixel = CalmComboBox()
         self.modes: dict[str, QRadioButton] = {}
         group = QButtonGroup(self)
-        for name, title, _ in MODES:
-            button = QRadioButton(title)
+        self._numbers: dict[tuple[str, str], QLabel] = {}
+        for name, purpose in PURPOSES.items():
+            button = QRadioButton(f"{purpose} ({name})")
+            button.setAccessibleName(f"{purpose} ({name})")
             group.addButton(button)
             self.modes[name] = button
-        self.modes["detailed"].setChecked(True)
+        self.modes[EnhanceSettings().mode].setChecked(True)
         self.reliability = wrapped()
+        self.region = CalmComboBox(REGIONS)
+        self.draw = QPushButton("Draw")
+        self.draw.setToolTip("Selects a layer in which you drag a rectangle over the image.")
+        self._regions = regions
         self.advanced = AdvancedForm()
         self.section = Section("Advanced", self.advanced)
         self._lay_out()
@@ -103,7 +123,11 @@ class SettingsForm(QWidget):
         for combo in (self.values, self.pixel):
             combo.currentIndexChanged.connect(self._on_change)
         self.generator.currentIndexChanged.connect(self._on_generator)
+        self.region.currentIndexChanged.connect(self._on_region)
+        self.draw.clicked.connect(self.drawing_requested)
         self.advanced.changed.connect(self._on_change)
+        self.advanced.poster.clicked.connect(self._on_poster)
+        self._show_region()
         self._enable_for_mode()
 
     def settings(self) -> EnhanceSettings:
@@ -121,6 +145,11 @@ class SettingsForm(QWidget):
             values=self.values.currentData(),
             **self.advanced.values(),
         )
+
+    @property
+    def where(self) -> str:
+        """The part of the image that is wanted: "whole", "view" or "drawn"."""
+        return str(self.region.currentData())
 
     @property
     def mode(self) -> str:
@@ -200,18 +229,71 @@ class SettingsForm(QWidget):
         self.advanced.set_generator(self.generator.currentData())
         self._on_change()
 
+    def _on_poster(self) -> None:
+        self.modes[POSTER["mode"]].setChecked(True)
+        self._on_change()
+
+    def _on_region(self, _: int = 0) -> None:
+        self._show_region()
+        if self.where == DRAWN:
+            self.drawing_requested.emit()
+
+    def _show_region(self) -> None:
+        self.draw.setVisible(self.where == DRAWN)
+
     def _enable_for_mode(self) -> None:
         name = self.generator.currentData()
         known = entry(name)
-        if not known.has_modes:
-            self.modes["detailed"].setChecked(True)
-        for mode, _, tip in MODES:
-            self.modes[mode].setEnabled(known.has_modes or mode == "detailed")
+        for mode, tip in TIPS.items():
+            self.modes[mode].setEnabled(known.has_modes or mode == self.mode)
             mode_tip = tip if known.has_modes else DETERMINISTIC.format(title=known.title)
             self.modes[mode].setToolTip(mode_tip)
+        self._show_numbers()
         steps = known.iterative and self.mode != "accurate"
-        self.advanced.enable(steps=steps, samples=self.mode == "balanced")
+        self.advanced.enable(steps=steps, samples=known.has_modes and self.mode == "balanced")
         self.reliability.setText(RELIABILITY.get(name, {}).get(self.mode, SEE_CARD))
+
+    def _show_numbers(self) -> None:
+        """How each purpose did on phantoms, from the card of the chosen weights."""
+        try:
+            card, _ = card_of(
+                EnhanceSettings(
+                    generator=self.generator.currentData(),
+                    weights=self.advanced.values()["weights"],
+                )
+            )
+        except UserError:
+            card = None  # said when it is run
+        for (mode, number), label in self._numbers.items():
+            measured = None if card is None else judged(card, mode)
+            label.setText("–" if measured is None else f"{getattr(measured, number):.0%}")
+        if card is not None:
+            for heading, tip in self._headings.values():
+                heading.setToolTip(f"{tip} On {judged_on(card)}.")
+
+    def _purposes(self) -> QGridLayout:
+        """The purposes, one a row, with their numbers beside them."""
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(0, 1)
+        label = declared(EnhanceSettings)["mode"].setting
+        heading = QLabel(label.label)
+        heading.setToolTip(label.help)
+        grid.addWidget(heading, 0, 0)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        self._headings: dict[str, tuple[QLabel, str]] = {}
+        for column, (number, title, tip) in enumerate(NUMBERS, start=1):
+            self._headings[number] = QLabel(title), tip
+            grid.addWidget(self._headings[number][0], 0, column, right)
+        for line, mode in enumerate(PURPOSES, start=1):
+            grid.addWidget(self.modes[mode], line, 0)
+            for column, (number, _, tip) in enumerate(NUMBERS, start=1):
+                label_of = QLabel()
+                label_of.setToolTip(tip)
+                self._numbers[mode, number] = label_of
+                grid.addWidget(label_of, line, column, right)
+        return grid
 
     def _lay_out(self) -> None:
         rows = form()
@@ -219,11 +301,13 @@ class SettingsForm(QWidget):
         generator = row(self.generator, self.card, stretch=0)
         add_row(rows, texts["generator"].label, generator, texts["generator"].help)
         add_row(rows, texts["values"].label, self.values, texts["values"].help)
-        rows.addRow(row(QLabel(texts["mode"].label), *self.modes.values(), spacing=8))
-        rows.addRow("", self.reliability)
+        rows.addRow(self._purposes())
+        rows.addRow(self.reliability)
         add_row(rows, texts["pixel_um"].label, self.pixel, texts["pixel_um"].help)
-        for name, title, _ in MODES:
-            self.modes[name].setAccessibleName(title)
+        if self._regions:
+            region = row(self.region, self.draw, stretch=0)
+            add_row(rows, texts["region"].label, region, texts["region"].help)
+            self.region.setToolTip(texts["region"].help)
         self.card.setToolTip("Shows what the generator was trained on and where it fails.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

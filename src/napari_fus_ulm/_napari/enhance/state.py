@@ -21,6 +21,7 @@ from napari_fus_ulm._napari.enhance.input import Input, Light, describe_input
 from napari_fus_ulm._napari.enhance.shown import Shown, resolve
 from napari_fus_ulm._napari.layers.family import is_result, orphans, ours, remove
 from napari_fus_ulm._napari.layers.identity import find, id_of
+from napari_fus_ulm._napari.layers.region import WHOLE, box_in, draw
 from napari_fus_ulm._napari.layers.results import ENHANCEMENT, INPUT, PART_USED, RUN, RunLayers
 from napari_fus_ulm._napari.picker.picked import Picked
 from napari_fus_ulm._napari.picker.state import Background, PickerState
@@ -285,19 +286,34 @@ class EnhanceState:
 
     # ------------------------------------------------------------ a run
 
-    def start(self) -> Work | None:
-        """Begin to enhance the chosen layer; return the work, or None where nothing can begin."""
+    def draw_region(self) -> None:
+        """Let the user draw the part of the chosen layer that is wanted."""
+        if self.fus.layer is not None:
+            draw(self._viewer, self.fus.layer)
+
+    def start(self, where: str = WHOLE) -> Work | None:
+        """Begin to enhance the chosen layer; return the work, or None where nothing can begin.
+
+        Parameters
+        ----------
+        where : {"whole", "view", "drawn"}
+            The part of it that is wanted.
+        """
         picked = self._ready()
-        if picked is None or self.settings is None:
+        if picked is None or self.settings is None or self.fus.layer is None:
             return None
+        try:
+            box = box_in(where, self._viewer, self.fus.layer, picked.outline)
+        except UserError as error:
+            self.fail(str(error))
+            return None
+        settings = replace(self.settings, region=box)
         truth = self.truth(picked)
         if self._layers is not None:
             self._layers.discard()
         self._layers = RunLayers(self._viewer, picked.placement, picked.source, picked.layer_id)
         self._begin()
-        return partial(
-            enhance_run, picked.take, None if truth is None else truth.take, self.settings
-        )
+        return partial(enhance_run, picked.take, None if truth is None else truth.take, settings)
 
     def start_diagnostic(self, work_of: Callable[[Diagnosed], Work]) -> Work | None:
         """Begin a diagnostic, or show why it cannot begin. Measures of the last run stay."""

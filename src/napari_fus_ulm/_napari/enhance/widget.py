@@ -202,7 +202,7 @@ class EnhanceWidget(DockedWidget):
     def start(self) -> None:
         """Enhance the chosen layer (a click on *Enhance*)."""
         self._read_settings()
-        work = self.state.start()
+        work = self.state.start(self.settings.where)
         if work is not None:
             self.preparer.stop()
             self.runner.start(work)
@@ -280,6 +280,7 @@ class EnhanceWidget(DockedWidget):
         self.ulm.load_requested.connect(self._load_ulm)
         self.settings.changed.connect(self._on_settings)
         self.settings.card_requested.connect(self._show_card)
+        self.settings.drawing_requested.connect(self.state.draw_region)
         self.notices.fix_requested.connect(self._on_fix)
         self.notices.offer_taken.connect(self._on_offer)
         self.run.run_requested.connect(self.start)

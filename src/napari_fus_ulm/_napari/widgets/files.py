@@ -26,9 +26,18 @@ def ask_open(parent: QWidget | None, *, folder: bool) -> Path | None:
     if folder:
         path = QFileDialog.getExistingDirectory(parent, "Open a folder of images")
     else:
-        kinds = " ".join(f"*{suffix}" for suffix in io.SUFFIXES_READ)
-        path, _ = QFileDialog.getOpenFileName(parent, "Open an image", "", f"Images ({kinds})")
+        path, _ = QFileDialog.getOpenFileName(parent, "Open an image", "", _images())
     return Path(path) if path else None
+
+
+def ask_open_several(parent: QWidget) -> list[Path]:
+    """Let the user choose files to open; none when cancelled."""
+    paths, _ = QFileDialog.getOpenFileNames(parent, "Open images", "", _images())
+    return [Path(path) for path in paths]
+
+
+def _images() -> str:
+    return f"Images ({' '.join(f'*{suffix}' for suffix in io.SUFFIXES_READ)})"
 
 
 def ask_and_save(parent: QWidget, layer: Image) -> str:

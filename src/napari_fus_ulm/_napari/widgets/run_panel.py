@@ -47,6 +47,8 @@ class RunPanel(QWidget):
         self.state = EMPTY
         self.offer = "Enhance"
         """Text of the button when nothing runs; another one asks."""
+        self.tip = "Adds an enhanced layer; your image is not changed. Ctrl/Cmd+Return."
+        """Its tooltip then."""
         self._first: tuple[float, int] | None = None
         self.escape = QAction("Cancel", self)
         self.escape.setShortcut(QKeySequence("Esc"))
@@ -69,9 +71,7 @@ class RunPanel(QWidget):
             CANCELLING: "Finishing the current batch of patches.",
         }
         self.button.setText(texts.get(state, self.offer))
-        self.button.setToolTip(
-            tips.get(state, "Adds an enhanced layer; your image is not changed. Ctrl/Cmd+Return.")
-        )
+        self.button.setToolTip(tips.get(state, self.tip))
         self.button.setEnabled(state in (READY, RUNNING))
         self.escape.setEnabled(state == RUNNING)  # the key is the viewer's own otherwise
         self.bar.setVisible(busy)
