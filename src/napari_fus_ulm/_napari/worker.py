@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtCore import QObject
 from superqt.utils import GeneratorWorker, create_worker
 
+from napari_fus_ulm._napari.activity import Activity
 from napari_fus_ulm._napari.run import CANCELLED, DONE, FAILED
 from napari_fus_ulm._napari.widgets.controls import Signal
 from napari_fus_ulm.interruption import Interrupted, interrupted_when
@@ -78,6 +79,8 @@ class EventRunner(QObject):
     parent : QObject, optional
     asks : bool
         Whether napari asks before it closes with a run in progress.
+    name : str
+        Of the work, for napari's activity list; without it, nothing stands there.
 
     Signals
     -------
@@ -90,9 +93,10 @@ class EventRunner(QObject):
     event = Signal(object)
     ended = Signal(str, str)
 
-    def __init__(self, parent: QObject | None = None, *, asks: bool = True) -> None:
+    def __init__(self, parent: QObject | None = None, *, asks: bool = True, name: str = "") -> None:
         super().__init__(parent)
-        self._asks = asks
+        self._asks, self._name = asks, name
+        self._activity: Activity | None = None
         self._worker: Any = None
         self._failure = Failure("")
         self._complete = False
@@ -139,6 +143,7 @@ class EventRunner(QObject):
         worker.returned.connect(self._on_return)
         worker.finished.connect(self._on_finished)
         self._worker = worker
+        self._activity = Activity(self._name) if self._name else None
         worker.start()
 
     def cancel(self) -> None:
@@ -148,6 +153,8 @@ class EventRunner(QObject):
 
     def _on_event(self, event: Any) -> None:
         if not self.cancelling:  # the viewer may be closing: nothing is shown any more
+            if self._activity is not None:
+                self._activity.follow(event)
             self.event.emit(event)
 
     def _on_error(self, error: BaseException) -> None:
@@ -160,6 +167,9 @@ class EventRunner(QObject):
         self._worker = None
         sentence = self._failure.sentence
         state = FAILED if sentence else DONE if self._complete else CANCELLED
+        if self._activity is not None:
+            self._activity.end(state, sentence)
+            self._activity = None
         self.ended.emit(state, sentence)
 
 

@@ -71,9 +71,7 @@ def command(
         int | None, option(EnhanceSettings, "samples", f"{DEFAULT.samples} by default")
     ] = None,
     seed: Annotated[int, option(EnhanceSettings, "seed")] = DEFAULT.seed,
-    sampler: Annotated[
-        str | None, option(EnhanceSettings, "sampler", f"{DEFAULT.sampler} by default")
-    ] = None,
+    sampler: Annotated[str | None, option(EnhanceSettings, "sampler")] = None,
     departure: Annotated[
         float | None, option(EnhanceSettings, "departure", f"{DEFAULT.departure:g} by default")
     ] = None,

@@ -292,7 +292,7 @@ class EnhanceSettings:
         Precision,
         Setting(
             label="Arithmetic",
-            brief="Precision",
+            brief="Floats",
             help="bfloat16 is faster on processors that support it; float32 is exact.",
             words={"float32": "exact (float32)", "bfloat16": "fast (bfloat16)"},
         ),

@@ -62,7 +62,8 @@ def test_the_numbers_of_each_purpose_are_those_of_the_card(open_form):
     form = open_form(weights=None)
     card, _ = card_of(form.settings())
     for mode in form.modes:
-        assert form._numbers[mode, "real"].text() == f"{judged(card, mode).real:.0%}"
+        real = f"{100 * judged(card, mode).real:.0f} %"
+        assert form._numbers[mode, "real"].text() == real
     pick(form, "pix2pix")
     assert len({form._numbers[mode, "shown"].text() for mode in form.modes}) == 1
 

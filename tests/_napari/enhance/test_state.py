@@ -33,7 +33,8 @@ def open_state(small_weights):
     opened = []
 
     def open_(**changes):
-        settings = {"weights": str(small_weights), "steps": 2, "precision": "float32", **changes}
+        base = {"mode": "detailed", "steps": 2, "precision": "float32"}
+        settings = {"weights": str(small_weights), **base, **changes}
         viewer = ViewerModel()
         opened.append(EnhanceState(viewer, EnhanceSettings(**settings).resolved()))
         return viewer, opened[-1]

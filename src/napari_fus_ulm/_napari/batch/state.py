@@ -171,6 +171,7 @@ class BatchState:
         """Follow the work."""
         if isinstance(event, Begun):
             self._change(event.number, outcome=WORKING)
+            self._run = replace(self._run, progress=self._overall(Progress(0, 0, "")))
         elif isinstance(event, Ended):
             self._change(
                 event.number,

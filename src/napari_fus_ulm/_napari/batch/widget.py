@@ -25,6 +25,7 @@ from napari_fus_ulm._napari.enhance.settings_form import SettingsForm
 from napari_fus_ulm._napari.widgets.controls import (
     CalmComboBox,
     CalmDoubleSpinBox,
+    Section,
     TallScroll,
     add_row,
     form,
@@ -33,6 +34,7 @@ from napari_fus_ulm._napari.widgets.controls import (
 )
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
 from napari_fus_ulm._napari.widgets.files import SAVE_AS, ask_open_several
+from napari_fus_ulm._napari.widgets.guide import Help, explained
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm._napari.widgets.run_panel import RunPanel
 from napari_fus_ulm._napari.worker import EventRunner
@@ -61,7 +63,7 @@ class BatchWidget(DockedWidget):
         super().__init__()
         self._viewer = napari_viewer
         self.state = BatchState()
-        self.runner = EventRunner(self)
+        self.runner = EventRunner(self, name="Batch")
         self.files = FileTable()
         self.add = QPushButton("Add files…")
         self.add_folder = QPushButton("Add folder…")
@@ -73,6 +75,8 @@ class BatchWidget(DockedWidget):
         self.skip = QCheckBox("Leave alone what is done")
         self.only_fus = QCheckBox("Only images that look like fUS")
         self.settings = SettingsForm(regions=False)
+        self.summary = wrapped()
+        self.section = explained(Section("Settings", self.settings), "enhance.md", "Purpose")
         self.notices = NoticeArea(self.runner.details)
         self.run = RunPanel()
         self.copy = QPushButton("Copy as command")
@@ -159,6 +163,7 @@ class BatchWidget(DockedWidget):
             self.state.refuse_settings(str(error))
         else:
             self.state.set_settings(settings)
+            self.summary.setText(self.settings.summary())
 
     def _on_add(self) -> None:
         self.add_paths(ask_open_several(self))
@@ -232,17 +237,25 @@ class BatchWidget(DockedWidget):
         self.copy.setToolTip("Copies the command that enhances the same files in a terminal.")
         self.copy.setEnabled(False)
         self.run.tip = "Enhances the files one after the other. Ctrl/Cmd+Return."
-        where = form()
+        folder, where = form(), form()
         tip = (
             "Folder of the results; files that are not results of an earlier run stay as they are."
         )
-        add_row(where, "Results in", row(self.out, self.browse, stretch=0), tip)
+        add_row(folder, "Results in", row(self.out, self.browse, stretch=0), tip)
         self.out.setToolTip(tip)
         add_row(where, "Saved as", self.suffix, "Format of the results; all keep the pixel size.")
         tip = "Pixel size of all files, where they do not say it themselves or are wrong."
         add_row(where, "Pixel size", self.spacing, tip)
         self.copy.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        buttons = row(self.add, self.add_folder, self.clear)
+        buttons = row(self.add, self.add_folder, self.clear, Help("enhance.md", "Batch"))
+        reading = QWidget()
+        lines = QVBoxLayout(reading)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(4)
+        lines.addLayout(where)
+        lines.addWidget(self.skip)
+        lines.addWidget(self.only_fus)
+        files = explained(Section("Reading and saving", reading), "enhance.md", "Batch")
         self._chosen_before = (buttons, self.settings, self.out, self.browse, self.suffix,
                                self.spacing, self.skip, self.only_fus)  # fmt: skip
         body = QWidget()
@@ -251,8 +264,9 @@ class BatchWidget(DockedWidget):
         column.setSpacing(8)
         for part in (self._welcome, buttons, self.files):
             column.addWidget(part)
-        column.addLayout(where)
-        for part in (self.skip, self.only_fus, self.settings, self.notices, self.run, self.copy):
+        column.addLayout(folder)
+        column.addWidget(self.summary)
+        for part in (self.section, files, self.notices, self.run, self.copy):
             column.addWidget(part)
         column.addStretch(1)
         layout = QVBoxLayout(self)

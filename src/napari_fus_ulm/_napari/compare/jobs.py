@@ -70,7 +70,7 @@ class Jobs(QWidget):
         self._compared, self._colours = compared, colours
         self._allowed = (False, False)
         self.state = WorkState(viewer, InBackground(self))
-        self.runner = EventRunner(self)
+        self.runner = EventRunner(self, name="Compare")
         self.fus = LayerPicker(viewer, self.state.fus)
         self.run = RunAllPanel()
         self.width_mm = CalmSpinBox(40, 400, 5)

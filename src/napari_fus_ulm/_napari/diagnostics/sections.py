@@ -14,6 +14,7 @@ from napari_fus_ulm._napari.diagnostics.resolution_panel import ResolutionPanel
 from napari_fus_ulm._napari.diagnostics.support_panel import SupportPanel
 from napari_fus_ulm._napari.diagnostics.truth_panel import TruthPanel
 from napari_fus_ulm._napari.widgets.controls import Section, Signal
+from napari_fus_ulm._napari.widgets.guide import explained
 
 
 class Panel(Protocol):
@@ -51,7 +52,10 @@ class Diagnostics(QWidget):
         self.coherence, self.support, self.truth = CoherencePanel(), SupportPanel(), TruthPanel()
         self.resolution = ResolutionPanel()
         self.panels: tuple[Any, ...] = (self.coherence, self.support, self.truth, self.resolution)
-        self.sections = {panel.title: Section(panel.title, panel) for panel in self.panels}
+        self.sections = {
+            panel.title: explained(Section(panel.title, panel), "trust.md", panel.title)
+            for panel in self.panels
+        }
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

@@ -27,6 +27,7 @@ from napari_fus_ulm._napari.widgets.controls import (
     row,
     wrapped,
 )
+from napari_fus_ulm._napari.widgets.guide import Help, explained
 from napari_fus_ulm._napari.widgets.words import VALUES, WORD_OF
 from napari_fus_ulm.declared import declared
 from napari_fus_ulm.errors import UserError
@@ -115,7 +116,7 @@ class SettingsForm(QWidget):
         self.draw.setToolTip("Selects a layer in which you drag a rectangle over the image.")
         self._regions = regions
         self.advanced = AdvancedForm()
-        self.section = Section("Advanced", self.advanced)
+        self.section = explained(Section("Advanced", self.advanced), "enhance.md", "Advanced")
         self._lay_out()
         self.describe_input(None, None, certain=False)
         self.card.clicked.connect(self.card_requested)
@@ -145,6 +146,13 @@ class SettingsForm(QWidget):
             values=self.values.currentData(),
             **self.advanced.values(),
         )
+
+    def summary(self) -> str:
+        """Say in a line what is chosen."""
+        parts = [self.generator.currentText(), self.pixel.currentText()]
+        if entry(self.generator.currentData()).has_modes:
+            parts.insert(0, f"{PURPOSES[self.mode]} ({self.mode})")
+        return " · ".join(parts)
 
     @property
     def where(self) -> str:
@@ -266,7 +274,8 @@ class SettingsForm(QWidget):
             card = None  # said when it is run
         for (mode, number), label in self._numbers.items():
             measured = None if card is None else judged(card, mode)
-            label.setText("–" if measured is None else f"{getattr(measured, number):.0%}")
+            share = "–" if measured is None else f"{100 * getattr(measured, number):.0f} %"
+            label.setText(share)
         if card is not None:
             for heading, tip in self._headings.values():
                 heading.setToolTip(f"{tip} On {judged_on(card)}.")
@@ -280,7 +289,8 @@ class SettingsForm(QWidget):
         label = declared(EnhanceSettings)["mode"].setting
         heading = QLabel(label.label)
         heading.setToolTip(label.help)
-        grid.addWidget(heading, 0, 0)
+        left = Qt.AlignmentFlag.AlignLeft
+        grid.addWidget(row(heading, Help("enhance.md", "Purpose")), 0, 0, left)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         self._headings: dict[str, tuple[QLabel, str]] = {}
         for column, (number, title, tip) in enumerate(NUMBERS, start=1):

@@ -55,7 +55,7 @@ class EnhanceWidget(DockedWidget):
         super().__init__()
         self._viewer = napari_viewer
         self.state = EnhanceState(napari_viewer, memory.load(), partial(InBackground, self))
-        self.runner, self.preparer = EventRunner(self), Preparer(self)
+        self.runner, self.preparer = EventRunner(self, name="Enhance"), Preparer(self)
         self.fus = LayerPicker(napari_viewer, self.state.fus)
         self.ulm = LayerPicker(napari_viewer, self.state.ulm)
         self.light, self.finder = light_label(), LightFinder(self)

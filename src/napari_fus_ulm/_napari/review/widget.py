@@ -39,7 +39,7 @@ class ReviewWidget(DockedWidget):
         self._window: QWidget | None = None
         self._hidden: list[QDockWidget] = []
         self.state = ReviewState(napari_viewer)
-        self.runner = EventRunner(self)
+        self.runner = EventRunner(self, name="Blinded review")
         self.start = StartPanel(self.runner.details)
         self.trial = TrialForm()
         self.notices = NoticeArea(self.runner.details)

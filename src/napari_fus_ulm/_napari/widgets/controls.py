@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
+    QVBoxLayout,
     QWidget,
 )
 from superqt import QCollapsible
@@ -188,6 +189,14 @@ class Section(QCollapsible):
         self.toggleButton().setToolTip(f"Shows or hides “{title}”.")
         self.toggled.connect(self._show_title)
         self._show_title(False)
+
+    def beside_title(self, widget: QWidget) -> None:
+        """Put a small widget at the right of the title."""
+        outer = self.layout()
+        assert isinstance(outer, QVBoxLayout)  # superqt's
+        title = self.toggleButton()
+        outer.removeWidget(title)
+        outer.insertWidget(0, row(title, widget, stretch=0))
 
     def _show_title(self, expanded: bool) -> None:
         # Folded away, it is of no height, but the Tab key would still step through it.
