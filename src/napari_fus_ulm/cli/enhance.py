@@ -75,7 +75,7 @@ def command(
     departure: Annotated[
         float | None, option(EnhanceSettings, "departure", f"{DEFAULT.departure:g} by default")
     ] = None,
-    patch: Annotated[int | None, option(EnhanceSettings, "patch", BY_GENERATOR)] = None,
+    patch: Annotated[int | None, option(EnhanceSettings, "patch")] = None,
     overlap: Annotated[int | None, option(EnhanceSettings, "overlap", BY_GENERATOR)] = None,
     window: Annotated[str | None, option(EnhanceSettings, "window", BY_GENERATOR)] = None,
     fusion: Annotated[str | None, option(EnhanceSettings, "fusion", BY_GENERATOR)] = None,

@@ -331,14 +331,14 @@ def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def read_header(path: Path) -> dict[str, str]:
-    """What a safetensors file says beside its tensors.
+    """What a safetensors file says beside its tensors. Imports no torch.
 
     Raises
     ------
     CheckpointError
         If it is not such a file.
     """
-    with _opened(path) as file:
+    with _opened(path, "numpy") as file:
         return dict(file.metadata() or {})
 
 
@@ -355,8 +355,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """A safetensors file, for reading.
+def _opened(path: Path, framework: str = "pt") -> Iterator[Any]:
+    """A safetensors file, for reading with torch or without it.
 
     Raises
     ------
@@ -368,7 +368,7 @@ def _opened(path: Path) -> Iterator[Any]:
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder; give the weights file in it (.safetensors).")
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, framework) as file:
             yield file
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no weights file {path}.") from error
