@@ -284,7 +284,7 @@ def _table() -> QTableWidget:
     head, rows = table.horizontalHeader(), table.verticalHeader()
     if head is not None and rows is not None:
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 108), (2, 92)):
+        for column, width in ((1, 124), (2, 92)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             head.resizeSection(column, width)
         rows.hide()
