@@ -47,11 +47,11 @@ MADE = {"generator_title": "Diffusion", "has_modes": True, "gain": 5.0, "input_n
     ],
 )
 def test_what_tells_results_apart_comes_first(settings, made, part, title):
-    assert title_of(EnhanceSettings(**settings), MADE | made, part) == title
+    assert title_of(EnhanceSettings(**{"mode": "detailed"} | settings), MADE | made, part) == title
 
 
 def test_in_a_figure_the_generator_is_named_and_the_input_is_not():
-    name = title_of(EnhanceSettings(), MADE)
+    name = title_of(EnhanceSettings(mode="detailed"), MADE)
     assert caption_of(name, MADE) == "Diffusion Detailed ×5 · seed 0 (generated)"
     assert caption_of(f"unlike fUS · {name}", MADE).startswith("unlike fUS · Diffusion Detailed ×5")
     assert caption_of("Pix2Pix ×5 · rat01 (generated)", MADE) == "Pix2Pix ×5 (generated)"

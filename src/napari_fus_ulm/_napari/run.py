@@ -53,6 +53,8 @@ class Run:
     ----------
     image : hashable or None
         Id of the layer that was worked on; None where it is about no layer.
+    truth : object
+        What it was measured against.
     phase : {"running", "cancelling", "ready"}
     progress : Progress or None
         The newest.
@@ -69,6 +71,7 @@ class Run:
     """
 
     image: LayerId | None = None
+    truth: object = None
     phase: str = READY
     progress: Progress | None = None
     step: str = ""

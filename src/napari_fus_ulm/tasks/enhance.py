@@ -81,6 +81,27 @@ def enhance_run(
     yield from events if take_ulm is None else measured(events, fus, take_ulm, settings)
 
 
+def measure_run(
+    take_fus: Take, take_ulm: Take, image: xr.DataArray, settings: EnhanceSettings
+) -> Iterator[Event | Measured]:
+    """Measure a result that is there; to be iterated in a thread.
+
+    Parameters
+    ----------
+    take_fus, take_ulm : callable
+        As in `enhance_run`.
+    image : xarray.DataArray
+        The result.
+    settings : EnhanceSettings
+        Of the run that made it.
+    """
+    yield from loading()
+    judge = _Judge(take_fus(), take_ulm, settings)
+    yield from judge.rows_of_result(image)
+    if about := judge.about_truth():
+        yield Notice(about)
+
+
 def measured(
     events: Iterator[Event],
     fus: xr.DataArray,
@@ -127,8 +148,6 @@ class _Judge:
 
     def rows(self, event: Preview | Finished) -> list[Measured]:
         """What is to be shown after an estimate of one plane, or after the result."""
-        from napari_fus_ulm.metrics.fidelity import mean_and_sd
-
         count, before = len(self._planes), self._before
         measures: list[Measured] = []
         if isinstance(event, Preview):
@@ -138,15 +157,25 @@ class _Judge:
                 measures.append(Measured("input", before[-1], event.plane, count))
             score = _score(_clipped(event.image), truth)
             return [*measures, Measured("preview", score, event.plane, count)]
-        image = event.enhancement.image
-        scores = [
-            _score(_clipped(plane), self._truth(number, plane))
-            for number, (_, plane) in enumerate(planes(image))
-        ]
-        if before:
-            measures.append(Measured("input", mean_and_sd(before)[0], 0, count))
-        measures.append(Measured("result", mean_and_sd(scores)[0], 0, count))
-        return [*measures, *self._rows_elsewhere(image)]
+        return self.rows_of_result(event.enhancement.image)
+
+    def rows_of_result(self, image: xr.DataArray) -> list[Measured]:
+        """What is to be shown of a whole result."""
+        from napari_fus_ulm.metrics.fidelity import mean_and_sd
+
+        before, scores = [], []
+        for number, (_, plane) in enumerate(planes(image)):
+            truth = self._truth(number, plane)
+            scores.append(_score(_clipped(plane), truth))
+            if not self._before:
+                before.append(_score(self._input_grey(number), truth))
+        rows: tuple[tuple[Row, list[Fidelity]], ...] = (
+            ("input", self._before or before),
+            ("result", scores),
+        )
+        count = len(self._planes)
+        means = [Measured(row, mean_and_sd(many)[0], 0, count) for row, many in rows]
+        return [*means, *self._rows_elsewhere(image)]
 
     def _rows_elsewhere(self, image: xr.DataArray) -> list[Measured]:
         """The same with the ULM laid on its fUS, or where it has been laid, put back."""

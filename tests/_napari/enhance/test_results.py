@@ -25,7 +25,7 @@ RECORDED = np.random.default_rng(0).gamma(2.0, 1.0, (3, *PLANE))
 def opened():
     """A viewer's model and the state, with one power Doppler plane of 100 µm pixels."""
     viewer = ViewerModel()
-    state = EnhanceState(viewer, EnhanceSettings())
+    state = EnhanceState(viewer, EnhanceSettings(mode="detailed"))
     add(viewer, fus_of(RECORDED[0]))
     yield viewer, state
     state.close()
@@ -83,7 +83,7 @@ def run(state, *events, grey=0.5, **made):
 
 
 def set_seed(state, seed):
-    state.set_settings(EnhanceSettings(seed=seed))
+    state.set_settings(EnhanceSettings(mode="detailed", seed=seed))
 
 
 def names(viewer):
@@ -221,7 +221,7 @@ def test_a_dock_that_is_opened_later_knows_as_much(opened):
     viewer, state = opened
     result = run(state, Notice("Odd."))
     state.close()
-    later = EnhanceState(viewer, EnhanceSettings())
+    later = EnhanceState(viewer, EnhanceSettings(mode="detailed"))
     assert (later.shown.result, later.shown.notices) == (result.name, ("Odd.",))
     assert later.diagnosed().enhancement is state.diagnosed().enhancement
     run(later)
@@ -232,7 +232,7 @@ def test_a_dock_that_is_opened_later_knows_as_much(opened):
 def test_results_are_known_to_every_dock_when_they_appear(opened):
     viewer, state = opened
     heard = []
-    other = EnhanceState(viewer, EnhanceSettings())
+    other = EnhanceState(viewer, EnhanceSettings(mode="detailed"))
     other.turned.connect(lambda: heard.append(other.shown.result))
     result = run(state, preview(0))
     assert heard[-1] == result.name
@@ -299,7 +299,7 @@ def marks(viewer):
 
 def test_the_users_scale_bar_stays_and_none_is_shown_for_an_assumed_size():
     viewer = ViewerModel()
-    state = EnhanceState(viewer, EnhanceSettings())
+    state = EnhanceState(viewer, EnhanceSettings(mode="detailed"))
     viewer.add_image(RECORDED[0], name="plain pwd")
     run(state)
     assert marks(viewer).startswith("Generated")
@@ -333,7 +333,7 @@ def test_before_and_after(opened):
 @pytest.fixture
 def stacked():
     viewer = ViewerModel()
-    state = EnhanceState(viewer, EnhanceSettings())
+    state = EnhanceState(viewer, EnhanceSettings(mode="detailed"))
     add(viewer, fus_of(RECORDED, spacing=(0.5, 0.1, 0.1)))
     yield viewer, state
     state.close()

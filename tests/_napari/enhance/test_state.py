@@ -57,9 +57,9 @@ def vars_of(settings):
     return {name: getattr(settings, name) for name in settings.__dataclass_fields__}
 
 
-def run(state, on_event=None):
-    """Do what a click on *Enhance* starts, here and at once."""
-    work = state.start()
+def run(state, on_event=None, start=None):
+    """Do what a click on *Enhance* (or another button) starts, here and at once."""
+    work = (start or state.start)()
     assert work is not None
     assert state.shown.phase == "running"
     outcome, error = "done", ""
@@ -169,6 +169,33 @@ def test_stale_words_go_when_another_image_is_chosen(open_state, small_pair):
     viewer.layers.remove(viewer.layers["one pwd"])
     assert rows(state) == []
     assert state.shown.error == ""
+
+
+def test_measures_are_those_against_the_ulm_that_is_chosen(open_state, small_pair):
+    viewer, state = open_state(steps=1)
+    fus, ulm = small_pair
+    truth, other = (
+        add(viewer, ulm, name="true"),
+        add(viewer, ulm.copy(data=ulm.values[:, ::-1]), name="other ULM"),
+    )
+    add(viewer, fus, name="one pwd")
+    state.ulm.choose(truth)
+    run(state)
+    at_once = {one.row: one.fidelity for one in state.shown.measured if one.row != "preview"}
+    state.ulm.choose(other)
+    assert rows(state) == []
+    assert state.shown.measurable
+    run(state, start=state.start_measuring)
+    assert rows(state) == ["input", "result"]
+    assert not state.shown.measurable
+    state.ulm.choose(truth)
+    assert state.shown.measured == ()
+    run(state, start=state.start_measuring)
+    assert {one.row: one.fidelity for one in state.shown.measured} == at_once
+    assert state.shown.status.startswith("Done in")  # what was said of the run is kept
+    state.ulm.choose(None)
+    assert rows(state) == []
+    assert not state.shown.measurable
 
 
 def test_settings_that_do_not_go_together_are_refused_until_they_do(open_state, small_pair):

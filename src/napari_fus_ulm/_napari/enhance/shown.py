@@ -33,6 +33,8 @@ class Shown:
         Of that run, or what is wrong with the settings.
     result : str
         Name of the result that can be saved and that the dock speaks of; or nothing.
+    measurable : bool
+        It can be measured against the chosen ground truth, and has not been.
     before : bool
         The input is shown in place of its result.
     planes : int
@@ -50,6 +52,7 @@ class Shown:
     status: str = ""
     error: str = ""
     result: str = ""
+    measurable: bool = False
     before: bool = False
     planes: int = 1
 
@@ -60,6 +63,7 @@ def resolve(
     refusal: str,
     *,
     result: str = "",
+    measurable: bool = False,
     light: Light | None = None,
     before: bool = False,
     planes: int = 1,
@@ -73,7 +77,7 @@ def resolve(
         The newest one; nothing is shown of a finished run on another image.
     refusal : str
         What is wrong with the settings, or nothing.
-    result, before, planes
+    result, measurable, before, planes
         As in `Shown`.
     light : Light, optional
         Of the input.
@@ -94,6 +98,7 @@ def resolve(
         status=run.status if chosen.usable else "",
         error=refusal or run.error,
         result=result,
+        measurable=measurable and not run.running,
         before=before,
         planes=planes,
     )

@@ -22,7 +22,14 @@ from napari_fus_ulm._napari.enhance.shown import Shown, resolve
 from napari_fus_ulm._napari.layers.family import is_result, orphans, ours, remove
 from napari_fus_ulm._napari.layers.identity import find, id_of
 from napari_fus_ulm._napari.layers.region import WHOLE, box_in, draw
-from napari_fus_ulm._napari.layers.results import ENHANCEMENT, INPUT, PART_USED, RUN, RunLayers
+from napari_fus_ulm._napari.layers.results import (
+    ENHANCEMENT,
+    INPUT,
+    PART_USED,
+    RUN,
+    RunLayers,
+    settings_of_result,
+)
 from napari_fus_ulm._napari.picker.picked import Picked
 from napari_fus_ulm._napari.picker.state import Background, PickerState
 from napari_fus_ulm._napari.run import (
@@ -44,7 +51,7 @@ from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.events import Finished, Notice, Preview
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.scan import PART
-from napari_fus_ulm.tasks.enhance import Measured, enhance_run, mismatch
+from napari_fus_ulm.tasks.enhance import enhance_run, measure_run, mismatch
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -113,6 +120,8 @@ class EnhanceState:
         """What an ended run is about: its words go when that is no longer what is shown."""
         self._layers: RunLayers | None = None
         self._finished: Image | None = None
+        self._measuring: Image | None = None
+        self._truth: object = None
         self._input = Input()
         self._light = Light()
         self._picked: Picked | None = None
@@ -174,6 +183,7 @@ class EnhanceState:
             self.ulm.picked(),
             self._beside[1] if self._beside[0] == self.place_key else None,
         )
+        self._truth = self._truth_key()
         if self._run.error == READING and not self.reading:
             self._run = replace(self._run, error="")
         self._show()
@@ -226,7 +236,7 @@ class EnhanceState:
     def own_result(self) -> Image | None:
         """The same, if it is one of the chosen image."""
         result = self.result()
-        return result if result is not None and self._own(result) else None
+        return result if self._own(result) else None
 
     def diagnosed(self) -> Diagnosed | None:
         """What is chosen, for the diagnostics; None without a usable input."""
@@ -267,15 +277,16 @@ class EnhanceState:
         remove(self._viewer, orphans(self._viewer))
         self._marks.update()
 
-    def _own(self, layer: Layer) -> bool:
+    def _own(self, layer: Layer | None) -> bool:
         """Whether a layer is a result of the chosen image, of the part that is chosen.
 
         One whose input is not there (it was loaded) is taken for one if its input had the same name
         or the user has selected it.
         """
-        picked, known = self._picked, ours(layer)
-        if picked is None or not is_result(layer):
+        picked = self._picked
+        if picked is None or layer is None or not is_result(layer):
             return False
+        known = ours(layer)
         image, made_from = layer.metadata["xarray"], known.get(INPUT)
         whole = PART in image.attrs or Grid.of(picked.outline).same_extent(Grid.of(image))
         if find(self._viewer.layers, made_from) is not None:
@@ -312,8 +323,24 @@ class EnhanceState:
         if self._layers is not None:
             self._layers.discard()
         self._layers = RunLayers(self._viewer, picked.placement, picked.source, picked.layer_id)
-        self._begin()
+        self._begin(Run())
         return partial(enhance_run, picked.take, None if truth is None else truth.take, settings)
+
+    def start_measuring(self) -> Work | None:
+        """Begin to measure the result against the ground truth that is chosen now."""
+        picked, result = self._ready(), self.own_result()
+        truth = None if picked is None else self.truth(picked)
+        if picked is None or result is None or truth is None:
+            return None
+        try:
+            settings = settings_of_result(result)
+        except UserError as error:
+            self.fail(str(error))
+            return None
+        self._measuring = result
+        self._begin(replace(self._current(), measured=()))
+        image = result.metadata["xarray"]
+        return partial(measure_run, picked.take, truth.take, image, settings)
 
     def start_diagnostic(self, work_of: Callable[[Diagnosed], Work]) -> Work | None:
         """Begin a diagnostic, or show why it cannot begin. Measures of the last run stay."""
@@ -328,7 +355,7 @@ class EnhanceState:
             self.fail(str(error))
             return None
         self.examined = diagnosed
-        self._begin(measured=self.shown.measured)
+        self._begin(Run(measured=self.shown.measured))
         return work
 
     def cancel(self) -> None:
@@ -353,10 +380,12 @@ class EnhanceState:
 
     def on_ended(self, outcome: str, error: str = "") -> None:
         """Note that the run is over; what was said about a result stays with the result."""
-        if self._layers is not None and self.examined is None and outcome != DONE:
+        aside = self.examined or self._measuring
+        if self._layers is not None and not aside and outcome != DONE:
             self._layers.stop(outcome)
         run = self._run.ended(self._run.status or ENDINGS[outcome], error)
-        finished, self._finished, self.examined = self._finished, None, None
+        finished = self._measuring if outcome == DONE and self._measuring else self._finished
+        self._finished = self._measuring = self.examined = None
         self._sliders.give_back()
         if finished is not None:
             ours(finished)[RUN] = run
@@ -390,10 +419,17 @@ class EnhanceState:
             return None
         return None if self.settings is None else self.fus.picked()
 
-    def _begin(self, measured: tuple[Measured, ...] = ()) -> None:
+    def _begin(self, run: Run) -> None:
+        """Begin a run, with what is known already."""
         self._flip.show_after()
-        self._run = Run(image=self._input.image, phase=RUNNING, measured=measured)
+        image, truth = self._input.image, self._truth_key()
+        self._run = replace(run, image=image, truth=truth, phase=RUNNING)
         self._show()
+
+    def _truth_key(self) -> object:
+        """What measures are measured against: the chosen ground truth, if it fits."""
+        truth = None if self._picked is None else self.truth(self._picked)
+        return None if truth is None else (truth.layer_id, str(truth.source.as_dict()))
 
     def _finish(self, enhancement: Enhancement) -> None:
         assert self._layers is not None
@@ -411,11 +447,15 @@ class EnhanceState:
         """The run that goes on, else the last one if it is still about what is shown, else that
         which made the result."""
         about = self._about
-        if self._run.running or (about and about == self._subject()[: len(about)]):
+        if self._run.running:
             return self._run
-        result = self.own_result()
-        kept = Run() if result is None else ours(result).get(RUN, Run())
-        return replace(kept, image=self._input.image)
+        run = self._run
+        if not about or about != self._subject()[: len(about)]:
+            result = self.own_result()
+            kept = Run() if result is None else ours(result).get(RUN, Run())
+            run = replace(kept, image=self._input.image)
+        # Measures against another ground truth say nothing about this one.
+        return run if run.truth == self._truth else replace(run, measured=())
 
     def _say(self, **words: Any) -> None:
         """Change words of what is shown."""
@@ -427,12 +467,13 @@ class EnhanceState:
         self.turned.emit()
 
     def _show(self) -> None:
-        before = self.shown
+        before, run, result = self.shown, self._current(), self.result()
         self.shown = resolve(
             self._input,
-            self._current(),
+            run,
             self._refusal,
-            result="" if (result := self.result()) is None else result.name,
+            result="" if result is None else result.name,
+            measurable=not run.measured and self._truth is not None and self._own(result),
             before=self._flip.before,
             planes=1 if self._picked is None else math.prod(self._picked.outline.shape[:-2]),
             light=self._light if self._light.key == self.light_key else Light(),

@@ -64,6 +64,10 @@ class EnhanceWidget(DockedWidget):
         self.notices = NoticeArea(self.runner.details)
         self.run = RunPanel()
         self.table = MetricsTable()
+        self.measure = QPushButton("Measure against the ULM")
+        self.measure.setToolTip(
+            "Measures how near the result is to the ULM that is chosen now, without a new run."
+        )
         self.diagnostics = Diagnostics()
         self.compare = QPushButton("Run all generators and compare")
         self.compare.setToolTip("Opens the Compare dock and runs every generator on this image.")
@@ -109,6 +113,7 @@ class EnhanceWidget(DockedWidget):
         self.compare.setEnabled(shown.phase == READY)
         self.result.show_result(shown.result, before=shown.before)
         self.follow.setVisible(shown.planes > 1)
+        self.measure.setVisible(shown.measurable)
 
     def _show_input(self, chosen: Input) -> None:
         for widget in (self._welcome, self.sample):
@@ -207,6 +212,12 @@ class EnhanceWidget(DockedWidget):
             self.preparer.stop()
             self.runner.start(work)
 
+    def start_measuring(self) -> None:
+        """Measure the result against the chosen ground truth."""
+        work = self.state.start_measuring()
+        if work is not None:
+            self.runner.start(work)
+
     def start_diagnostic(self, panel: Panel) -> None:
         """Start a diagnostic (a click on its button)."""
         self._read_settings()
@@ -290,6 +301,7 @@ class EnhanceWidget(DockedWidget):
         self.diagnostics.failed.connect(self.state.fail)
         self.sample.clicked.connect(self.open_sample)
         self.compare.clicked.connect(self.compare_all)
+        self.measure.clicked.connect(self.start_measuring)
         self.result.reported.connect(self.state.say)
         self.result.failed.connect(self.state.fail)
         self.result.flipped.connect(self.state.flip)
@@ -326,6 +338,7 @@ class EnhanceWidget(DockedWidget):
             self.follow,
             self.run,
             self.result,
+            self.measure,
             self.table,
             self.diagnostics,
             self.compare,

@@ -13,6 +13,7 @@ from napari_fus_ulm._napari.layers.family import OURS, hang_on, hanging_on, is_r
 from napari_fus_ulm._napari.layers.from_scan import display_of
 from napari_fus_ulm._napari.layers.identity import LayerId, present
 from napari_fus_ulm._napari.layers.placing import Placement
+from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.scan import PART
 from napari_fus_ulm.tasks.enhance import record_of
 from napari_fus_ulm.tasks.record import Record, Source, read_record, record_beside
@@ -196,6 +197,18 @@ class RunLayers:
         if tuple(layer.contrast_limits) == self._limits:
             layer.contrast_limits = limits
             self._limits = tuple(layer.contrast_limits)
+
+
+def settings_of_result(layer: Image) -> EnhanceSettings:
+    """The settings of the run that made a result.
+
+    Raises
+    ------
+    SettingsError
+        If another version made it, with settings that this one does not have.
+    """
+    made = layer.metadata["xarray"].attrs["provenance"]["settings"]
+    return EnhanceSettings.from_mapping(made)
 
 
 def record_of_result(layer: Image) -> Record | None:
