@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,7 @@ from napari_fus_ulm.cohort.correction import (
     Spacing,
     write_correction,
 )
-from napari_fus_ulm.cohort.table import survey
+from napari_fus_ulm.cohort.table import PairFiles, survey
 from napari_fus_ulm.errors import CohortError, UserError
 from napari_fus_ulm.grey.reference import check_reference
 from napari_fus_ulm.grid import Grid
@@ -141,12 +141,20 @@ class Repaired:
         Nothing to do; a correction that convinces; or something that a person has to look at.
     sentence : str
         What is done and what speaks for it, or what is left to do.
+    files : PairFiles
+    shown : Corrected or None
+        The two images with what was found; None where they cannot be read.
+    stored : bool
+        Whether a correction is stored beside the pair.
     done, total : int
     """
 
     pair: str
     outcome: Outcome
     sentence: str
+    files: PairFiles = field(repr=False)
+    shown: Corrected | None = field(repr=False)
+    stored: bool
     done: int
     total: int
 
@@ -185,21 +193,29 @@ def repair_cohort(
     if not pairs:
         raise CohortError(f"{folder} has no pair called {only}.")
     for done, pair in enumerate(pairs, start=1):
+        shown, stored = None, pair.correction is not None
+        outcome: Outcome
         try:
             raw = read_pair(replace(pair, correction=None))
             check_image(raw.fus)
             check_reference(raw.ulm)
             suggestion = suggest(raw.fus, raw.ulm, how)
+            outcome, sentence = _judged(suggestion)
+            shown = suggestion.pair
         except UserError as error:
-            yield Repaired(
-                pair=pair.name, outcome="open", sentence=str(error), done=done, total=len(pairs)
-            )
-            continue
-        outcome, sentence = _judged(suggestion)
-        if apply and outcome == "corrected":
-            write_correction(folder, pair, suggestion.correction)
+            outcome, sentence = "open", str(error)
+        if apply and shown is not None and outcome == "corrected":
+            write_correction(folder, pair, shown.correction)
+            stored = True
         yield Repaired(
-            pair=pair.name, outcome=outcome, sentence=sentence, done=done, total=len(pairs)
+            pair=pair.name,
+            outcome=outcome,
+            sentence=sentence,
+            files=pair,
+            shown=shown,
+            stored=stored,
+            done=done,
+            total=len(pairs),
         )
 
 

@@ -18,13 +18,13 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from napari_fus_ulm.errors import CohortError
-from napari_fus_ulm.io.atomic import write_text
-from napari_fus_ulm.io.own_json import read_object
+from napari_fus_ulm.io.atomic import write_json, write_text
+from napari_fus_ulm.io.own_json import entry, read_object
 from napari_fus_ulm.output.tables import csv_text
 
 TABLE = "pairs.csv"
 DESCRIPTION = "dataset_description.json"
-CORRECTIONS = "corrections"
+CORRECTIONS, LEFT_OUT = "corrections", "left out.json"
 COLUMNS = ("name", "animal", "split", "fus", "ulm", "vessels")
 NEEDED = ("animal", "fus", "ulm")
 SIDES = ("train", "validation", "test")
@@ -119,7 +119,42 @@ def survey(folder: Path) -> tuple[tuple[PairFiles, ...], tuple[Fault, ...]]:
         return (), (Fault("", f"There is no folder {folder}."),)
     table = folder / TABLE
     pairs, faults = _from_table(table) if table.is_file() else _from_names(folder)
-    return tuple(_with_correction(folder, pair) for pair in pairs), faults
+    try:
+        without = left_out(folder)
+    except CohortError as error:
+        return (), (Fault("", str(error)),)
+    return (
+        tuple(_with_correction(folder, pair) for pair in pairs if pair.name not in without),
+        tuple(fault for fault in faults if not fault.pair or fault.pair not in without),
+    )
+
+
+def left_out(folder: Path) -> dict[str, str]:
+    """Return the pairs that are not used although their files are there: reason by name.
+
+    Raises
+    ------
+    CohortError
+        If the list cannot be read.
+    """
+    path = folder / CORRECTIONS / LEFT_OUT
+    try:
+        stored = entry(read_object(path), "pairs", dict)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise CohortError(f"{path} cannot be used ({error}); correct it, or delete it.") from error
+    return {name: str(reason) for name, reason in stored.items()}
+
+
+def leave_out(folder: Path, name: str, reason: str | None) -> None:
+    """Use a pair no longer (``reason`` says why, in words), or again (None)."""
+    pairs = {key: one for key, one in left_out(folder).items() if key != name}
+    if reason is not None:
+        pairs[name] = reason
+    path = folder / CORRECTIONS / LEFT_OUT
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, {"pairs": pairs})
 
 
 def correction_path(folder: Path, name: str) -> Path:

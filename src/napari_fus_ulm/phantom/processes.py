@@ -118,10 +118,11 @@ def _begin(stop: Event) -> None:
     """Prepare a working process: it ignores Ctrl-C, and ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _stop[:] = [stop]
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait for the end of the process that started this one, and end at once."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from napari_fus_ulm.io.own_json import read_object
 
 SESSION, KEY, ANSWERS, UNBLINDED = "session.json", "key.json", "answers.csv", "unblinded.json"
 PICTURES = "pictures"
+TOKEN = re.compile(r"[0-9a-f]{1,64}")
+"""Names of trials, and of their files."""
 FORMAT = 1
 README = (
     "Do not open key.json before all trials are answered: it says which picture is which.\n"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from napari_fus_ulm.review.folder import (
     PICTURES,
     README,
     SESSION,
+    TOKEN,
     UNBLINDED,
     damaged,
     now,
@@ -48,8 +48,6 @@ from napari_fus_ulm.review.folder import (
     sha256_of,
 )
 from napari_fus_ulm.review.plan import PlannedTrial, ReviewSettings, plan
-
-_TOKEN = re.compile(r"[0-9a-f]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,7 +292,7 @@ def _trials(path: Path) -> tuple[tuple[str, tuple[float, float]], ...]:
         for one in entry(content, "trials", list):
             token, sides = str(entry(one, "trial", str)), entry(one, "extent_mm", list)
             height, width = (float(side) for side in sides)
-            if not _TOKEN.fullmatch(token) or not (0 < height < FAR_MM and 0 < width < FAR_MM):
+            if not TOKEN.fullmatch(token) or not (0 < height < FAR_MM and 0 < width < FAR_MM):
                 raise ValueError("a trial has an impossible name or size")
             trials.append((token, (height, width)))
         if not trials or len({token for token, _ in trials}) < len(trials):

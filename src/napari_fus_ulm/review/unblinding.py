@@ -16,6 +16,7 @@ from napari_fus_ulm.review.folder import (
     ANSWERS,
     FORMAT,
     KEY,
+    TOKEN,
     UNBLINDED,
     damaged,
     now,
@@ -197,6 +198,8 @@ def _key(path: Path) -> dict[str, Any]:
         for one in entry(key, "trials", list):
             for name in ("trial", "case", "animal", "left", "right", "sha256"):
                 entry(one, name, str)
+            if not TOKEN.fullmatch(one["trial"]):
+                raise ValueError("a trial has an impossible name")
             entry(one, "repeat_of", (str, type(None)))
             if not {one["left"], one["right"]} <= candidates.keys():
                 raise ValueError("a trial shows what is no candidate")

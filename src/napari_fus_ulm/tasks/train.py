@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from napari_fus_ulm.tasks.task import FolderTask
@@ -11,6 +14,8 @@ from napari_fus_ulm.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from napari_fus_ulm.training.loop import TrainEvent
+
+PACE_STEPS = 6
 
 
 def train_run(
@@ -33,6 +38,40 @@ def train_run(
     from napari_fus_ulm.training.loop import train_events
 
     return train_events(settings, folder, resume=resume)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast this machine learns, measured: seconds of one step."""
+
+    seconds: float
+
+
+def pace_run(settings: TrainSettings) -> Iterator[Pace]:
+    """Measure how long a step takes, on a few steps whose result is thrown away.
+
+    Phantoms are left out: preparing them takes long, and drawing them goes beside the learning.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        On pairs.
+
+    Yields
+    ------
+    Pace
+    """
+    from napari_fus_ulm.training.loop import StepDone
+
+    few = replace(settings, steps=PACE_STEPS, phantom_share=0.0, checkpoint_minutes=1e6)
+    with TemporaryDirectory() as scratch:
+        times = [
+            time.monotonic()
+            for event in train_run(few, Path(scratch) / "run")
+            if isinstance(event, StepDone)
+        ]
+    # The first step includes what is made once.
+    yield Pace((times[-1] - times[0]) / (len(times) - 1))
 
 
 TRAIN = FolderTask(
