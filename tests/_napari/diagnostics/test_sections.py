@@ -12,6 +12,7 @@ from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.io import write
 from napari_fus_ulm.metrics import vessel_scores
 from napari_fus_ulm.output.outlines import FINER, INSIDE
+from napari_fus_ulm.scan import PART
 
 AT_END = {"patch": 128, "overlap": 64, "window": "hann", "fusion": "at-end"}
 
@@ -340,3 +341,17 @@ def test_gathering_evidence_can_be_stopped(open_dock, small_pair, click, qtbot):
         dock.run.button.click()
     assert not any(layer.name.startswith("support ·") for layer in viewer.layers)
     assert dock.notices.error == ""
+
+
+def test_a_quick_look_at_a_region_is_not_examined(open_dock, small_pair, qtbot):
+    viewer, dock = open_dock(steps=1)
+    fus, ulm = (add(viewer, scan) for scan in small_pair)
+    dock.fus.choose(fus)
+    dock.ulm.choose(ulm)
+    with qtbot.waitSignal(dock.runner.ended, timeout=60_000):
+        dock.runner.start(dock.state.start())
+    result = dock.state.result()
+    result.metadata["xarray"].attrs[PART] = (0, 0, 400, 400)
+    for panel in (dock.diagnostics.support, dock.diagnostics.truth):
+        ask_nothing(dock, panel)
+        assert "quick look at a region" in dock.notices.error

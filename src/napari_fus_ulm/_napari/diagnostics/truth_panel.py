@@ -25,6 +25,7 @@ from napari_fus_ulm._napari.widgets.controls import (
 )
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.scan import PART
 from napari_fus_ulm.tasks.looks import BAD, GOOD, OPEN
 from napari_fus_ulm.tasks.record import Record
 from napari_fus_ulm.tasks.truth import CLASSES, TruthReady, TruthSettings, truth_run
@@ -194,7 +195,7 @@ def result_plane(context: Diagnosed) -> xr.DataArray:
     Raises
     ------
     UserError
-        If there is no result, or it has several planes.
+        If there is no result, or it has several planes or is a part of the image.
     """
     if context.result is None:
         raise UserError("There is no result yet; click Enhance.")
@@ -204,6 +205,11 @@ def result_plane(context: Diagnosed) -> xr.DataArray:
         raise UserError(
             f"“{context.result.name}” has several planes; choose one slice and one time point of "
             "the input (✎) and enhance it again."
+        )
+    if PART in image.attrs:
+        raise UserError(
+            f"“{context.result.name}” is a quick look at a region; enhance the whole image to "
+            "examine it."
         )
     return plane
 
