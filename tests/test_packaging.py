@@ -134,7 +134,7 @@ def test_npe2_accepts_the_installed_manifest(clean_python: Path) -> None:
     )
     place, counts = run(clean_python, "-W", "ignore", "-c", code, cwd=folder).splitlines()
     assert Path(place).is_relative_to(folder / "venv"), "the editable install was tested instead"
-    assert counts == "1 1 4 1"
+    assert counts == "1 1 5 1"
 
 
 def test_the_installed_package_imports_without_torch(clean_python: Path) -> None:
