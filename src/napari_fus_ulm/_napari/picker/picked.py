@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,6 +245,15 @@ def are_pair(fus: Image, ulm: Image) -> bool:
 def _path(layer: Image, scan: xr.DataArray) -> str:
     loaded = scan.attrs.get("loaded", {}).get("path")
     for candidate in (layer.source.path, loaded, scan.attrs.get("source")):
-        if candidate and Path(str(candidate)).exists():
+        if candidate and exists(str(candidate)):
             return str(candidate)
     return ""
+
+
+@lru_cache(maxsize=256)
+def exists(path: str) -> bool:
+    """Whether there is a file or folder; known until a layer is read again.
+
+    While a run goes on, each question to the file system waits for Python's lock.
+    """
+    return Path(path).exists()

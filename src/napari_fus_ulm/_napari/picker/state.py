@@ -21,6 +21,7 @@ from napari_fus_ulm._napari.picker.picked import (
     LayerReader,
     Picked,
     are_pair,
+    exists,
     layer_key,
     likely_modality,
     outline,
@@ -353,6 +354,7 @@ class PickerState:
         layer = self.layer
         self._follow(layer)
         self._read_key = self._key()
+        exists.cache_clear()
         self.read_number += 1
         self.reading, self._problem = False, ""
         parts = None
