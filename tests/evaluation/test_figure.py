@@ -15,17 +15,26 @@ from napari_fus_ulm.evaluation.figure import (
     grey_on_grid,
     greys,
     measure,
-    metrics_table,
     title_of,
 )
 from napari_fus_ulm.evaluation.pairs import EvaluationPair
 from napari_fus_ulm.grey.intensity import fus_to_grey
 from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.grid import Grid
+from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.metrics.fidelity import fidelity
 from napari_fus_ulm.metrics.vessels import vessel_scores
 from napari_fus_ulm.output.figures import SCALE_BAR, bar_length, save_figure
+from napari_fus_ulm.registration.beside import laid
 from napari_fus_ulm.scan import extent_of, make_scan
+from napari_fus_ulm.tasks.compare import (
+    Compared,
+    MeasuredImage,
+    metrics_events,
+    moved_words,
+    rows_csv,
+    rows_markdown,
+)
 
 MADE = {"generator_title": "Diffusion", "has_modes": True, "phantom_trained": True}
 
@@ -159,15 +168,21 @@ def test_nothing_and_too_narrow_are_refused(images: list[xr.DataArray]) -> None:
         figure(images, colours="blue")  # type: ignore[arg-type]
 
 
+def rows_of(*images: xr.DataArray, truth: xr.DataArray) -> list[MeasuredImage]:
+    events = metrics_events(Compared(images, truth, EnhanceSettings()))
+    return [event for event in events if isinstance(event, MeasuredImage)]
+
+
 def test_the_table_holds_what_the_measures_say(images: list[xr.DataArray]) -> None:
-    _, first, second, ulm = images
-    scores = {str(image.name): measure(image, ulm) for image in (first, second)}
-    rows = list(csv.DictReader(io.StringIO(metrics_table(images, scores, "rat ULM"))))
+    fus, first, second, ulm = images
+    measured = rows_of(fus, first, second, ulm, truth=ulm)
+    assert [one.is_input for one in measured] == [True, False, False]
+    rows = list(csv.DictReader(io.StringIO(rows_csv(measured))))[1:]
     assert [row["image"] for row in rows] == [first.name, second.name]
     assert tuple(rows[0]) == COLUMNS
     assert [row["mode"] for row in rows] == ["detailed", "accurate"]
     assert {row["generator"] for row in rows} == {"Diffusion"}
-    assert {row["ground_truth"] for row in rows} == {"rat ULM"}
+    assert {(row["ground_truth"], float(row["moved_right_um"])) for row in rows} == {("rat ULM", 0)}
     for row, image in zip(rows, (first, second), strict=True):
         truth = reference_on_grid(ulm, Grid.of(image))
         near, pixel = fidelity(image.values, truth), extent_of(image)[0] / image.shape[0]
@@ -181,14 +196,37 @@ def test_the_table_holds_what_the_measures_say(images: list[xr.DataArray]) -> No
         )
         for name in ("cl_dice", "recall", "precision"):
             assert float(row[name]) == pytest.approx(getattr(vessels, name), rel=1e-3)
+    text = rows_markdown(measured, ["input", "Detailed", "Accurate"])
+    assert "| Detailed |" in text
+    assert "as stored" not in text
 
 
 def test_a_perfect_image_is_infinite_in_the_table(images: list[xr.DataArray]) -> None:
     _, first, _, ulm = images
     perfect = first.copy(data=reference_on_grid(ulm, Grid.of(first)))
-    table = metrics_table([perfect], {str(perfect.name): measure(perfect, ulm)}, "rat ULM")
-    (row,) = csv.DictReader(io.StringIO(table))
+    (row,) = csv.DictReader(io.StringIO(rows_csv(rows_of(perfect, truth=ulm))))
     assert (row["mse"], row["psnr_db"]) == ("0.0", "inf")
+
+
+def test_a_ulm_that_lies_beside_its_fus_measures_twice(images: list[xr.DataArray]) -> None:
+    fus, first, _, ulm = images
+    pixels = 12  # of 10 µm: more than half a pixel of the fUS
+    beside = ulm.copy(data=np.roll(ulm.values, pixels, axis=1))
+    measured = rows_of(fus, first, truth=beside)
+    assert [one.moved for one in measured] == [False, False, True, True]
+    step = 1000.0 * extent_of(ulm)[1] / ulm.shape[1]
+    assert measured[2].moved_um[1] == pytest.approx(-pixels * step, abs=1.5 * step)
+    as_stored, moved, (there,) = measured[1], measured[3], rows_of(first, truth=ulm)
+    assert as_stored.values["r"] < moved.values["r"] - 0.1
+    assert moved.values["r"] == pytest.approx(there.values["r"], abs=0.05)
+    assert moved_words(moved).startswith("laid, 1")
+    assert "as stored" in rows_markdown(measured, ["a", "b", "a", "b"])
+    # One that was laid already is measured where its file puts it, too.
+    again = laid(beside, (moved.moved_um[0] / 1000, moved.moved_um[1] / 1000))
+    assert [one.moved for one in rows_of(first, truth=again)] == [True, False]
+    shifted, plain = greys([first, again])[1], greys([first, ulm])[1]
+    inner = (slice(20, -20), slice(20, -20))
+    assert np.corrcoef(shifted[inner].ravel(), plain[inner].ravel())[0, 1] > 0.9
 
 
 def test_titles_leave_the_input_out(images: list[xr.DataArray]) -> None:

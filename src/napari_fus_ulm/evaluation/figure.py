@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy import ndimage
 
 from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.evaluation.scores import Scores, score
@@ -23,8 +24,9 @@ from napari_fus_ulm.grey.resampling import resample
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.inference.naming import caption_of
 from napari_fus_ulm.output.figures import Colours, Panel, draw_panels, in_rows
-from napari_fus_ulm.output.tables import csv_text
-from napari_fus_ulm.scan import spacing_of
+from napari_fus_ulm.registration.beside import beside, laid
+from napari_fus_ulm.registration.lay import lay_on
+from napari_fus_ulm.scan import laid_mm, spacing_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,6 +40,8 @@ COLUMNS = (
     "generator",
     "mode",
     "ground_truth",
+    "moved_down_um",
+    "moved_right_um",
     "mse",
     "ssim",
     "psnr_db",
@@ -47,7 +51,8 @@ COLUMNS = (
     "recall",
     "precision",
 )
-"""Of the table of measures, in order."""
+"""Of the table of measures, in order; moved is the ground truth, from where its file puts it."""
+MEASURES = COLUMNS[COLUMNS.index("mse") :]
 CAUTION = "Generated images are not measurements."
 
 
@@ -129,8 +134,17 @@ def greys(images: Sequence[xr.DataArray]) -> list[Grey]:
         As `check_one_field` does.
     """
     check_one_field(images)
-    shape = common_grid(images).shape
-    return [grey_on_grid(image, shape) for image in images]
+    grid = common_grid(images) if images else None
+    return [] if grid is None else [_where_it_lies(image, grid) for image in images]
+
+
+def _where_it_lies(image: xr.DataArray, grid: Grid) -> Grey:
+    """Grey levels of an image; of one that was laid on another, that far beside."""
+    grey = grey_on_grid(image, grid.shape)
+    if not any(laid_mm(image)):
+        return grey
+    shift = np.divide(laid_mm(image), grid.spacing_mm)
+    return np.asarray(ndimage.shift(grey, shift, order=1), np.float32)
 
 
 # ---------------------------------------------------------------- measures
@@ -152,38 +166,39 @@ def measure(image: xr.DataArray, truth: xr.DataArray) -> Scores:
     """
     check_one_field([image, truth])
     picture = measured_image(image, PIXEL_UM)
-    return score(picture.grey, grey_on_grid(truth, picture.grid.shape), picture.grid.pixel_mm)
+    if not any(laid_mm(truth)):
+        return score(picture.grey, grey_on_grid(truth, picture.grid.shape), picture.grid.pixel_mm)
+    blank = xr.DataArray(picture.grey, dims=("j", "i"), coords=picture.grid.coords())
+    there = lay_on(blank, truth)
+    return score(picture.grey[there.box], there.reference[there.box], picture.grid.pixel_mm)
 
 
-def metrics_table(images: Sequence[xr.DataArray], scores: Mapping[str, Scores], truth: str) -> str:
-    """Return the measures as CSV: a row per image that was measured, every digit kept.
+def places_of(truth: xr.DataArray, images: Sequence[xr.DataArray]) -> list[xr.DataArray]:
+    """A ground truth as it is, and elsewhere where that matters.
 
-    Parameters
-    ----------
-    images : sequence of xarray.DataArray
-        In the order to write.
-    scores : mapping of str to Scores
-        By the images' names.
-    truth : str
-        Name of the ground truth.
-
-    Returns
-    -------
-    str
-        With `COLUMNS`. A measure without a value is empty, an infinite one is "inf".
+    Elsewhere is on the first power Doppler among the images, where it lies more than half a pixel
+    beside it, or where its file puts it, if it has been laid.
     """
-    rows: list[list[object]] = [[*COLUMNS]]
+    if any(laid_mm(truth)):
+        return [truth, laid(truth, None)]
     for image in images:
-        measured = scores.get(str(image.name))
-        if measured is None:
-            continue
-        near, vessels = measured.fidelity, measured.vessels
-        measures = (
-            *(near.mse, near.ssim, near.psnr, near.lpips, measured.r),
-            *(vessels.cl_dice, vessels.recall, vessels.precision),
-        )
-        rows.append([image.name, *made_by(image), truth, *measures])
-    return csv_text(rows)
+        if image.attrs.get("modality") == "fus" and image.name != truth.name:
+            try:
+                found = beside(image, truth)
+            except MeasureError:
+                break
+            return [truth, laid(truth, found.shift_mm)] if found.apart else [truth]
+    return [truth]
+
+
+def values_of(scores: Scores) -> dict[str, float]:
+    """The measures of the table, by the names of their columns."""
+    near, vessels = scores.fidelity, scores.vessels
+    values = (
+        *(near.mse, near.ssim, near.psnr, near.lpips, scores.r),
+        *(vessels.cl_dice, vessels.recall, vessels.precision),
+    )
+    return dict(zip(MEASURES, values, strict=True))
 
 
 def made_by(image: xr.DataArray) -> tuple[str, str]:

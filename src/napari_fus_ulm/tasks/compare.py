@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,9 @@ from napari_fus_ulm.generators import entry, names
 from napari_fus_ulm.inference.events import Event, Notice, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.output.figures import Colours as Colours  # for the dock, too
-from napari_fus_ulm.scan import generated_truth
+from napari_fus_ulm.output.tables import csv_text, markdown_table
+from napari_fus_ulm.output.tables import number as rounded
+from napari_fus_ulm.scan import generated_truth, laid_mm
 from napari_fus_ulm.tasks.events import Saved, Take, loading, plane_of
 from napari_fus_ulm.tasks.record import Record, Source, record_beside, write_record
 from napari_fus_ulm.tasks.task import Task
@@ -31,6 +34,18 @@ if TYPE_CHECKING:
 PARTS = 1000
 """Units of progress in one run."""
 MAPPED = "fUS was measured after the intensity map fitted on training pairs."
+DIGITS = {
+    "mse": 4,
+    "ssim": 3,
+    "psnr_db": 2,
+    "lpips": 3,
+    "r": 3,
+    "cl_dice": 3,
+    "recall": 3,
+    "precision": 3,
+}
+"""Of every measure, for readers."""
+FEWER_IS_BETTER = ("mse", "lpips")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,11 +206,83 @@ class FigureReady:
     figure: Figure
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredImage:
+    """The measures of one image.
+
+    Attributes
+    ----------
+    name, generator, mode : str
+        Generator and mode are empty where it is not known to be generated.
+    is_input : bool
+        Power Doppler, interpolated to the generator's grid.
+    truth : str
+        Name of the ground truth.
+    moved_um : (float, float)
+        How far down and right the ground truth was moved from where its file puts it.
+    values : dict of str to float
+        By the names of `DIGITS`.
+    """
+
+    name: str
+    generator: str
+    mode: str
+    is_input: bool
+    truth: str
+    moved_um: tuple[float, float]
+    values: Mapping[str, float]
+
+    @property
+    def moved(self) -> bool:
+        """Whether the ground truth was moved."""
+        return any(self.moved_um)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MetricsReady:
-    """The table of measures, as CSV."""
+    """The table of measures."""
 
-    csv: str
+    rows: tuple[MeasuredImage, ...]
+
+    @property
+    def csv(self) -> str:
+        """With every digit; see `rows_csv`."""
+        return rows_csv(self.rows)
+
+
+def rows_csv(rows: Sequence[MeasuredImage]) -> str:
+    """Measures as CSV, every digit kept.
+
+    One without a value is empty, an infinite one is "inf".
+    """
+    from napari_fus_ulm.evaluation.figure import COLUMNS
+
+    table: list[Sequence[object]] = [COLUMNS]
+    for one in rows:
+        known = (one.name, one.generator, one.mode, one.truth, *one.moved_um)
+        table.append([*known, *(one.values[name] for name in DIGITS)])
+    return csv_text(table)
+
+
+def rows_markdown(rows: Sequence[MeasuredImage], names: Sequence[str]) -> str:
+    """Measures as Markdown, rounded, under names for people."""
+    several = len({one.moved_um for one in rows}) > 1
+    head = ["image", *(["ULM"] if several else []), *DIGITS]
+    table = [
+        [name, *([moved_words(one)] if several else []), *cells_of(one).values()]
+        for name, one in zip(names, rows, strict=True)
+    ]
+    return markdown_table(head, table, align="l" * (1 + several) + "r" * len(DIGITS)) + "\n"
+
+
+def cells_of(row: MeasuredImage) -> dict[str, str]:
+    """The measures of an image, rounded for readers."""
+    return {name: rounded(row.values[name], digits) for name, digits in DIGITS.items()}
+
+
+def moved_words(row: MeasuredImage) -> str:
+    """Where the ground truth lay when an image was measured."""
+    return f"laid, {np.hypot(*row.moved_um):.0f} µm" if row.moved else "as stored"
 
 
 def figure_events(compared: Compared, settings: FigureSettings) -> Iterator[Progress | FigureReady]:
@@ -221,26 +308,46 @@ def figure_events(compared: Compared, settings: FigureSettings) -> Iterator[Prog
     yield FigureReady(drawn)
 
 
-def metrics_events(compared: Compared) -> Iterator[Progress | Notice | MetricsReady]:
-    """Measure every image by the ground truth.
+def metrics_events(
+    compared: Compared,
+) -> Iterator[Progress | Notice | MeasuredImage | MetricsReady]:
+    """Measure every image by the ground truth, also where that lies beside its fUS and is moved.
 
     Yields
     ------
-    Progress, Notice, MetricsReady
+    Progress, Notice, MeasuredImage, MetricsReady
+        One `MeasuredImage` for each image and place of the ground truth.
 
     Raises
     ------
     MeasureError
         If there is no ground truth.
     """
-    from napari_fus_ulm.evaluation.figure import metrics_table
+    from napari_fus_ulm.evaluation.figure import made_by, measure, places_of, values_of
 
-    if compared.truth is None:
+    truth = compared.truth
+    if truth is None:
         raise MeasureError("There is no ground truth to compare with; choose one above.")
-    if about := generated_truth(compared.truth):
+    if about := generated_truth(truth):
         yield Notice(about)
-    scores = yield from _scores(compared)
-    yield MetricsReady(metrics_table(compared.images, scores, str(compared.truth.name)))
+    images = [image for image in compared.images if image.name != truth.name]
+    places = places_of(truth, images)
+    rows: list[MeasuredImage] = []
+    total = len(places) * len(images)
+    for done, (place, image) in enumerate(itertools.product(places, images)):
+        yield Progress(done, total, f"Measuring {done + 1} of {total}")
+        down, right = laid_mm(place)
+        row = MeasuredImage(
+            str(image.name),
+            *made_by(image),
+            image.attrs.get("modality") == "fus",
+            str(truth.name),
+            (1000.0 * down, 1000.0 * right),
+            values_of(measure(_measured(image, compared.settings), place)),
+        )
+        rows.append(row)
+        yield row
+    yield MetricsReady(tuple(rows))
 
 
 def figure_run(
@@ -261,7 +368,9 @@ def figure_run(
             yield event
 
 
-def metrics_run(compared: Compared, path: Path) -> Iterator[Progress | Notice | Saved]:
+def metrics_run(
+    compared: Compared, path: Path
+) -> Iterator[Progress | Notice | MeasuredImage | Saved]:
     """Measure every image, and write the table with the record that makes it again.
 
     Raises
@@ -322,7 +431,7 @@ def _figure(
 
 def _metrics(
     images: Mapping[str, Take], settings: MetricsSettings
-) -> Iterator[Progress | Notice | MetricsReady]:
+) -> Iterator[Progress | Notice | MeasuredImage | MetricsReady]:
     return metrics_events(_compared(images, settings.truth, settings.enhance))
 
 
@@ -335,8 +444,8 @@ def _scores(compared: Compared) -> Generator[Progress, None, dict[str, Scores]]:
 
     scores: dict[str, Scores] = {}
     images = [image for image in compared.images if image.name != truth.name]
-    for number, image in enumerate(images):
-        yield Progress(number, len(images), f"Measuring {number + 1} of {len(images)}")
+    for done, image in enumerate(images):
+        yield Progress(done, len(images), f"Measuring {done + 1} of {len(images)}")
         scores[str(image.name)] = measure(_measured(image, compared.settings), truth)
     return scores
 

@@ -3,7 +3,7 @@
 import numpy as np
 from napari.components import ViewerModel
 
-from napari_fus_ulm._napari.compare.layers import plane_of, seen, sources_of
+from napari_fus_ulm._napari.compare.layers import looks_at, seen, sources_of
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm.io import read_one, write
 from napari_fus_ulm.scan import make_scan
@@ -35,12 +35,13 @@ def test_the_planes_that_are_shown_are_found_again(tmp_path):
     sources = sources_of(viewer, [ulm, fus], ulm)
     assert list(sources) == [fus.name, ulm.name]
     for layer in (fus, ulm):
-        shown = plane_of(viewer, layer, truth=layer is ulm)
+        [look] = looks_at(viewer, [layer], ulm)
+        shown, _ = look.plane()
         again = take(sources[layer.name])
         np.testing.assert_array_equal(again.values, shown.values)
     assert (sources[fus.name].time, sources[fus.name].slice) == (2, 1)
 
-    images = seen(viewer, [fus, ulm], ulm).images
+    images = seen(looks_at(viewer, [fus, ulm], ulm)).images
     compared = Compared(images, images[-1], FigureSettings().enhance, sources)
     drawn = tmp_path / "figure.png"
     list(figure_run(compared, drawn, width_mm=100.0, colours="hot"))

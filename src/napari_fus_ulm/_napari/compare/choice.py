@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,8 @@ class Shown:
         About the images of the view; they go with it.
     error : str
         Why there is no view of the images that are checked; it goes when others are.
+    pixels : hashable
+        Another one when other pixels are compared, by the sliders or because they were replaced.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -76,6 +78,12 @@ class Shown:
     share: float = 0.5
     notices: tuple[str, ...] = ()
     error: str = ""
+    pixels: Hashable = None
+
+    @property
+    def subject(self) -> Hashable:
+        """What figure and table are about."""
+        return frozenset(one.layer_id for one in self.checked), self.truth, self.pixels
 
     @property
     def checked(self) -> tuple[Entry, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
+from napari_fus_ulm._napari.compare.metrics import MetricsView
 from napari_fus_ulm._napari.compare.work import WorkState
 from napari_fus_ulm._napari.enhance import memory
 from napari_fus_ulm._napari.picker.layer_picker import LayerPicker
@@ -55,7 +56,8 @@ class Jobs(QWidget):
     ----------
     viewer : napari viewer
     compared : callable
-        What the figure and the table are made of; a UserError says why there is nothing.
+        What the figure is made of, with ``inputs=True`` the table; a UserError says why there is
+        nothing.
     colours : callable
         Colours of the figure.
     """
@@ -63,11 +65,12 @@ class Jobs(QWidget):
     def __init__(
         self,
         viewer: ViewerModel,
-        compared: Callable[[], Compared],
+        compared: Callable[..., Compared],
         colours: Callable[[], Colours],
     ) -> None:
         super().__init__()
         self._compared, self._colours = compared, colours
+        self._titles: dict[str, str] = {}
         self._allowed = (False, False)
         self.state = WorkState(viewer, InBackground(self))
         self.runner = EventRunner(self, name="Compare")
@@ -76,6 +79,7 @@ class Jobs(QWidget):
         self.width_mm = CalmSpinBox(40, 400, 5)
         self.save_figure = QPushButton("Save figure…")
         self.save_metrics = QPushButton("Save metrics…")
+        self.metrics = MetricsView()
         self._lay_out()
         self._show()
         self.state.changed.connect(self._show)
@@ -84,12 +88,13 @@ class Jobs(QWidget):
         self.run.cancel_requested.connect(self.cancel)
         self.save_figure.clicked.connect(self.ask_figure)
         self.save_metrics.clicked.connect(self.ask_metrics)
+        self.metrics.requested.connect(self.measure)
         self.runner.event.connect(self.state.on_event)
         self.runner.ended.connect(self.state.on_ended)
 
-    def allow(self, *, figure: bool, metrics: bool) -> None:
-        """Say what there is to save."""
-        self._allowed = figure, metrics
+    def allow(self, titles: dict[str, str], *, metrics: bool) -> None:
+        """Say what there is to draw, by name with a title for people, and if it can be measured."""
+        self._titles, self._allowed = titles, (bool(titles), metrics)
         self._show()
 
     def _show(self, _: frozenset[str] = frozenset()) -> None:
@@ -98,6 +103,9 @@ class Jobs(QWidget):
         self._export.setVisible(figure)
         self.save_figure.setEnabled(idle and figure)
         self.save_metrics.setEnabled(idle and metrics)
+        self.metrics.measure.setEnabled(idle and metrics)
+        self.metrics.setVisible(metrics)
+        self.metrics.set_value(shown.measured, self._titles)
         self.fus.setEnabled(idle)
         self.run.set_state(shown.phase, shown.status)
         if shown.progress is not None:
@@ -117,11 +125,27 @@ class Jobs(QWidget):
 
     def ask_figure(self) -> None:
         """Let the user choose where the figure goes, and draw it."""
-        self._ask("Save the figure", "comparison.png", FIGURES, self._figure_work)
+        compared = self._checked(inputs=False)
+        path = self._ask("Save the figure", "comparison.png", FIGURES, compared)
+        if compared is not None and path is not None:
+            width, colours = float(self.width_mm.value()), self._colours()
+            draw = partial(compare_run.figure_run, width_mm=width, colours=colours)
+            self._run(self.state.start(partial(draw, compared, path)))
 
     def ask_metrics(self) -> None:
         """Let the user choose where the table goes, and measure."""
-        self._ask("Save the metrics", "comparison.csv", TABLES, self._metrics_work)
+        compared = self._checked(inputs=True)
+        path = self._ask("Save the metrics", "comparison.csv", TABLES, compared)
+        if compared is not None and path is not None:
+            work = partial(compare_run.metrics_run, compared, path)
+            self._run(self.state.start(work, measures=True))
+
+    def measure(self) -> None:
+        """Measure the checked images and their input (a click on *Measure*)."""
+        compared = self._checked(inputs=True)
+        if compared is not None:
+            work = partial(compare_run.metrics_events, compared)
+            self._run(self.state.start(work, measures=True))
 
     def cancel(self) -> None:
         """Ask the work to stop."""
@@ -135,37 +159,30 @@ class Jobs(QWidget):
         self.fus.close_connections()
         self.state.close()
 
-    def _figure_work(self, compared: Compared, path: Path) -> Work:
-        width = float(self.width_mm.value())
-        return partial(
-            compare_run.figure_run, compared, path, width_mm=width, colours=self._colours()
-        )
-
-    def _metrics_work(self, compared: Compared, path: Path) -> Work:
-        return partial(compare_run.metrics_run, compared, path)
-
-    def _ask(
-        self,
-        title: str,
-        name: str,
-        kinds: dict[str, str],
-        work: Callable[[Compared, Path], Work],
-    ) -> None:
-        """Refuse what cannot be compared before asking for a file."""
+    def _checked(self, *, inputs: bool) -> Compared | None:
+        """What is compared; None where nothing can be, which is said."""
         if self.runner.running:
-            return
+            return None
         self.state.fail("")
         try:
-            compared = self._compared()
+            return self._compared(inputs=inputs)
         except UserError as error:
             self.state.fail(str(error))
-            return
+            return None
+
+    def _ask(
+        self, title: str, name: str, kinds: dict[str, str], compared: Compared | None
+    ) -> Path | None:
+        """Ask for a file, where there is something to save."""
+        if compared is None:
+            return None
         text, kind = QFileDialog.getSaveFileName(self, title, name, ";;".join(kinds))
-        if text:
-            path = Path(text)
-            if path.suffix.lower() not in kinds.values():
-                path = path.with_name(path.name + kinds.get(kind, next(iter(kinds.values()))))
-            self._run(self.state.start(work(compared, path)))
+        if not text:
+            return None
+        path = Path(text)
+        if path.suffix.lower() in kinds.values():
+            return path
+        return path.with_name(path.name + kinds.get(kind, next(iter(kinds.values()))))
 
     def _run(self, work: Work | None) -> None:
         if work is not None:
@@ -207,5 +224,5 @@ class Jobs(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(self._export)
-        layout.addWidget(self._making)
+        for widget in (self.metrics, self._export, self._making):
+            layout.addWidget(widget)

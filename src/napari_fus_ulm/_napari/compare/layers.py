@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from napari_fus_ulm._napari.layers.family import OURS, is_result, ours
-from napari_fus_ulm._napari.layers.parts import LayerScan
+from napari_fus_ulm._napari.layers.parts import LayerParts, LayerScan, parts_of
 from napari_fus_ulm._napari.layers.placing import Placement, placement_of
-from napari_fus_ulm._napari.layers.to_scan import layer_to_scan
-from napari_fus_ulm._napari.picker.picked import likely_modality, pick, shown_numbers
+from napari_fus_ulm._napari.layers.to_scan import layer_to_scan, scan_of_parts
+from napari_fus_ulm._napari.picker.picked import likely_modality, numbers_at, pick, shown_numbers
 from napari_fus_ulm.inference.naming import caption_of
 from napari_fus_ulm.selection import Selection
 from napari_fus_ulm.tasks.record import Record, Source
@@ -50,6 +50,33 @@ class Seen:
         return _in_plane(self.frame.layer_kwargs(shape), self.frame.plane_axes)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A layer as it is now and where the sliders stand, to be read in a thread.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+    parts : LayerParts
+    modality : str or None
+        What it is taken for, where it does not say.
+    point : tuple of float
+        Of the sliders, in pixels of the layer.
+    """
+
+    layer: Image
+    parts: LayerParts
+    modality: str | None
+    point: tuple[float, ...]
+
+    def plane(self) -> tuple[xr.DataArray, LayerScan]:
+        """What the sliders show, named like the layer, and the whole."""
+        read = scan_of_parts(self.parts, modality=self.modality)
+        shown = numbers_at(read.axes, self.point)
+        index = {str(dim): shown.get(str(dim), 0) for dim in read.scan.dims[:-2]}
+        return read.scan.isel(index, drop=True).rename(self.parts.name), read
+
+
 def comparable_layers(viewer: ViewerModel) -> list[Image]:
     """Inputs, results and ULM, the newest first; no previews, spreads or diagnostics."""
     return [layer for layer in reversed(viewer.layers) if _comparable(layer)]
@@ -61,6 +88,13 @@ def kind_of(layer: Image) -> str:
     if carried.get("generated"):
         return RESULT
     return ULM if likely_modality(layer) == "ulm" else FUS
+
+
+def inputs_of(viewer: ViewerModel, layers: Sequence[Image]) -> list[Image]:
+    """The layers from which results among these were made, those that are not among them."""
+    among = {layer.unique_id for layer in layers}
+    made = [ours(layer).get("input") for layer in layers if kind_of(layer) == RESULT]
+    return [one for one in viewer.layers if one.unique_id in made and one.unique_id not in among]
 
 
 def titles(layers: Sequence[Image]) -> list[str]:
@@ -81,7 +115,27 @@ def _short(layer: Image) -> str:
     return caption_of(layer.name, made or {}) if known else str(layer.name)
 
 
-def seen(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) -> Seen:
+def looks_at(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) -> list[Look]:
+    """How layers are now, in reading order.
+
+    One of unknown modality is taken for ULM where it is the ground truth, for power Doppler
+    otherwise.
+    """
+    last = None if truth is None else truth.unique_id
+
+    def place(layer: Image) -> tuple[bool, int]:
+        return layer.unique_id == last, _ORDER.index(kind_of(layer))
+
+    looks = []
+    for layer in sorted(layers, key=place):
+        known = likely_modality(layer) != "unknown"
+        point = layer.world_to_data(viewer.dims.point) if layer.ndim > 2 else ()
+        modality = None if known else "ulm" if layer.unique_id == last else "fus"
+        looks.append(Look(layer, parts_of(layer), modality, tuple(map(float, point))))
+    return looks
+
+
+def seen(looks: Sequence[Look]) -> Seen:
     """Read what the sliders show of each layer.
 
     Raises
@@ -89,24 +143,9 @@ def seen(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) -> S
     ScanError
         If a layer cannot be a scan; the sentence names it.
     """
-    last = None if truth is None else truth.unique_id
-
-    def place(layer: Image) -> tuple[bool, int]:
-        return layer.unique_id == last, _ORDER.index(kind_of(layer))
-
-    ordered = tuple(sorted(layers, key=place))
-    scans = [_scan_of(layer, truth=layer.unique_id == last) for layer in ordered]
-    planes = tuple(_shown(viewer, *one) for one in zip(ordered, scans, strict=True))
-    return Seen(planes, ordered, placement_of(ordered[0], scans[0].axes, Selection()))
-
-
-def plane_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> xr.DataArray:
-    """The plane that the sliders show of a layer, with the layer's name.
-
-    A layer of unknown modality is taken for ULM where it is the ground truth, for power Doppler
-    otherwise.
-    """
-    return _shown(viewer, layer, _scan_of(layer, truth=truth))
+    read = [look.plane() for look in looks]
+    planes, layers = tuple(plane for plane, _ in read), tuple(look.layer for look in looks)
+    return Seen(planes, layers, placement_of(layers[0], read[0][1].axes, Selection()))
 
 
 def sources_of(
@@ -129,7 +168,7 @@ def source_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> Sour
     viewer : napari viewer
     layer : napari.layers.Image
     truth : bool
-        Whether it is the ground truth; see `plane_of`.
+        Whether it is the ground truth; see `looks_at`.
     """
     read = _scan_of(layer, truth=truth)
     shown = {
@@ -153,12 +192,6 @@ def source_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> Sour
 def _scan_of(layer: Image, *, truth: bool) -> LayerScan:
     known = likely_modality(layer) != "unknown"
     return layer_to_scan(layer, modality=None if known else "ulm" if truth else "fus")
-
-
-def _shown(viewer: ViewerModel, layer: Image, read: LayerScan) -> xr.DataArray:
-    shown = shown_numbers(viewer, layer, read.axes)
-    index = {str(dim): shown.get(str(dim), 0) for dim in read.scan.dims[:-2]}
-    return read.scan.isel(index, drop=True).rename(layer.name)
 
 
 def _comparable(layer: Any) -> bool:

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_fus_ulm._napari.compare.layers import plane_of, seen, sources_of, titles
+import numpy as np
+
+from napari_fus_ulm._napari.compare.layers import (
+    Look,
+    inputs_of,
+    looks_at,
+    seen,
+    sources_of,
+    titles,
+)
 from napari_fus_ulm._napari.compare.views import DIFFERENCE_LIMIT, Pictures
 from napari_fus_ulm._napari.layers.family import OURS
+from napari_fus_ulm._napari.layers.identity import LayerId
+from napari_fus_ulm._napari.picker.picked import takes_long
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.compare import Colours, Compared, check_one_field, greys
 from napari_fus_ulm.tasks.enhance import displacement
+from napari_fus_ulm.tasks.failures import failure_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -20,45 +33,83 @@ if TYPE_CHECKING:
 OFF, GRID, CURTAIN, BLINK, DIFFERENCE = "off", "grid", "curtain", "blink", "difference"
 PAIRED = (CURTAIN, DIFFERENCE)
 """Views of two images."""
+WAITING = "Reading the images…"
+SOON_PIXELS = 150_000
+"""Pixels of all images together that are read and scaled between two movements of the mouse."""
 
 
-def pictures_of(
-    viewer: ViewerModel,
-    layers: Sequence[Image],
-    truth: Image | None,
-    colours: Colours,
-    *,
-    ordered: bool,
-) -> tuple[Pictures, tuple[str, ...]]:
-    """Grey levels of images on one grid, and notices about where they lie.
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """A view that is wanted of layers as they are now.
 
     Parameters
     ----------
-    viewer : napari viewer
-    layers : sequence of napari.layers.Image
-    truth : napari.layers.Image or None
-        The ground truth.
+    view : str
+    looks : tuple of Look
+        In reading order.
+    order : tuple of hashable
+        Ids of the layers in the order to show.
     colours : {"grey", "hot"}
-    ordered : bool
-        In reading order, not as they are given.
+    """
+
+    view: str
+    looks: tuple[Look, ...]
+    order: tuple[LayerId, ...]
+    colours: Colours
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether it is read too slowly for the viewer to wait."""
+        pixels = sum(np.size(look.parts.data) for look in self.looks)
+        return pixels > SOON_PIXELS or any(takes_long(look.parts) for look in self.looks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """The pictures of a view and notices about where they lie, or why there are none."""
+
+    pictures: Pictures | None = None
+    notices: tuple[str, ...] = ()
+    error: str = ""
+
+
+def request_of(
+    viewer: ViewerModel,
+    view: str,
+    layers: Sequence[Image],
+    truth: Image | None,
+    colours: Colours,
+) -> Request:
+    """What a view of layers needs of them; one of two keeps their order, others are in reading
+    order.
 
     Raises
     ------
     UserError
-        If there are no two images, or they cannot be laid on each other.
+        If there are no two images, or a layer cannot be read.
     """
     if len({layer.unique_id for layer in layers}) < 2:
         raise UserError("The two images are the same; choose another one.")
-    planes = seen(viewer, layers, truth)
-    named = zip(titles(planes.layers), greys(planes.images), strict=True)
-    shown = {one.unique_id: each for one, each in zip(planes.layers, named, strict=True)}
-    order = planes.layers if ordered else layers
-    names, pictures = zip(*(shown[layer.unique_id] for layer in order), strict=True)
-    rows, columns = pictures[0].shape
-    first, *others = planes.images
-    notices = (displacement(first, image) for image in others)
-    where = planes.where((rows, columns))
-    return Pictures(names, pictures, where, colours), tuple(filter(None, notices))
+    looks = looks_at(viewer, layers, truth)
+    order = layers if view in PAIRED else [look.layer for look in looks]
+    return Request(view, tuple(looks), tuple(one.unique_id for one in order), colours)
+
+
+def pictures_of(request: Request) -> Ready:
+    """Grey levels of images on one grid; for a thread."""
+    try:
+        planes = seen(request.looks)
+        named = zip(titles(planes.layers), greys(planes.images), strict=True)
+        shown = {one.unique_id: each for one, each in zip(planes.layers, named, strict=True)}
+        names, pictures = zip(*(shown[one] for one in request.order), strict=True)
+        rows, columns = pictures[0].shape
+        first, *others = planes.images
+        notices = (displacement(first, image) for image in others)
+        where = planes.where((rows, columns))
+    except Exception as error:  # the thread would keep it to itself
+        return Ready(error=failure_of(error).sentence)
+    pictured = Pictures(names, pictures, where, request.colours)
+    return Ready(pictured, tuple(filter(None, notices)))
 
 
 def words_of(view: str, names: tuple[str, ...]) -> str:
@@ -75,17 +126,28 @@ def words_of(view: str, names: tuple[str, ...]) -> str:
     )
 
 
-def compared(viewer: ViewerModel, layers: Sequence[Image], truth: Image | None) -> Compared:
+def compared(
+    viewer: ViewerModel, layers: Sequence[Image], truth: Image | None, *, inputs: bool = False
+) -> Compared:
     """What the figure and the table are made of.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    layers : sequence of napari.layers.Image
+    truth : napari.layers.Image or None
+    inputs : bool
+        Also what the results among them were made from.
 
     Raises
     ------
     UserError
         If the images do not cover one field of view.
     """
-    planes = seen(viewer, layers, truth)
+    wanted = [*inputs_of(viewer, layers), *layers] if inputs else layers
+    planes = seen(looks_at(viewer, wanted, truth))
     images = planes.images
-    reference = None if truth is None else plane_of(viewer, truth, truth=True)
+    reference = None if truth is None else looks_at(viewer, [truth], truth)[0].plane()[0]
     check_one_field([*images, *([] if reference is None else [reference])])
     sources = sources_of(viewer, planes.layers, truth)
     return Compared(images, reference, _settings_of(layers), sources)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fus_ulm._napari.layers.identity import present
+from napari_fus_ulm._napari.layers.units import mm_in
 from napari_fus_ulm._napari.viewer.kept import KeptViewer
-from napari_fus_ulm._napari.viewer.parts import grid_of, text_overlay
+from napari_fus_ulm._napari.viewer.parts import grid_of, scale_bar_of, text_overlay
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -31,6 +32,7 @@ class Stage:
         self._viewer = viewer
         self._kept = KeptViewer(viewer)
         self.layers: list[Image] = []
+        self._bar_was_seen = False
         self.busy = False
         """Whether the changes of the layer list are the stage's own."""
 
@@ -47,25 +49,48 @@ class Stage:
         linked: bool = True,
         caption: str = "",
     ) -> None:
-        """Show these layers alone; the first is the topmost, and the first of a grid."""
-        with self._changing():
-            self._kept.keep(active=self._viewer.layers.selection.active)
-            self._clear()
-            self._kept.hide_all_but(())
-            for layer in reversed(layers):
-                self._viewer.add_layer(layer)
-            self.layers = list(layers)
-            if linked and len(layers) > 1:
-                self._viewer.layers.link_layers(self.layers, SHARED)
+        """Show these layers alone; the first is the topmost, and the first of a grid.
+
+        Those that are on stage already stay there: napari takes long to add one.
+        """
+        stay = self.layers == list(layers)
+        if not stay:
+            with self._changing():
+                if not self._kept.keeping:
+                    self._kept.keep(active=self._viewer.layers.selection.active)
+                    self._bar_was_seen = scale_bar_of(self._viewer).visible
+                self._clear()
+                self._kept.hide_all_but(())
+                for layer in reversed(layers):
+                    self._viewer.add_layer(layer)
+                self.layers = list(layers)
+                if linked and len(layers) > 1:
+                    self._viewer.layers.link_layers(self.layers, SHARED)
         self._set_grid(len(layers) if grid else 0)
+        self._set_bar(self._lengths_known)
         self.caption(caption)
 
     def leave(self) -> None:
         """Remove the layers and restore what is left of the state before."""
         if self._kept.keeping:
+            self._set_bar(False)  # whoever shows it with a result can do so again
             with self._changing():
                 self._clear()
                 self._kept.give_back()
+            bar = scale_bar_of(self._viewer)
+            bar.visible = bar.visible or self._bar_was_seen
+
+    @property
+    def _lengths_known(self) -> bool:
+        """Whether the layers lie in lengths, so that a scale bar is right."""
+        return all(mm_in(unit) is not None for unit in self.layers[0].units[-2:])
+
+    def _set_bar(self, seen: bool) -> None:
+        """Show the scale bar, in every cell of a grid where napari can."""
+        bar = scale_bar_of(self._viewer)
+        bar.visible = seen
+        if hasattr(bar, "gridded"):
+            bar.gridded = seen
 
     def caption(self, text: str) -> None:
         """Write a line at the top of the canvas."""

@@ -6,8 +6,9 @@ names the fields of the frozen `Shown` that have changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -20,8 +21,12 @@ from napari_fus_ulm._napari.compare.pictures import (
     GRID,
     OFF,
     PAIRED,
+    WAITING,
+    Ready,
+    Request,
     compared,
     pictures_of,
+    request_of,
     words_of,
 )
 from napari_fus_ulm._napari.compare.stage import Stage
@@ -34,6 +39,7 @@ from napari_fus_ulm._napari.compare.views import (
     View,
 )
 from napari_fus_ulm._napari.layers.identity import LayerId, find
+from napari_fus_ulm._napari.picker.state import Background
 from napari_fus_ulm._napari.run import changes
 from napari_fus_ulm._napari.viewer.connections import Connections
 from napari_fus_ulm.errors import UserError
@@ -53,6 +59,8 @@ class CompareState:
     Parameters
     ----------
     viewer : napari viewer
+    background : Background, optional
+        Where large images are read and scaled.
 
     Signals
     -------
@@ -62,8 +70,9 @@ class CompareState:
 
     changed = Signal(frozenset)
 
-    def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: ViewerModel, background: Background | None = None) -> None:
+        self._viewer, self.background = viewer, background
+        self._asked = 0
         self._layers: tuple[Image, ...] = ()
         self._checked: dict[LayerId, bool] = {}
         self._truth, self._first, self._second = Wish(), Wish(), Wish()
@@ -72,7 +81,7 @@ class CompareState:
         self.stage = Stage(viewer)
         self.shown = Shown()
         events = viewer.layers.events
-        self._connections = Connections()
+        self._connections, self._data = Connections(), Connections()
         self._connections.connect(events.inserted, self._on_inserted)
         self._connections.connect(events.removed, self._on_layers)
         self._connections.connect(events.reordered, self._on_layers)
@@ -84,6 +93,7 @@ class CompareState:
         self.changed.disconnect()
         self.show_view(OFF)
         self._connections.close()
+        self._data.close()
 
     # ------------------------------------------------------------ what there is
 
@@ -139,12 +149,19 @@ class CompareState:
         before = sum(self._checked.values())
         self._layers = tuple(comparable_layers(self._viewer))
         states, self._checked = self._checked, {}
+        self._data.close()
         for layer in self._layers:
             self._checked[layer.unique_id] = states.get(layer.unique_id, layer.visible)
+            self._data.connect(layer.events.data, self._on_data)
         if sum(self._checked.values()) != before:
             self._chosen_anew()
         else:
             self._show()
+
+    def _on_data(self, _: Event) -> None:
+        """A rerun has given a layer other pixels."""
+        self._show()
+        self.follow_sliders()
 
     def _chosen_anew(self) -> None:
         """Other images are compared: earlier notices no longer hold."""
@@ -156,29 +173,55 @@ class CompareState:
 
     def show_view(self, view: str) -> None:
         """Turn a view on, or all off; an error is shown."""
-        self._close_view()
         if view == OFF or len(self.checked()) < 2:
-            self.stage.leave()
-            self._show(view=OFF, words="", notices=(), error="")
+            self._end_view()
             return
-        try:
-            pictures, notices = self._pictures(view)
-        except UserError as error:
-            self.stage.leave()
-            self._show(view=OFF, words="", notices=(), error=str(error))
-            return
-        self._show(view=view, words=words_of(view, pictures.names), notices=notices, error="")
-        self._view = self._make(view, pictures)
+        request = self._request(view)
+        if request is not None:
+            # A view that is there stays until the next one is ready.
+            self._show(view=view, words=WAITING, notices=(), error="")
+            self._read(request, self._begin_view)
 
     def follow_sliders(self) -> None:
         """Show the planes to which the sliders have moved."""
-        if self._view is not None:
-            try:
-                pictures, _ = self._pictures(self.shown.view)
-            except UserError as error:
-                self._show(error=str(error))
-            else:
-                self._view.update(pictures)
+        self._show()
+        request = None if self._view is None else self._request(self.shown.view)
+        if request is not None:
+            self._read(request, self._update_view)
+
+    def _read(self, request: Request, then: Callable[[str, Ready], None]) -> None:
+        """Make the pictures, in the background where that takes long; only the newest count."""
+        self._asked += 1
+        follow = partial(self._take_over, self._asked, partial(then, request.view))
+        if self.background is None or not request.takes_long:
+            follow(pictures_of(request))
+        else:
+            self.background(partial(pictures_of, request), follow)
+
+    def _take_over(self, asked: int, then: Callable[[Ready], None], ready: Ready) -> None:
+        if asked == self._asked:
+            then(ready)
+
+    def _begin_view(self, view: str, ready: Ready) -> None:
+        if ready.pictures is None:
+            self._end_view(ready.error)
+            return
+        self._close_view()
+        words = words_of(view, ready.pictures.names)
+        self._show(view=view, words=words, notices=ready.notices, error="")
+        self._view = self._make(view, ready.pictures)
+
+    def _update_view(self, view: str, ready: Ready) -> None:
+        if ready.pictures is None:
+            self._show(error=ready.error)
+        elif self._view is not None:
+            self._view.update(ready.pictures)
+
+    def _end_view(self, error: str = "") -> None:
+        self._asked += 1
+        self._close_view()
+        self.stage.leave()
+        self._show(view=OFF, words="", notices=(), error=error)
 
     def set_share(self, share: float) -> None:
         """Move the curtain."""
@@ -196,11 +239,16 @@ class CompareState:
             self._view.close()
             self._view = None
 
-    def _pictures(self, view: str) -> tuple[Pictures, tuple[str, ...]]:
+    def _request(self, view: str) -> Request | None:
+        """What a view needs; None where it cannot be had, which is said."""
         pair = [self.layer(one) for one in (self.shown.first, self.shown.second)]
         wanted = [one for one in pair if one is not None] if view in PAIRED else self.checked()
         truth = self.layer(self.shown.truth)
-        return pictures_of(self._viewer, wanted, truth, self.colours, ordered=view not in PAIRED)
+        try:
+            return request_of(self._viewer, view, wanted, truth, self.colours)
+        except UserError as error:
+            self._end_view(str(error))
+            return None
 
     def _make(self, view: str, pictures: Pictures) -> View:
         if view == GRID:
@@ -215,17 +263,27 @@ class CompareState:
     def _on_flip(self, name: str) -> None:
         self._show(words=f"Now: {name}")
 
-    def compared(self) -> Compared:
-        """What is checked, for the figure and the table.
+    def compared(self, *, inputs: bool = False) -> Compared:
+        """What is checked, for the figure; for the table also what results were made from.
 
         Raises
         ------
         ValueError
             If the images do not cover one field of view.
         """
-        return compared(self._viewer, self.checked(), self.layer(self.shown.truth))
+        truth = self.layer(self.shown.truth)
+        return compared(self._viewer, self.checked(), truth, inputs=inputs)
 
     # ------------------------------------------------------------ what is shown
+
+    def _pixels(self, compared: Iterable[Image]) -> Hashable:
+        """What tells that other pixels are compared."""
+        stacked, keys = False, []
+        for layer in compared:
+            stacked = stacked or layer.ndim > 2
+            keys.append((layer.unique_id, id(layer.data), *map(float, layer.scale)))
+        point = tuple(map(float, self._viewer.dims.point)) if stacked else ()
+        return tuple(sorted(keys, key=str)), point
 
     def _show(self, **words: object) -> None:
         """Resolve what is chosen, with the words to show now."""
@@ -244,6 +302,7 @@ class CompareState:
             truth=truth,
             first=self._first.among(offered, first),
             second=self._second.among(offered, second),
+            pixels=self._pixels([*checked, *(one for one in layers if one.unique_id == truth)]),
             **words,  # type: ignore[arg-type]
         )
         if names := changes(before, self.shown):

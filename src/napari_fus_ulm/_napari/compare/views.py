@@ -53,8 +53,9 @@ class GridView:
     """Every image in its own cell, under one camera."""
 
     def __init__(self, stage: Stage, pictures: Pictures) -> None:
-        self._layers = _layers(pictures)
+        self._layers = _layers(pictures, stage)
         for layer in self._layers:
+            layer.visible = True
             if hasattr(layer, "name_overlay"):  # newer napari; the dock lists the names anyway
                 layer.name_overlay.visible = True
                 layer.name_overlay.font_size = NAME_POINTS
@@ -74,8 +75,11 @@ class BlinkView:
 
     def __init__(self, stage: Stage, pictures: Pictures, on_flip: Callable[[str], None]) -> None:
         self._stage, self._on_flip, self._names = stage, on_flip, pictures.names
-        self._layers = _layers(pictures)
+        self._layers = _layers(pictures, stage)
         self.number = 0
+        for layer in self._layers:
+            if hasattr(layer, "name_overlay"):
+                layer.name_overlay.visible = False  # the caption says it
         stage.show(self._layers)
         self._show(0)
 
@@ -210,10 +214,18 @@ class CurtainView:
 View = GridView | BlinkView | DifferenceView | CurtainView
 
 
-def _layers(pictures: Pictures) -> list[Image]:
-    """A layer each, numbered in reading order."""
-    named = zip(pictures.names, pictures.greys, strict=True)
-    return [_layer(f"{n}  {name}", grey, pictures) for n, (name, grey) in enumerate(named, 1)]
+def _layers(pictures: Pictures, stage: Stage) -> list[Image]:
+    """A layer each, numbered in reading order; those of the view before if they are alike."""
+    names = [f"{n}  {name}" for n, name in enumerate(pictures.names, 1)]
+    colormap = COLORMAPS[pictures.colours]
+    there = [(one.name, one.data.shape, one.colormap.name) for one in stage.layers]
+    if there == [
+        (name, one.shape, colormap) for name, one in zip(names, pictures.greys, strict=True)
+    ]:
+        for layer, grey in zip(stage.layers, pictures.greys, strict=True):
+            layer.data = grey
+        return stage.layers
+    return [_layer(name, grey, pictures) for name, grey in zip(names, pictures.greys, strict=True)]
 
 
 def _difference(pictures: Pictures) -> Grey:

@@ -24,6 +24,7 @@ from napari_fus_ulm._napari.widgets.controls import (
 )
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
+from napari_fus_ulm._napari.worker import InBackground
 from napari_fus_ulm.tasks.failures import failure_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class CompareWidget(DockedWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self.state = CompareState(napari_viewer)
+        self.state = CompareState(napari_viewer, InBackground(self))
         self.images = ImageList()
         self.truth = ImageCombo("no ground truth")
         self.colours = CalmComboBox((("grey", "grey"), ("hot", "hot")))
@@ -83,9 +84,10 @@ class CompareWidget(DockedWidget):
             self.truth.set_value(shown.truth)
             self.controls.first.set_value(shown.first)
             self.controls.second.set_value(shown.second)
-            checked = frozenset(entry.layer_id for entry in shown.checked)
-            self.jobs.state.set_subject((checked, shown.truth))
-            self.jobs.allow(figure=bool(shown.checked), metrics=shown.can_be_measured)
+        self.jobs.state.set_subject(shown.subject)
+        self.jobs.allow(
+            {entry.name: entry.title for entry in shown.checked}, metrics=shown.can_be_measured
+        )
         if "view" in names:
             self.controls.show_view(shown.view)
         if "share" in names:

@@ -30,6 +30,7 @@ from napari_fus_ulm._napari.run import (
 from napari_fus_ulm.inference.events import Finished, Progress
 from napari_fus_ulm.inference.settings import EnhanceSettings, Values
 from napari_fus_ulm.tasks import compare as compare_run
+from napari_fus_ulm.tasks.compare import MeasuredImage, MetricsReady
 from napari_fus_ulm.tasks.events import Saved
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class WorkShown:
         following.
     status : str
     error : str
+    measured : tuple of MeasuredImage
+        Of the images now checked.
     """
 
     phase: str = EMPTY
@@ -65,6 +68,7 @@ class WorkShown:
     notices: tuple[str, ...] = ()
     status: str = ""
     error: str = ""
+    measured: tuple[MeasuredImage, ...] = ()
 
 
 class WorkState:
@@ -91,6 +95,8 @@ class WorkState:
         self._viewer = viewer
         self._run = Run()
         self._subject: Hashable = None
+        self._measured: tuple[MeasuredImage, ...] = ()
+        self._measured_of: Hashable = None
         self._picked: Picked | None = None
         self._results: list[Image] = []
         self.fus = PickerState(viewer, "fus", background)
@@ -129,10 +135,12 @@ class WorkState:
         self._begin(self._picked.layer_id)
         return partial(compare_run.run_all, self._picked.take, runs)
 
-    def start(self, work: Work) -> Work | None:
-        """Begin the figure or the table."""
+    def start(self, work: Work, *, measures: bool = False) -> Work | None:
+        """Begin the figure or the table; the latter shows its rows as they come."""
         if self._run.running:
             return None
+        if measures:
+            self._measured, self._measured_of = (), self._subject
         self._begin(self._subject)
         return work
 
@@ -144,7 +152,11 @@ class WorkState:
     def on_event(self, event: object) -> None:
         """Take in what the work gives."""
         run = self._run.after(event)
-        if isinstance(event, Saved):
+        if isinstance(event, MeasuredImage):
+            self._measured = (*self._measured, event)
+        elif isinstance(event, MetricsReady):
+            run = replace(run, status="Measured.")
+        elif isinstance(event, Saved):
             run = replace(run, status=f"Saved as {event.path.name}.")
         elif isinstance(event, Finished) and self._picked is not None:
             picked = self._picked
@@ -185,6 +197,7 @@ class WorkState:
             notices=run.notices,
             status=run.status,
             error=run.error,
+            measured=self._measured if self._measured_of == self._subject else (),
         )
         if names := changes(before, self.shown):
             self.changed.emit(names)

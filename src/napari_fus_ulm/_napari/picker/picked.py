@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -210,7 +210,11 @@ def shown_numbers(viewer: ViewerModel, layer: Image, axes: Axes) -> dict[str, in
     """Number that the sliders show along each leading dim of a layer's scan."""
     if layer.ndim < 3:
         return {}
-    point = layer.world_to_data(viewer.dims.point)
+    return numbers_at(axes, layer.world_to_data(viewer.dims.point))
+
+
+def numbers_at(axes: Axes, point: Sequence[float]) -> dict[str, int]:
+    """Number along each leading dim of a scan at a point in pixels of its layer."""
     shown: dict[str, int] = {}
     for axis, at in zip(axes.every, point, strict=False):
         if axis.dim in ("", "j", "i"):
