@@ -254,7 +254,7 @@ def test_figure_and_metrics(files, made, settings, tmp_path, monkeypatch):
     (table,) = assert_replays(metrics, tmp_path / "metrics", monkeypatch).values()
     assert picture.startswith(b"\x89PNG")
     rows = table.decode().splitlines()
-    assert rows[0].startswith("image,generator,mode,ground_truth,mse")
+    assert rows[0].startswith("image,generator,mode,ground_truth,moved_down_um,moved_right_um,mse")
     assert [row.split(",")[0] for row in rows[1:]] == ["power Doppler", "result"]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from napari.components import ViewerModel
 
-from napari_fus_ulm._napari.compare.layers import looks_at, seen, sources_of
+from napari_fus_ulm._napari.compare.layers import looks_at, seen, source_of
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm.io import read_one, write
 from napari_fus_ulm.scan import make_scan
@@ -32,7 +32,8 @@ def test_the_planes_that_are_shown_are_found_again(tmp_path):
     ulm = opened(viewer, write(tmp_path / "map_ulm.nii.gz", counts), "ulm")
     fus = opened(viewer, write(tmp_path / "film_pwd.nii.gz", film), "fus")
     viewer.dims.set_point((0, 1), (2.0, 0.5))
-    sources = sources_of(viewer, [ulm, fus], ulm)
+    looks = looks_at(viewer, [ulm, fus], ulm)
+    sources = {look.layer.name: source_of(look, look.plane()[1]) for look in looks}
     assert list(sources) == [fus.name, ulm.name]
     for layer in (fus, ulm):
         [look] = looks_at(viewer, [layer], ulm)

@@ -10,10 +10,18 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_fus_ulm._napari.compare.layers import comparable_layers, looks_at, seen, titles
+from napari_fus_ulm._napari.compare.pictures import WAITING
+from napari_fus_ulm._napari.compare.stage import at_once
 from napari_fus_ulm._napari.compare.widget import CompareWidget
 from napari_fus_ulm._napari.layers.family import OURS, hang_on, is_result
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
-from napari_fus_ulm._napari.viewer.parts import camera_of, grid_of, text_overlay
+from napari_fus_ulm._napari.viewer.parts import (
+    camera_of,
+    grid_of,
+    scale_bar_of,
+    text_overlay,
+)
+from napari_fus_ulm._napari.worker import InBackground
 from napari_fus_ulm.evaluation.figure import greys, measure
 from napari_fus_ulm.grey.reference import reference_on_grid
 from napari_fus_ulm.grid import Grid
@@ -55,17 +63,23 @@ def open_compare(request, qtbot, small_pair, results):
             _, dock = viewer.window.add_plugin_dock_widget("napari-fus-ulm", "Compare")
         else:
             dock = alone(viewer, qtbot)
-        dock.state.background = None  # one test of the background is enough
+        waits_for_nothing(dock)
         dock.controls.rate.setValue(1)
         return viewer, dock
 
     return open_
 
 
+def waits_for_nothing(dock):
+    """Let views be there after the click; one test of how they come is enough."""
+    dock.state.background = None
+    dock.state.stage.later = at_once
+
+
 def alone(viewer, qtbot):
     """The dock without a window."""
     dock = CompareWidget(viewer)
-    dock.state.background = None
+    waits_for_nothing(dock)
     qtbot.addWidget(dock, before_close_func=CompareWidget.leave)
     return dock
 
@@ -194,7 +208,8 @@ def test_the_grid_shows_the_checked_images_alone_and_goes_without_a_trace(
 
     layers = shown(viewer)
     names = ["rat power Doppler", results[1].title, "rat ULM"]
-    assert [layer.name[3:] for layer in layers] == [names[0], dock.images.item(0).text(), names[2]]
+    made = dock.images.item(0).text().removesuffix(" (generated)")
+    assert [layer.name[3:] for layer in layers] == [names[0], f"generated · {made}", names[2]]
     grid = grid_of(viewer)
     assert grid.enabled
     assert grid.shape[0] * grid.shape[1] >= 3
@@ -316,8 +331,10 @@ def test_blinking_shows_one_image_after_another(open_compare, press, qtbot):
     for _ in range(5):
         (layer,) = shown(viewer)
         names.append(layer.name)
-        assert text_overlay(viewer).text == layer.name[3:]
-        assert dock.controls.text.text() == f"Now: {layer.name[3:]}"
+        words = layer.name[3:].removeprefix("generated · ")
+        assert words in text_overlay(viewer).text
+        assert ("generated" in text_overlay(viewer).text) == ("generated" in layer.name)
+        assert dock.controls.text.text() == f"Now: {text_overlay(viewer).text}"
         press(dock.controls.flip)
     assert len(set(names)) == 4
     assert names[4] == names[0]
@@ -614,3 +631,121 @@ def test_power_doppler_is_measured_through_the_intensity_map(small_pair):
     # Weights that are gone are no reason to measure nothing.
     moved = replace(compared, settings=EnhanceSettings(weights="gone.safetensors"))
     assert compare_run._note(moved) == compare_run.MAPPED
+
+
+def test_large_pictures_are_made_beside_the_viewer_and_come_one_by_one(open_compare, press, qtbot):
+    viewer, dock = open_compare()
+    dock.state.background, later = InBackground(dock), []
+    dock.state.stage.later = later.append
+    press(dock.views.buttons["grid"])
+    assert dock.controls.text.text() == WAITING
+    assert dock.views.buttons["grid"].isChecked()
+    assert not dock.state.stage.layers  # nothing was made while the button was pressed
+    qtbot.waitUntil(lambda: len(dock.state.stage.layers) == 1)
+    while later:
+        assert not grid_of(viewer).enabled
+        later.pop()()
+    assert grid_of(viewer).enabled
+    assert len(shown(viewer)) == 4
+    press(dock.views.buttons["blink"])
+    press(dock.views.buttons["off"])  # before it is there
+    qtbot.wait(300)
+    assert dock.state.shown.view == "off"
+    assert len(viewer.layers) == 4
+
+
+def test_a_grid_that_blinks_keeps_its_layers(open_compare, press):
+    _, dock = open_compare()
+    press(dock.views.buttons["grid"])
+    before = list(dock.state.stage.layers)
+    press(dock.views.buttons["blink"])
+    assert dock.state.stage.layers == before
+    assert [layer.visible for layer in before] == [True, False, False, False]
+    press(dock.views.buttons["grid"])
+    assert dock.state.stage.layers == before
+    assert all(layer.visible for layer in before)
+
+
+def test_the_table_has_the_input_sorts_and_copies(open_compare, press, qtbot):
+    viewer, dock = open_compare()
+    metrics = dock.jobs.metrics
+    dock.state.check({viewer.layers["rat power Doppler"].unique_id: False})
+    for layer in viewer.layers:
+        if OURS in layer.metadata:  # as a run leaves them
+            layer.metadata[OURS]["input"] = viewer.layers["rat power Doppler"].unique_id
+    assert metrics.table.isHidden()
+    with qtbot.waitSignal(dock.jobs.runner.ended, timeout=60_000):
+        press(metrics.measure)
+    assert dock.notices.error == ""
+    assert not metrics.table.isHidden()
+    lines = metrics.shown()
+    assert lines[0][0] == "input, interpolated"
+    assert len(lines) == 3
+    head = [metrics.table.horizontalHeaderItem(n).text() for n in range(5)]
+    assert head == ["Image", "MSE ↓", "SSIM ↑", "PSNR ↑", "LPIPS ↓"]
+    metrics.table.sortItems(2)
+    assert (values := [float(line[2]) for line in metrics.shown()]) == sorted(values)
+    press(metrics.pages.buttons()[1])
+    assert metrics.table.horizontalHeaderItem(2).text() == "clDice ↑"
+    rows = list(csv.DictReader(metrics.text("csv").splitlines()))
+    assert {row["ground_truth"] for row in rows} == {"rat ULM"}
+    assert metrics.text("markdown").startswith("| image |")
+    # Measures go with what they are about, and when a rerun gives other pixels.
+    assert dock.jobs.state.shown.measured
+    layer = next(one for one in viewer.layers if OURS in one.metadata)
+    layer.data = np.array(layer.data)
+    assert dock.jobs.state.shown.measured == ()
+    assert metrics.table.isHidden()
+
+
+def test_a_rerun_is_seen_in_the_view_at_once(open_compare, press):
+    viewer, dock = open_compare()
+    press(dock.views.buttons["grid"])
+    layer = next(one for one in viewer.layers if OURS in one.metadata and not one.visible)
+    layer.data = np.zeros_like(layer.data)
+    black = [one for one in dock.state.stage.layers if not one.data.any()]
+    assert len(black) == 1
+
+
+def test_a_scale_bar_stands_in_every_picture_and_goes_with_them(open_compare, press):
+    viewer, dock = open_compare()
+    bar = scale_bar_of(viewer)
+    for view in ("grid", "curtain", "blink", "difference"):
+        press(dock.views.buttons[view])
+        assert bar.visible
+    press(dock.views.buttons["off"])
+    assert not bar.visible
+    assert not getattr(bar, "gridded", False)
+
+
+def test_a_closed_dock_gives_the_viewer_back_and_a_new_one_goes_on(open_compare, press, qtbot):
+    viewer, dock = open_compare()
+    before = state_of(viewer)
+    press(dock.views.buttons["grid"])
+    dock.leave()
+    assert state_of(viewer) == before
+    again = alone(viewer, qtbot)
+    assert len(again.state.checked()) == 4
+    press(again.views.buttons["curtain"])
+    assert again.state.shown.view == "curtain"
+    press(again.views.buttons["off"])
+    assert state_of(viewer) == before
+
+
+def test_a_job_that_crashes_leaves_the_dock_in_working_order(
+    open_compare, press, qtbot, monkeypatch
+):
+    viewer, dock = open_compare()
+    before = state_of(viewer)
+
+    def crash(*_):
+        raise RuntimeError("out of the blue")
+
+    monkeypatch.setattr(compare_run, "metrics_events", crash)
+    press(dock.views.buttons["grid"])
+    with qtbot.waitSignal(dock.jobs.runner.ended, timeout=60_000):
+        press(dock.jobs.metrics.measure)
+    assert "out of the blue" in dock.notices.error
+    assert dock.jobs.metrics.measure.isEnabled()
+    press(dock.views.buttons["off"])
+    assert state_of(viewer) == before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from napari_fus_ulm._napari.widgets.files import ask_open
 from napari_fus_ulm._napari.widgets.run_panel import RunPanel
 from napari_fus_ulm._napari.worker import EventRunner, InBackground
 from napari_fus_ulm.errors import UserError
+from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.inference.settings import Values
 from napari_fus_ulm.tasks import compare as compare_run
 from napari_fus_ulm.tasks.compare import Compared
@@ -55,9 +56,8 @@ class Jobs(QWidget):
     Parameters
     ----------
     viewer : napari viewer
-    compared : callable
-        What the figure is made of, with ``inputs=True`` the table; a UserError says why there is
-        nothing.
+    comparing : callable
+        Gives what makes that of which the figure is made, with ``inputs=True`` the table.
     colours : callable
         Colours of the figure.
     """
@@ -65,11 +65,11 @@ class Jobs(QWidget):
     def __init__(
         self,
         viewer: ViewerModel,
-        compared: Callable[..., Compared],
+        comparing: Callable[..., Callable[[], Compared]],
         colours: Callable[[], Colours],
     ) -> None:
         super().__init__()
-        self._compared, self._colours = compared, colours
+        self._comparing, self._colours = comparing, colours
         self._titles: dict[str, str] = {}
         self._allowed = (False, False)
         self.state = WorkState(viewer, InBackground(self))
@@ -142,10 +142,9 @@ class Jobs(QWidget):
 
     def measure(self) -> None:
         """Measure the checked images and their input (a click on *Measure*)."""
-        compared = self._checked(inputs=True)
-        if compared is not None:
-            work = partial(compare_run.metrics_events, compared)
-            self._run(self.state.start(work, measures=True))
+        if not self.runner.running:
+            make = self._comparing(inputs=True)
+            self._run(self.state.start(partial(_measured, make), measures=True))
 
     def cancel(self) -> None:
         """Ask the work to stop."""
@@ -165,7 +164,7 @@ class Jobs(QWidget):
             return None
         self.state.fail("")
         try:
-            return self._compared(inputs=inputs)
+            return self._comparing(inputs=inputs)()
         except UserError as error:
             self.state.fail(str(error))
             return None
@@ -226,3 +225,9 @@ class Jobs(QWidget):
         layout.setSpacing(8)
         for widget in (self.metrics, self._export, self._making):
             layout.addWidget(widget)
+
+
+def _measured(make: Callable[[], Compared]) -> Iterator[object]:
+    """Read the layers in the thread, too."""
+    yield Progress(0, 0, "Reading the images…")
+    yield from compare_run.metrics_events(make())

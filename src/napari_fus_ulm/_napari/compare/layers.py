@@ -12,9 +12,9 @@ import xarray as xr
 from napari_fus_ulm._napari.layers.family import OURS, is_result, ours
 from napari_fus_ulm._napari.layers.parts import LayerParts, LayerScan, parts_of
 from napari_fus_ulm._napari.layers.placing import Placement, placement_of
-from napari_fus_ulm._napari.layers.to_scan import layer_to_scan, scan_of_parts
-from napari_fus_ulm._napari.picker.picked import likely_modality, numbers_at, pick, shown_numbers
-from napari_fus_ulm.inference.naming import caption_of
+from napari_fus_ulm._napari.layers.to_scan import scan_of_parts
+from napari_fus_ulm._napari.picker.picked import likely_modality, numbers_at, pick
+from napari_fus_ulm.inference.naming import GENERATED, caption_of
 from napari_fus_ulm.selection import Selection
 from napari_fus_ulm.tasks.record import Record, Source
 
@@ -108,6 +108,23 @@ def titles(layers: Sequence[Image]) -> list[str]:
     ]
 
 
+def shortened(titles: Sequence[str]) -> list[str]:
+    """Titles without the words with which those of all results begin.
+
+    Examples
+    --------
+    >>> shortened(["input", "MHVAE Balanced ×5 (generated)", "MHVAE Detailed ×5 (generated)"])
+    ['input', 'Balanced ×5', 'Detailed ×5']
+    """
+    made = [title.removesuffix(GENERATED).split(" ") for title in titles if GENERATED in title]
+    same = [len(set(words)) == 1 for words in zip(*made, strict=False)] if len(made) > 1 else []
+    common = [*same, False].index(False)
+    return [
+        " ".join(title.removesuffix(GENERATED).split(" ")[common:]) if GENERATED in title else title
+        for title in titles
+    ]
+
+
 def _short(layer: Image) -> str:
     carried = getattr(layer.metadata.get("xarray"), "attrs", {})
     made = carried.get("provenance") if carried.get("generated") else None
@@ -148,50 +165,31 @@ def seen(looks: Sequence[Look]) -> Seen:
     return Seen(planes, layers, placement_of(layers[0], read[0][1].axes, Selection()))
 
 
-def sources_of(
-    viewer: ViewerModel, layers: Sequence[Image], truth: Image | None
-) -> dict[str, Source]:
-    """Where the planes of layers come from, by their names; the ground truth last."""
-    last = None if truth is None else truth.unique_id
-    others = [layer for layer in layers if layer.unique_id != last]
-    sources = {layer.name: source_of(viewer, layer) for layer in others}
-    if truth is not None:
-        sources[truth.name] = source_of(viewer, truth, truth=True)
-    return sources
-
-
-def source_of(viewer: ViewerModel, layer: Image, *, truth: bool = False) -> Source:
+def source_of(look: Look, read: LayerScan) -> Source:
     """Where the plane that the sliders show comes from: a file, a phantom, or the run that made it.
 
     Parameters
     ----------
-    viewer : napari viewer
-    layer : napari.layers.Image
-    truth : bool
-        Whether it is the ground truth; see `looks_at`.
+    look : Look
+    read : LayerScan
+        The whole layer.
     """
-    read = _scan_of(layer, truth=truth)
     shown = {
         dim: number
-        for dim, number in shown_numbers(viewer, layer, read.axes).items()
+        for dim, number in numbers_at(read.axes, look.point).items()
         if read.scan.sizes.get(dim, 1) > 1
     }
     part = Selection(slices=shown.get("k"), times=shown.get("time"))
-    record = ours(layer).get("record")
+    record = ours(look.layer).get("record")
     if record is None:
-        return pick(layer, read, part, {}).source
+        return pick(look.layer, read, part, {}).source
     return Source(
-        layer=layer.name,
+        layer=look.layer.name,
         modality=None,
         slice=part.slices,
         time=part.times,
         made_by=Record.from_mapping(record),
     )
-
-
-def _scan_of(layer: Image, *, truth: bool) -> LayerScan:
-    known = likely_modality(layer) != "unknown"
-    return layer_to_scan(layer, modality=None if known else "ulm" if truth else "fus")
 
 
 def _comparable(layer: Any) -> bool:

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fus_ulm._napari.compare.layers import shortened
 from napari_fus_ulm._napari.widgets.controls import (
     CalmComboBox,
     Signal,
@@ -36,7 +37,7 @@ from napari_fus_ulm.tasks.compare import (
     rows_markdown,
 )
 
-INPUT = "input (interpolated)"
+INPUT = "input, interpolated"
 COLUMNS = {
     "mse": ("MSE", "Mean squared error of the grey levels; smaller is better."),
     "ssim": ("SSIM", "Structural similarity, 1 for equal images; larger is better."),
@@ -51,7 +52,9 @@ PAGES = {
     "Grey levels": ("mse", "ssim", "psnr_db", "lpips"),
     "Vessels": ("r", "cl_dice", "recall", "precision"),
 }
-COLUMN_WIDTH = 54
+COLUMN_WIDTH = 50
+ROW_HEIGHT = 36
+"""Two lines, for names are long."""
 MOST_ROWS = 10
 
 
@@ -146,12 +149,13 @@ class MetricsView(QWidget):
         if not one.is_input:
             return self._titles.get(one.name, one.name)
         alone = len({other.name for other in self._rows if other.is_input}) == 1
-        return INPUT if alone else f"{one.name} (interpolated)"
+        return INPUT if alone else f"{one.name} , interpolated"
 
     def _show(self, _: object = None) -> None:
         rows = [one for one in self._rows if moved_words(one) == self.place.currentData()]
         names = _names(max(self.pages.checkedId(), 0))
-        self.table.show_rows([(self._title(one), one) for one in rows], names)
+        titles = [self._title(one) for one in rows]
+        self.table.show_rows([*zip(titles, shortened(titles), rows, strict=True)], names)
         self._place.setVisible(self.place.count() > 1)
         for widget in (self.table, self._switch):
             widget.setVisible(bool(rows))
@@ -179,8 +183,7 @@ class _Table(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setShowGrid(False)
         self.setAccessibleName("Measures")
         self.setToolTip("A click on a heading sorts.")
@@ -189,19 +192,23 @@ class _Table(QTableWidget):
             head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
             head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
             head.setMinimumSectionSize(30)
+            head.setStyleSheet("QHeaderView::section { padding: 2px 0px; }")
+            head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # in reading order at first
             for column in range(1, 5):
                 head.resizeSection(column, COLUMN_WIDTH)
             side.hide()
-            side.setDefaultSectionSize(24)
+            side.setDefaultSectionSize(ROW_HEIGHT)
 
-    def show_rows(self, rows: Sequence[tuple[str, MeasuredImage]], names: Sequence[str]) -> None:
-        """Show rows, by their titles, in the order in which they were sorted before."""
+    def show_rows(
+        self, rows: Sequence[tuple[str, str, MeasuredImage]], names: Sequence[str]
+    ) -> None:
+        """Show rows with their titles, whole and short, in the order in which they were sorted."""
         self.setSortingEnabled(False)
         self.setRowCount(len(rows))
         self._set_heads(names)
-        best = {name: _best([one for _, one in rows], name) for name in names}
-        for number, (title, one) in enumerate(rows):
-            name = QTableWidgetItem(title)
+        best = {name: _best([one for *_, one in rows], name) for name in names}
+        for number, (title, short, one) in enumerate(rows):
+            name = QTableWidgetItem(short)
             name.setToolTip(f"{title} ({one.name})" if title != one.name else title)
             self.setItem(number, 0, name)
             cells = cells_of(one)
@@ -224,10 +231,9 @@ class _Table(QTableWidget):
             self.setHorizontalHeaderItem(column, head)
 
     def sizeHint(self) -> QSize:
-        head, side = self.horizontalHeader(), self.verticalHeader()
+        head = self.horizontalHeader()
         tall = 0 if head is None else head.sizeHint().height()
-        each = 24 if side is None else side.defaultSectionSize()
-        return QSize(300, tall + each * min(max(self.rowCount(), 1), MOST_ROWS) + 4)
+        return QSize(300, tall + ROW_HEIGHT * min(max(self.rowCount(), 1), MOST_ROWS) + 4)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(290, self.sizeHint().height())

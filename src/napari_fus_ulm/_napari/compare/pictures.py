@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,8 @@ from napari_fus_ulm._napari.compare.layers import (
     inputs_of,
     looks_at,
     seen,
-    sources_of,
+    shortened,
+    source_of,
     titles,
 )
 from napari_fus_ulm._napari.compare.views import DIFFERENCE_LIMIT, Pictures
@@ -115,7 +117,8 @@ def pictures_of(request: Request) -> Ready:
 def words_of(view: str, names: tuple[str, ...]) -> str:
     """Describe a view of images with these names."""
     if view == GRID:
-        return "\n".join(f"{number}  {name}" for number, name in enumerate(names, start=1))
+        short = shortened(names)
+        return "\n".join(f"{number}  {name}" for number, name in enumerate(short, start=1))
     if view == CURTAIN:
         return "Drag the line in the image or move the slider."
     if view == BLINK:
@@ -126,10 +129,12 @@ def words_of(view: str, names: tuple[str, ...]) -> str:
     )
 
 
-def compared(
+def comparing(
     viewer: ViewerModel, layers: Sequence[Image], truth: Image | None, *, inputs: bool = False
-) -> Compared:
-    """What the figure and the table are made of.
+) -> Callable[[], Compared]:
+    """What makes that of which the figure and the table are made; may be called in a thread.
+
+    It raises a UserError if the images do not cover one field of view.
 
     Parameters
     ----------
@@ -142,15 +147,27 @@ def compared(
     Raises
     ------
     UserError
-        If the images do not cover one field of view.
+        If a layer cannot be read.
     """
-    wanted = [*inputs_of(viewer, layers), *layers] if inputs else layers
-    planes = seen(looks_at(viewer, wanted, truth))
-    images = planes.images
-    reference = None if truth is None else looks_at(viewer, [truth], truth)[0].plane()[0]
-    check_one_field([*images, *([] if reference is None else [reference])])
-    sources = sources_of(viewer, planes.layers, truth)
-    return Compared(images, reference, _settings_of(layers), sources)
+    wanted = [*inputs_of(viewer, layers), *layers] if inputs else list(layers)
+    shown = len(wanted)
+    if truth is not None and truth.unique_id not in [layer.unique_id for layer in wanted]:
+        wanted.append(truth)  # the last in reading order, too
+    looks = looks_at(viewer, wanted, truth)
+    return partial(_compared, looks, shown, truth is not None, _settings_of(layers))
+
+
+def _compared(
+    looks: Sequence[Look], shown: int, measured: bool, settings: EnhanceSettings
+) -> Compared:
+    read = [look.plane() for look in looks]
+    planes = [plane for plane, _ in read]
+    check_one_field(planes)
+    sources = {
+        look.parts.name: source_of(look, whole)
+        for look, (_, whole) in zip(looks, read, strict=True)
+    }
+    return Compared(tuple(planes[:shown]), planes[-1] if measured else None, settings, sources)
 
 
 def _settings_of(layers: Sequence[Image]) -> EnhanceSettings:

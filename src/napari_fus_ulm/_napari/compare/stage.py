@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,9 @@ class Stage:
         self._kept = KeptViewer(viewer)
         self.layers: list[Image] = []
         self._bar_was_seen = False
+        self._turn = 0
+        self.later: Callable[[Callable[[], None]], None] = at_once
+        """Does something once the viewer has drawn."""
         self.busy = False
         """Whether the changes of the layer list are the stage's own."""
 
@@ -53,25 +57,39 @@ class Stage:
 
         Those that are on stage already stay there: napari takes long to add one.
         """
-        stay = self.layers == list(layers)
-        if not stay:
+        self._turn += 1
+        if self.layers != list(layers):
             with self._changing():
                 if not self._kept.keeping:
                     self._kept.keep(active=self._viewer.layers.selection.active)
                     self._bar_was_seen = scale_bar_of(self._viewer).visible
                 self._clear()
                 self._kept.hide_all_but(())
-                for layer in reversed(layers):
-                    self._viewer.add_layer(layer)
-                self.layers = list(layers)
-                if linked and len(layers) > 1:
-                    self._viewer.layers.link_layers(self.layers, SHARED)
-        self._set_grid(len(layers) if grid else 0)
-        self._set_bar(self._lengths_known)
         self.caption(caption)
+        waiting = [layer for layer in reversed(layers) if layer not in self.layers]
+        self._add(self._turn, waiting, grid=grid, linked=linked)
+
+    def _add(self, turn: int, waiting: Sequence[Image], *, grid: bool, linked: bool) -> None:
+        """Add layers, each above the others; many one by one, so that the viewer goes on."""
+        if turn != self._turn:
+            return
+        many = len(waiting) + len(self.layers) > 2
+        now, after = (waiting[:1], waiting[1:]) if many else (waiting, [])
+        with self._changing():
+            for layer in now:
+                self._viewer.add_layer(layer)
+                self.layers.insert(0, layer)
+        if now and many:
+            self.later(partial(self._add, turn, after, grid=grid, linked=linked))
+            return
+        if linked and len(self.layers) > 1:
+            self._viewer.layers.link_layers(self.layers, SHARED)
+        self._set_grid(self.layers if grid else ())
+        self._set_bar(_lengths_known(self.layers[0]))
 
     def leave(self) -> None:
         """Remove the layers and restore what is left of the state before."""
+        self._turn += 1
         if self._kept.keeping:
             self._set_bar(False)  # whoever shows it with a result can do so again
             with self._changing():
@@ -79,11 +97,6 @@ class Stage:
                 self._kept.give_back()
             bar = scale_bar_of(self._viewer)
             bar.visible = bar.visible or self._bar_was_seen
-
-    @property
-    def _lengths_known(self) -> bool:
-        """Whether the layers lie in lengths, so that a scale bar is right."""
-        return all(mm_in(unit) is not None for unit in self.layers[0].units[-2:])
 
     def _set_bar(self, seen: bool) -> None:
         """Show the scale bar, in every cell of a grid where napari can."""
@@ -103,29 +116,30 @@ class Stage:
                 self._viewer.layers.remove(layer)
         self.layers = []
 
-    def _set_grid(self, count: int) -> None:
-        """Turn the grid on for so many images; 0 is no grid."""
+    def _set_grid(self, layers: Sequence[Image]) -> None:
+        """Turn the grid on for layers; off for none."""
         grid, was = grid_of(self._viewer), grid_of(self._viewer).enabled
-        if count:
+        if layers:
             # The topmost layer first, also where napari keeps cells for hidden layers.
-            grid.stride, grid.shape = -1, self._cells(count)
-        grid.enabled = bool(count)
-        if count:
+            grid.stride, grid.shape = -1, self._cells(layers)
+        grid.enabled = bool(layers)
+        if layers:
             self._viewer.reset_view()
         elif was:
             self._kept.give_camera_back()  # that of the cells shows too small a part
 
-    def _cells(self, count: int) -> tuple[int, int]:
+    def _cells(self, layers: Sequence[Image]) -> tuple[int, int]:
         """Rows and columns in which images of one shape are largest."""
         canvas = getattr(getattr(self._viewer, "canvas", None), "size", None) or (3, 4)
-        low, high = np.asarray(self.layers[0].extent.world)
+        low, high = np.asarray(layers[0].extent.world)
         tall, wide = np.maximum(high - low, 1e-9)[-2:]
 
         def scale(columns: int) -> float:
-            return float(min(canvas[0] / (-(-count // columns) * tall), canvas[1] / columns / wide))
+            rows = -(-len(layers) // columns)
+            return float(min(canvas[0] / (rows * tall), canvas[1] / columns / wide))
 
-        columns = max(range(1, count + 1), key=scale)
-        return -(-count // columns), columns
+        columns = max(range(1, len(layers) + 1), key=scale)
+        return -(-len(layers) // columns), columns
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -137,3 +151,13 @@ class Stage:
                 yield
         finally:
             self.busy = False
+
+
+def _lengths_known(layer: Image) -> bool:
+    """Whether a layer lies in lengths, so that a scale bar is right."""
+    return all(mm_in(unit) is not None for unit in layer.units[-2:])
+
+
+def at_once(work: Callable[[], None]) -> None:
+    """Do something without waiting for the viewer."""
+    work()

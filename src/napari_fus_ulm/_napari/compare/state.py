@@ -24,7 +24,7 @@ from napari_fus_ulm._napari.compare.pictures import (
     WAITING,
     Ready,
     Request,
-    compared,
+    comparing,
     pictures_of,
     request_of,
     words_of,
@@ -263,16 +263,16 @@ class CompareState:
     def _on_flip(self, name: str) -> None:
         self._show(words=f"Now: {name}")
 
-    def compared(self, *, inputs: bool = False) -> Compared:
-        """What is checked, for the figure; for the table also what results were made from.
+    def comparing(self, *, inputs: bool = False) -> Callable[[], Compared]:
+        """What makes what is checked, for the figure; for the table with what results come from.
 
         Raises
         ------
-        ValueError
-            If the images do not cover one field of view.
+        UserError
+            If a layer cannot be read.
         """
         truth = self.layer(self.shown.truth)
-        return compared(self._viewer, self.checked(), truth, inputs=inputs)
+        return comparing(self._viewer, self.checked(), truth, inputs=inputs)
 
     # ------------------------------------------------------------ what is shown
 

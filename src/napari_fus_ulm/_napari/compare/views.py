@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from napari_fus_ulm._napari.compare.layers import shortened
 from napari_fus_ulm._napari.compare.stage import Stage
 from napari_fus_ulm._napari.layers.family import OURS
 from napari_fus_ulm._napari.viewer.parts import camera_of
+from napari_fus_ulm.inference.naming import GENERATED
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -216,7 +218,8 @@ View = GridView | BlinkView | DifferenceView | CurtainView
 
 def _layers(pictures: Pictures, stage: Stage) -> list[Image]:
     """A layer each, numbered in reading order; those of the view before if they are alike."""
-    names = [f"{n}  {name}" for n, name in enumerate(pictures.names, 1)]
+    titles = zip(pictures.names, shortened(pictures.names), strict=True)
+    names = [f"{n}  {_first_generated(*both)}" for n, both in enumerate(titles, 1)]
     colormap = COLORMAPS[pictures.colours]
     there = [(one.name, one.data.shape, one.colormap.name) for one in stage.layers]
     if there == [
@@ -226,6 +229,11 @@ def _layers(pictures: Pictures, stage: Stage) -> list[Image]:
             layer.data = grey
         return stage.layers
     return [_layer(name, grey, pictures) for name, grey in zip(names, pictures.greys, strict=True)]
+
+
+def _first_generated(name: str, short: str) -> str:
+    """A name whose end may be cut off in a small cell, but not the word."""
+    return f"generated · {short}" if name.endswith(GENERATED) else short
 
 
 def _difference(pictures: Pictures) -> Grey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
@@ -58,10 +59,11 @@ class CompareWidget(DockedWidget):
         self.colours = CalmComboBox((("grey", "grey"), ("hot", "hot")))
         self.views = ViewButtons()
         self.controls = ViewControls()
-        self.jobs = Jobs(napari_viewer, self.state.compared, self.colours.currentData)
+        self.jobs = Jobs(napari_viewer, self.state.comparing, self.colours.currentData)
         self.notices = NoticeArea(self.jobs.runner.details)
         self.sample = QPushButton("Open sample pair")
         self._slider_rest = QTimer(self)
+        self.state.stage.later = partial(QTimer.singleShot, 0)
         self._lay_out()
         self._show(frozenset(field.name for field in fields(Shown)))
         self._wire()
