@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_fus_ulm.phantom import simulate_pair
-from napari_fus_ulm.registration.beside import beside, in_words, laid
+from napari_fus_ulm.registration.beside import beside, in_words, laid, on_own_field
 from napari_fus_ulm.registration.lay import lay_on
 from napari_fus_ulm.scan import LAID, make_scan
 from napari_fus_ulm.tasks.enhance import displacement
@@ -51,6 +51,16 @@ def test_what_is_laid_is_compared_where_it_lies() -> None:
     back = laid(laid(ulm, (0.1, -0.2)), None)
     assert LAID not in back.attrs
     np.testing.assert_allclose(back["x"], ulm["x"], atol=1e-12)
+
+
+def test_a_laid_ulm_on_its_own_field_keeps_its_counts(small_pair) -> None:
+    ulm = small_pair[1].squeeze(drop=True)
+    moved = on_own_field(laid(ulm, (0.1, -0.2)))
+    np.testing.assert_array_equal(moved.values[10:, :-20], ulm.values[:-10, 20:])
+    assert not moved.values[:10].any()
+    assert not moved.values[:, -20:].any()
+    np.testing.assert_allclose(moved["y"], ulm["y"])
+    assert on_own_field(ulm).equals(ulm)
 
 
 def test_a_laid_ulm_is_not_said_to_lie_beside() -> None:

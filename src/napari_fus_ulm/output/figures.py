@@ -45,7 +45,7 @@ _LETTER_MM, _SMALL_LETTER_MM = 1.35, 1.16
 """Width of a letter, on average; words in which it is more stay within the margins."""
 _NARROWEST_MM = 40.0
 _BAR_SHARE = 0.25
-_DIMMED = 0.6
+_DIMMED = 0.8
 """Of an image on which classes are outlined, so that their colours stand out."""
 
 

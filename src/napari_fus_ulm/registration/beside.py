@@ -110,6 +110,27 @@ def laid(ulm: xr.DataArray, shift_mm: tuple[float, float] | None) -> xr.DataArra
     return result
 
 
+def on_own_field(ulm: xr.DataArray) -> xr.DataArray:
+    """A laid ULM as an image of its field before: moved by whole pixels, 0 where it is not known.
+
+    For what takes images of one extent to coincide. Counts stay counts.
+
+    Parameters
+    ----------
+    ulm : xarray.DataArray
+        One plane.
+    """
+    back = laid(ulm, None)
+    moved = np.zeros_like(ulm.values)
+    steps = np.rint(np.divide(laid_mm(ulm), Grid.of(ulm).spacing_mm)).astype(int)
+    to, of = (
+        tuple(slice(max(0, s), n + min(0, s)) for s, n in zip(sign * steps, ulm.shape, strict=True))
+        for sign in (1, -1)
+    )
+    moved[to] = ulm.values[of]
+    return back.copy(data=moved)
+
+
 def in_words(shift_mm: tuple[float, float]) -> str:
     """A shift as a person says it: “73 µm (41 down, 60 right)”."""
     down, right = (round(1000.0 * mm) for mm in shift_mm)

@@ -15,6 +15,7 @@ from napari_fus_ulm.errors import MeasureError
 from napari_fus_ulm.inference.events import Progress
 from napari_fus_ulm.io.atomic import write_text
 from napari_fus_ulm.output.tables import csv_text
+from napari_fus_ulm.scan import LAID
 from napari_fus_ulm.tasks.events import Take, plane_of
 from napari_fus_ulm.tasks.task import Task
 from napari_fus_ulm.tasks.truth import Aligned
@@ -170,7 +171,10 @@ def line_planes(
         If one is not a plane, or does not cover the field of ``fus``.
     """
     from napari_fus_ulm.metrics.profiles import LinePlanes
+    from napari_fus_ulm.registration.beside import on_own_field
 
+    if ulm is not None and ulm.attrs.get(LAID):
+        ulm = on_own_field(ulm)
     return LinePlanes.of(fus, result, ulm)
 
 

@@ -355,3 +355,24 @@ def test_a_quick_look_at_a_region_is_not_examined(open_dock, small_pair, qtbot):
     for panel in (dock.diagnostics.support, dock.diagnostics.truth):
         ask_nothing(dock, panel)
         assert "quick look at a region" in dock.notices.error
+
+
+def test_where_support_and_missed_vessels_are_shown_both_say_why_they_differ(
+    open_dock, small_pair, click, ask
+):
+    viewer, dock = open_dock(steps=1)
+    fus, ulm = (add(viewer, scan) for scan in small_pair)
+    dock.fus.choose(fus)
+    dock.ulm.choose(ulm)
+    click(dock)
+    diagnostics = dock.diagnostics
+    diagnostics.support.samples.choose(4)
+    ask(dock, diagnostics.support)
+    assert diagnostics.support._beside.isHidden()
+    ask(dock, diagnostics.truth)
+    for panel in (diagnostics.support, diagnostics.truth):
+        assert not panel._beside.isHidden()
+        assert "which shows those that bubbles passed through" in panel._beside.text()
+    viewer.layers.remove(result_of(viewer))
+    diagnostics.set_context(dock.state.diagnosed())
+    assert diagnostics.truth._beside.isHidden()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from napari_fus_ulm._napari.layers.family import OURS, hanging_on, said_on
 from napari_fus_ulm._napari.layers.identity import find
 from napari_fus_ulm.inference.settings import EnhanceSettings, Values
+from napari_fus_ulm.tasks.both import why_they_differ
 from napari_fus_ulm.tasks.record import Record, Source
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from napari_fus_ulm._napari.picker.picked import Picked
     from napari_fus_ulm.inference.enhancement import Enhancement
+
+
+SUPPORT, MISSED = "Support", "Missed vessels"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +88,14 @@ class Diagnosed:
         """What a diagnostic has found, while its layers are there."""
         found: Found | None = said_on(self.viewer, self.about(kind), kind)
         return found
+
+    @property
+    def beside_each_other(self) -> str:
+        """Why *Support* and *Missed vessels* differ, where both are shown."""
+        support, missed = self.found(SUPPORT), self.found(MISSED)
+        if support is None or missed is None:
+            return ""
+        return why_they_differ(support.event, missed.event)
 
     def result_source(self, layer: Image | None = None) -> Source:
         """Where a result comes from: the run that made it, or else its file."""

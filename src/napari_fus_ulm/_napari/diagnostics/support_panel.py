@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.diagnostics.diagnosed import Found
+from napari_fus_ulm._napari.diagnostics.diagnosed import SUPPORT, Found
 from napari_fus_ulm._napari.diagnostics.overlay import class_layer, legend, map_layer
-from napari_fus_ulm._napari.diagnostics.truth_panel import result_plane
+from napari_fus_ulm._napari.diagnostics.truth_panel import result_plane, show_beside
 from napari_fus_ulm._napari.layers.family import hang_on
 from napari_fus_ulm._napari.widgets.controls import CalmComboBox, Signal, add_row, form, wrapped
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
@@ -41,7 +41,7 @@ class SupportPanel(QWidget):
         The user wants the layers.
     """
 
-    title = "Support"
+    title = SUPPORT
     requested = Signal()
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class SupportPanel(QWidget):
         )
         self.samples = CalmComboBox(SAMPLES)
         self.samples.setCurrentIndex(1)
-        self._legend, self._words = wrapped(), wrapped()
+        self._legend, self._words, self._beside = wrapped(), wrapped(), wrapped()
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         rows = form()
         add_row(
@@ -71,17 +71,19 @@ class SupportPanel(QWidget):
         self._asked: Record | None = None
         self.copy_as = CopyAs(lambda: self._record)
         self.copy_as.setEnabled(False)
-        for widget in (self.button, self._legend, self._words):
+        for widget in (self.button, self._legend, self._words, self._beside):
             layout.addWidget(widget)
         layout.addWidget(self.copy_as, 0, Qt.AlignmentFlag.AlignRight)
         self.button.clicked.connect(self.requested)
         self._legend.setText(_legend())
         self._words.hide()
+        self._beside.hide()
 
     def set_context(self, context: Diagnosed | None) -> None:
         """Say whether there is a result to rate, and show what has been found about it."""
         self.button.setEnabled(context is not None and context.result is not None)
         self._show(None if context is None else context.found(self.title))
+        show_beside(self._beside, context)
 
     def work(self, context: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts.

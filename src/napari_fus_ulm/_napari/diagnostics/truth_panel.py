@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_fus_ulm._napari.diagnostics.diagnosed import Found
+from napari_fus_ulm._napari.diagnostics.diagnosed import MISSED, Found
 from napari_fus_ulm._napari.diagnostics.overlay import class_layer, legend, map_layer
 from napari_fus_ulm._napari.layers.family import hang_on
 from napari_fus_ulm._napari.widgets.controls import (
@@ -51,7 +51,7 @@ class TruthPanel(QWidget):
         The user wants the layers.
     """
 
-    title = "Missed vessels"
+    title = MISSED
     requested = Signal()
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class TruthPanel(QWidget):
             "levels differ."
         )
         self.aligned = CalmComboBox(ALIGNMENTS)
-        self._legend, self._notes = wrapped(), wrapped()
+        self._legend, self._notes, self._beside = wrapped(), wrapped(), wrapped()
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         self.table = CalibreTable()
         self._markdown = ""
@@ -79,7 +79,7 @@ class TruthPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(rows)
-        for widget in (self.button, self._legend, self.table, self._notes):
+        for widget in (self.button, self._legend, self.table, self._notes, self._beside):
             layout.addWidget(widget)
         self._record: Record | None = None
         self._asked: Record | None = None
@@ -88,11 +88,13 @@ class TruthPanel(QWidget):
         self.button.clicked.connect(self.requested)
         self.copy.clicked.connect(self._copy)
         self._show(None)
+        self._beside.hide()
 
     def set_context(self, context: Diagnosed | None) -> None:
         """Say whether there is anything to compare, and show what has been found about it."""
         self.button.setEnabled(context is not None and context.truth is not None)
         self._show(None if context is None else context.found(self.title))
+        show_beside(self._beside, context)
 
     def work(self, context: Diagnosed) -> Callable[[], Iterator[Any]]:
         """What a click starts.
@@ -187,6 +189,13 @@ class Bar(QLabel):
         stops = f"stop:0 {BAR}, stop:{max(end - 1e-4, 0):.4f} {BAR}, stop:{end:.4f} {TROUGH}"
         filled = f"qlineargradient(x1:0, y1:0, x2:1, y2:0, {stops}, stop:1 {TROUGH})"
         self.setStyleSheet(f"padding: 1px 4px; background: {filled if end > 0 else TROUGH};")
+
+
+def show_beside(label: QLabel, context: Diagnosed | None) -> None:
+    """Say why *Support* and *Missed vessels* differ, where both are shown."""
+    words = "" if context is None else context.beside_each_other
+    label.setText(words)
+    label.setVisible(bool(words))
 
 
 def result_plane(context: Diagnosed) -> xr.DataArray:
