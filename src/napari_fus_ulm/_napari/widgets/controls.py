@@ -107,6 +107,8 @@ def _wheel(widget: QWidget, event: QWheelEvent | None, act: Any) -> None:
 
 LABEL_WIDTH = 76
 NARROWEST = 320
+TALLEST = (1 << 24) - 1
+"""Qt's own limit: none."""
 
 
 class TallScroll(QScrollArea):
@@ -198,9 +200,23 @@ class Section(QCollapsible):
         outer.removeWidget(title)
         outer.insertWidget(0, row(title, widget, stretch=0))
 
+    def eventFilter(self, a0: QObject | None, a1: QEvent | None) -> bool:
+        assert a0 is not None  # Qt gives both
+        assert a1 is not None
+        done = super().eventFilter(a0, a1)
+        if self.isExpanded():
+            self._let_grow()
+        return done
+
+    def _let_grow(self) -> None:
+        """Let a narrow dock have the lines that it needs; superqt allows those of a wide one."""
+        self.content().setMaximumHeight(TALLEST)
+
     def _show_title(self, expanded: bool) -> None:
         # Folded away, it is of no height, but the Tab key would still step through it.
         self.content().setVisible(expanded)
+        if expanded:
+            self._let_grow()
         self.setText(f"{'▾' if expanded else '▸'} {self._title}")
 
 
