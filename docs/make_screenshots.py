@@ -102,15 +102,26 @@ def enhance_dock(look: Look) -> None:
     click(dock.sample)
     shot("enhance-ready")
 
+    dock.settings.modes["detailed"].click()
     dock.settings.advanced._fields["steps"].setValue(12)  # long enough to be seen
     click(dock.run.button)
     wait(lambda: dock.table._lines["mse"].points >= 6 or not dock.runner.running)
     shot("enhance-running")
     wait(lambda: not dock.runner.running)
     dock.settings.advanced._fields["steps"].setValue(4)
+    dock.settings.modes["accurate"].click()
     viewer.layers.pop()
     run(dock.run.button)
     shot("enhance-result")
+
+    viewer.camera.zoom *= 3
+    settle()
+    dock.settings.region.setCurrentIndex(dock.settings.region.findData("view"))
+    run(dock.run.button)
+    viewer.reset_view()
+    shot("enhance-region")
+    viewer.layers.pop()
+    dock.settings.region.setCurrentIndex(0)
 
     dock.settings.section.expand(animate=False)
     click(dock.fus.edit)
@@ -123,6 +134,7 @@ def enhance_dock(look: Look) -> None:
     shot(f"enhance-result-{other}")
     viewer.theme = look.theme
 
+    dock.settings.modes["balanced"].click()  # long enough to be cancelled
     click(dock.run.button)
     wait(lambda: dock.run.bar.value() > 0)
     click(dock.run.button)
@@ -236,8 +248,35 @@ def review_dock(look: Look) -> None:
     viewer.close()
 
 
+def batch_dock(look: Look) -> None:
+    """The Batch dock: files added, under way, and done, of which one is damaged."""
+    from napari_fus_ulm.cohort.seeds import DEMO_SEED
+    from napari_fus_ulm.io import write
+    from napari_fus_ulm.phantom import simulate_pair
+
+    folder = Path(tempfile.mkdtemp()) / "night"
+    folder.mkdir()
+    fus = simulate_pair(DEMO_SEED).fus
+    for number in range(1, 5):
+        write(folder / f"rat{number:02d}_pwd.nii.gz", number * fus)
+    (folder / "rat05_pwd.tif").write_bytes(b"no picture")
+    shots = Shots("Batch", look)
+    dock = shots.dock
+    shots.shot("batch-empty")
+    dock.add_paths([folder])
+    shots.shot("batch-ready")
+    click(dock.run.button)
+    wait(lambda: dock.state.shown.rows[1].outcome == "done" or not dock.runner.running)
+    shots.shot("batch-running", at_once=True)
+    wait(lambda: not dock.runner.running)
+    dock.files.table.setCurrentCell(4, 0)
+    shots.shot("batch-done")
+    shots.viewer.close()
+
+
 DOCKS = {
     "enhance": enhance_dock,
+    "batch": batch_dock,
     "trust": trust_sections,
     "compare": compare_dock,
     "review": review_dock,

@@ -5,6 +5,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
+from napari_fus_ulm._napari.diagnostics.coherence_panel import sampled
 from napari_fus_ulm._napari.diagnostics.truth_panel import Bar
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
 from napari_fus_ulm.diagnostics.truth import against_truth
@@ -341,6 +342,14 @@ def test_gathering_evidence_can_be_stopped(open_dock, small_pair, click, qtbot):
         dock.run.button.click()
     assert not any(layer.name.startswith("support ·") for layer in viewer.layers)
     assert dock.notices.error == ""
+
+
+@pytest.mark.parametrize(
+    ("noise", "mode"), [("independent", "detailed"), ("shared", "accurate"), ("run", "accurate")]
+)
+def test_chance_is_asked_of_samples_for_the_mean_knows_none(noise, mode):
+    assert sampled(EnhanceSettings(mode="accurate"), noise).mode == mode
+    assert sampled(EnhanceSettings(mode="balanced"), noise).mode == "balanced"
 
 
 def test_a_quick_look_at_a_region_is_not_examined(open_dock, small_pair, qtbot):

@@ -43,7 +43,7 @@ from napari_fus_ulm._napari.widgets.controls import (
 )
 from napari_fus_ulm._napari.widgets.copy_as import CopyAs
 from napari_fus_ulm.errors import UserError
-from napari_fus_ulm.inference.settings import Box
+from napari_fus_ulm.inference.settings import Box, EnhanceSettings
 from napari_fus_ulm.tasks.coherence import (
     CAUTION,
     CoherenceReady,
@@ -141,9 +141,11 @@ class CoherencePanel(QWidget):
         noise = self.noise.currentData()
         part = noise != "run" and self.area.currentData() == "view"
         settings = CoherenceSettings(
-            enhance=context.settings, noise=noise, region=seen_region(context) if part else None
+            enhance=sampled(context.settings, noise),
+            noise=noise,
+            region=seen_region(context) if part else None,
         )
-        recorded = replace(settings, enhance=context.taken)
+        recorded = replace(settings, enhance=sampled(context.taken, noise))
         inputs, truth = {"fus": context.picked.source}, context.truth
         if truth is not None:
             inputs["ulm"] = truth.source
@@ -307,7 +309,12 @@ class CoherencePanel(QWidget):
     def _lay_out(self) -> None:
         rows = form()
         for text, field, tip in (
-            ("Noise", self.noise, "Whether neighbouring patches are sampled from the same noise."),
+            (
+                "Noise",
+                self.noise,
+                "Whether neighbouring patches are sampled from the same noise; with independent "
+                "noise, Accurate is sampled as Detailed, since it is the same from any noise.",
+            ),
             ("Where", self.area, "Zoom in to sample only the patches in view."),
             (
                 "Direction",
@@ -329,6 +336,15 @@ class CoherencePanel(QWidget):
         for widget in (self.button, self._legend, self._summary, self.seams, self._figures):
             layout.addWidget(widget)
         layout.addWidget(self.copy_as, 0, Qt.AlignmentFlag.AlignRight)
+
+
+def sampled(settings: EnhanceSettings, noise: str) -> EnhanceSettings:
+    """Settings that chance has a part in, where chance is asked about.
+
+    *Accurate* is the same from any noise, so that its patches would always agree.
+    """
+    chance = noise == "independent" and settings.mode == "accurate"
+    return replace(settings, mode="detailed") if chance else settings
 
 
 def seen_region(context: Diagnosed) -> Box | None:
