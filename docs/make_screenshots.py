@@ -114,12 +114,15 @@ def enhance_dock(look: Look) -> None:
     run(dock.run.button)
     shot("enhance-result")
 
+    whole = viewer.layers[-1]
     viewer.camera.zoom *= 3
     settle()
     dock.settings.region.setCurrentIndex(dock.settings.region.findData("view"))
     run(dock.run.button)
     viewer.reset_view()
+    whole.visible = False
     shot("enhance-region")
+    whole.visible = True
     viewer.layers.pop()
     dock.settings.region.setCurrentIndex(0)
 

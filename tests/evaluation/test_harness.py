@@ -54,7 +54,7 @@ def taught(weights: Path, **training: object) -> None:
 
 @pytest.mark.slow
 def test_every_method_is_judged_on_every_test_image(split: Split) -> None:
-    quick = EnhanceSettings(steps=2, samples=2)
+    quick = EnhanceSettings(mode="detailed", steps=2, samples=2)
     methods = (*baselines(), *generators(settings=quick), the_shifted_ulm(), the_ulm())
     events = list(evaluate_events([split], methods))
     scored = [event for event in events if isinstance(event, ImageScored)]

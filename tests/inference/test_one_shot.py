@@ -41,7 +41,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(name: str, weights: dict[str, str], fus: xr.DataArray, **changes: object) -> xr.DataArray:
-    settings = EnhanceSettings(generator=name, weights=weights[name], precision="float32")
+    settings = EnhanceSettings(
+        mode="detailed", generator=name, weights=weights[name], precision="float32"
+    )
     return enhance(fus, settings, **changes).image.values
 
 
@@ -94,7 +96,13 @@ def test_a_one_shot_generator_is_applied_to_half_overlapping_patches(
 def test_ancestral_sampling_follows_from_the_seed(fus: xr.DataArray, fusion: str) -> None:
     part = fus.isel(j=slice(0, 30), i=slice(0, 30))
     settings = EnhanceSettings(
-        sampler="ancestral", steps=3, patch=128, overlap=64, window="hann", fusion=fusion
+        mode="detailed",
+        sampler="ancestral",
+        steps=3,
+        patch=128,
+        overlap=64,
+        window="hann",
+        fusion=fusion,
     )  # type: ignore[arg-type]
     one, again, other = (enhance(part, settings, seed=s).image.values for s in (4, 4, 5))
     np.testing.assert_array_equal(one, again)

@@ -16,7 +16,9 @@ from napari_fus_ulm.tasks.coherence import COHERENCE, CoherenceSettings
 
 @pytest.fixture(scope="module")
 def ready(small_pair, small_weights):
-    enhance = EnhanceSettings(weights=str(small_weights), steps=1, precision="float32")
+    enhance = EnhanceSettings(
+        mode="detailed", weights=str(small_weights), steps=1, precision="float32"
+    )
     return COHERENCE(CoherenceSettings(enhance=enhance), fus=small_pair[0])
 
 
