@@ -5,6 +5,7 @@ from qtpy.QtCore import Qt
 
 from napari_fus_ulm._napari.enhance.settings_form import SettingsForm
 from napari_fus_ulm.generators import names
+from napari_fus_ulm.generators.library import FOLDER_VARIABLE, add_model, remove_model
 from napari_fus_ulm.inference.settings import EnhanceSettings
 from napari_fus_ulm.tasks.catalogue import card_of, judged
 
@@ -153,3 +154,25 @@ def test_native_sampling_is_estimated_unless_it_is_set(open_form):
     assert form.settings().native_um == 50.0
     form.advanced.reset.click()
     assert form.settings().native_um is None
+
+
+def test_models_of_ones_own_are_generators_too(open_form, tmp_path, monkeypatch, small_weights):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "models"))
+    form = open_form()
+    assert form.generator.count() == len(names())
+    add_model(small_weights, "Our rats")
+    form.generator.refresh()  # as when the list is opened
+    assert form.generator.itemText(len(names())) == "Our rats (your Diffusion)"
+    form.generator.setCurrentIndex(len(names()))
+    chosen = form.settings()
+    assert (chosen.generator, chosen.weights) == ("diffusion", "Our rats")
+    again = open_form()
+    again.set_settings(chosen)
+    assert again.generator.model_name == "Our rats"
+    assert again.settings() == chosen
+    remove_model("Our rats")
+    again.generator.refresh()
+    assert again.generator.generator_name == "diffusion"
+    assert again.generator.model_name is None
+    pick(form, "pix2pix")
+    assert (form.settings().generator, form.settings().weights) == ("pix2pix", None)

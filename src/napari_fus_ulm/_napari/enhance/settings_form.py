@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fus_ulm._napari.enhance.advanced_form import AdvancedForm
+from napari_fus_ulm._napari.enhance.generator_choice import GeneratorChoice
 from napari_fus_ulm._napari.layers.region import DRAWN, VIEW, WHOLE
 from napari_fus_ulm._napari.widgets.controls import (
     CalmComboBox,
@@ -32,7 +33,7 @@ from napari_fus_ulm._napari.widgets.words import VALUES, WORD_OF
 from napari_fus_ulm.declared import declared
 from napari_fus_ulm.errors import UserError
 from napari_fus_ulm.inference.settings import POSTER, EnhanceSettings
-from napari_fus_ulm.tasks.catalogue import PURPOSES, card_of, entry, judged, judged_on, names
+from napari_fus_ulm.tasks.catalogue import PURPOSES, card_of, entry, judged, judged_on
 
 TIPS = {
     "accurate": "Smallest error and the fewest invented vessels; smooth, and the fastest.",
@@ -94,7 +95,7 @@ class SettingsForm(QWidget):
     def __init__(self, *, regions: bool = True) -> None:
         super().__init__()
         self._finest_um = FINEST_UM
-        self.generator = CalmComboBox(tuple((entry(n).title, n) for n in names()))
+        self.generator = GeneratorChoice()
         self.card = QPushButton("i")
         self.card.setFixedWidth(26)
         self.card.setToolTip("Shows what the generator was trained on and where it fails.")
@@ -140,7 +141,7 @@ class SettingsForm(QWidget):
             If two of them are incompatible; the sentence names them.
         """
         return EnhanceSettings(
-            generator=self.generator.currentData(),
+            generator=self.generator.generator_name,
             mode=self.mode,  # type: ignore[arg-type]
             pixel_um=float(self.pixel.currentData()),
             values=self.values.currentData(),
@@ -150,7 +151,7 @@ class SettingsForm(QWidget):
     def summary(self) -> str:
         """Say in a line what is chosen."""
         parts = [self.generator.currentText(), self.pixel.currentText()]
-        if entry(self.generator.currentData()).has_modes:
+        if entry(self.generator.generator_name).has_modes:
             parts.insert(0, f"{PURPOSES[self.mode]} ({self.mode})")
         return " · ".join(parts)
 
@@ -166,7 +167,8 @@ class SettingsForm(QWidget):
 
     def set_settings(self, settings: EnhanceSettings) -> None:
         """Show settings; the kind of values stays with each input."""
-        self.generator.choose(settings.generator)
+        self.generator.refresh()
+        self.generator.choose_model(settings.generator, settings.weights)
         self.modes[settings.mode].setChecked(True)
         self._offer_pixels(None, settings.pixel_um)
         self.advanced.set_generator(settings.generator)
@@ -234,7 +236,8 @@ class SettingsForm(QWidget):
         self.changed.emit()
 
     def _on_generator(self, _: Any = None) -> None:
-        self.advanced.set_generator(self.generator.currentData())
+        self.advanced.set_generator(self.generator.generator_name)
+        self.advanced.set_values({"weights": self.generator.model_name})
         self._on_change()
 
     def _on_poster(self) -> None:
@@ -250,7 +253,7 @@ class SettingsForm(QWidget):
         self.draw.setVisible(self.where == DRAWN)
 
     def _enable_for_mode(self) -> None:
-        name = self.generator.currentData()
+        name = self.generator.generator_name
         known = entry(name)
         for mode, tip in TIPS.items():
             self.modes[mode].setEnabled(known.has_modes or mode == self.mode)
@@ -266,7 +269,7 @@ class SettingsForm(QWidget):
         try:
             card, _ = card_of(
                 EnhanceSettings(
-                    generator=self.generator.currentData(),
+                    generator=self.generator.generator_name,
                     weights=self.advanced.values()["weights"],
                 )
             )
