@@ -15,6 +15,7 @@ from napari_fus_ulm._napari.compare.stage import at_once
 from napari_fus_ulm._napari.compare.widget import CompareWidget
 from napari_fus_ulm._napari.layers.family import OURS, hang_on, is_result
 from napari_fus_ulm._napari.layers.from_scan import scan_to_layer
+from napari_fus_ulm._napari.viewer.marks import CanvasMarks
 from napari_fus_ulm._napari.viewer.parts import (
     camera_of,
     grid_of,
@@ -642,10 +643,15 @@ def test_large_pictures_are_made_beside_the_viewer_and_come_one_by_one(open_comp
     assert dock.views.buttons["grid"].isChecked()
     assert not dock.state.stage.layers  # nothing was made while the button was pressed
     qtbot.waitUntil(lambda: len(dock.state.stage.layers) == 1)
-    while later:
+    while len(dock.state.stage.layers) < 4:
         assert not grid_of(viewer).enabled
         later.pop()()
+    later.pop()()
     assert grid_of(viewer).enabled
+    camera_of(viewer).zoom *= 7  # as napari has it when the cells are new
+    zoom = camera_of(viewer).zoom
+    later.pop()()
+    assert camera_of(viewer).zoom < zoom
     assert len(shown(viewer)) == 4
     press(dock.views.buttons["blink"])
     press(dock.views.buttons["off"])  # before it is there
@@ -716,6 +722,20 @@ def test_a_scale_bar_stands_in_every_picture_and_goes_with_them(open_compare, pr
     press(dock.views.buttons["off"])
     assert not bar.visible
     assert not getattr(bar, "gridded", False)
+    # Beside the dock that marks results on the canvas: it leaves views alone and goes on after.
+    for layer in viewer.layers:
+        layer.visible = OURS in layer.metadata
+    marks = CanvasMarks(viewer)
+    assert bar.visible
+    for view in ("grid", "off"):
+        press(dock.views.buttons[view])
+        marks.update()  # its dock does so when the events are over
+        assert bar.visible
+    for layer in viewer.layers:
+        layer.visible = False
+    marks.update()
+    assert not bar.visible
+    marks.close()
 
 
 def test_a_closed_dock_gives_the_viewer_back_and_a_new_one_goes_on(open_compare, press, qtbot):

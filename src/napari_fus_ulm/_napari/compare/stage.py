@@ -85,25 +85,29 @@ class Stage:
         if linked and len(self.layers) > 1:
             self._viewer.layers.link_layers(self.layers, SHARED)
         self._set_grid(self.layers if grid else ())
-        self._set_bar(_lengths_known(self.layers[0]))
+        self._set_bar(_lengths_known(self.layers[0]), gridded=True)
+        if grid:  # napari takes over the view of new cells once they are drawn
+            self.later(partial(self._fit, turn))
+
+    def _fit(self, turn: int) -> None:
+        if turn == self._turn:
+            self._viewer.reset_view()
 
     def leave(self) -> None:
         """Remove the layers and restore what is left of the state before."""
         self._turn += 1
         if self._kept.keeping:
-            self._set_bar(False)  # whoever shows it with a result can do so again
             with self._changing():
                 self._clear()
                 self._kept.give_back()
-            bar = scale_bar_of(self._viewer)
-            bar.visible = bar.visible or self._bar_was_seen
+            self._set_bar(self._bar_was_seen, gridded=False)
 
-    def _set_bar(self, seen: bool) -> None:
+    def _set_bar(self, seen: bool, *, gridded: bool) -> None:
         """Show the scale bar, in every cell of a grid where napari can."""
         bar = scale_bar_of(self._viewer)
         bar.visible = seen
         if hasattr(bar, "gridded"):
-            bar.gridded = seen
+            bar.gridded = gridded
 
     def caption(self, text: str) -> None:
         """Write a line at the top of the canvas."""

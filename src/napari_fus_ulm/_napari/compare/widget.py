@@ -40,6 +40,8 @@ SCALE = (
     "The views and the figure show all images on one grey scale, 0 to 1: the logarithm of power or "
     "of bubble counts."
 )
+DRAWN_MS = 20
+"""How long the viewer may draw what was added before more comes."""
 
 
 class CompareWidget(DockedWidget):
@@ -63,7 +65,7 @@ class CompareWidget(DockedWidget):
         self.notices = NoticeArea(self.jobs.runner.details)
         self.sample = QPushButton("Open sample pair")
         self._slider_rest = QTimer(self)
-        self.state.stage.later = partial(QTimer.singleShot, 0)
+        self.state.stage.later = partial(QTimer.singleShot, DRAWN_MS)
         self._lay_out()
         self._show(frozenset(field.name for field in fields(Shown)))
         self._wire()

@@ -66,8 +66,11 @@ class CanvasMarks:
         self._mark(None)
 
     def update(self) -> None:
-        """Mark what is seen now."""
-        self._mark(self._topmost())
+        """Mark what is seen now; a view of *Compare* writes names and shows the bar itself."""
+        if any(ours(layer).get("compare") for layer in self._viewer.layers):
+            self._write("")
+        else:
+            self._mark(self._topmost())
 
     def _topmost(self) -> Image | None:
         """The generated image that is seen, if another image does not hide it."""
