@@ -36,13 +36,16 @@ def test_vessels_are_coloured_and_their_probability_is_kept(
     ran = run(result, "--fus", power, "-o", tmp_path, "--samples", 2, "--json")
     assert ran.exit_code == 0, ran.output  # type: ignore[attr-defined]
     summary = json.loads(ran.stdout)  # type: ignore[attr-defined]
-    assert set(summary["mm"]) == {"supported", "uncertain", "unlikely"}
+    assert set(summary["mm"]) == {"supported", "uncertain", "unlikely", "not judged"}
     assert sum(summary["mm"].values()) > 5.0
     probability = read_one(tmp_path / "probability.ome.tif").squeeze(drop=True)
     drawn = read_one(result).squeeze(drop=True)
     assert probability.shape == drawn.shape
     assert 0.0 < probability.values.max() <= 1.0
     assert (probability.values == 0.0).any()  # nothing is drawn there
+    classes = read_one(tmp_path / "classes.ome.tif").squeeze(drop=True).values
+    assert set(np.unique(classes)) <= {0, 1, 2, 3, 4}
+    assert ((classes > 0) >= (probability.values > 0)).all()
     picture = np.asarray(Image.open(summary["picture"]).convert("RGB")).astype(int)[60:]
     colourful = (picture.max(axis=-1) - picture.min(axis=-1) > 80).sum()
     assert colourful > 100
