@@ -61,6 +61,7 @@ def test_the_commands_and_options_exist(readme: str) -> None:
         "frc",
         "info",
         "missed",
+        "models",
         "pairs",
         "review",
         "run",
@@ -73,7 +74,7 @@ def test_the_commands_and_options_exist(readme: str) -> None:
 
     assert Path(sys.executable).with_name("napari-fus-ulm").is_file()
     for name, arguments in lines:
-        called = [name, arguments.split()[0]] if name in ("pairs", "review") else [name]
+        called = [name, arguments.split()[0]] if name in ("models", "pairs", "review") else [name]
         done = CliRunner().invoke(app, [*called, "--help"], env={"COLUMNS": "100"})
         assert done.exit_code == 0, done.output
         for option in re.findall(r"(?<!\S)--?[a-z]+", arguments):
