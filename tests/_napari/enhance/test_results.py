@@ -294,7 +294,8 @@ def test_an_image_above_hides_the_result_and_its_mark(opened):
 
 
 def marks(viewer):
-    return "".join(getattr(one, "text", "") for one in overlays_of(viewer).values() if one.visible)
+    texts = [getattr(one, "text", "") for one in overlays_of(viewer).values() if one.visible]
+    return "".join(texts).strip()
 
 
 def test_the_users_scale_bar_stays_and_none_is_shown_for_an_assumed_size():

@@ -271,8 +271,8 @@ class EnhanceState:
     def settle(self) -> None:
         """Remove what hung on layers that are gone, and mark what is seen.
 
-        For when `turned` has been heard, but not at once: napari cannot bear that its layers and
-        overlays change while a layer is being removed.
+        For when `turned` has been heard, but not at once: napari cannot bear that layers go while a
+        layer is being removed.
         """
         remove(self._viewer, orphans(self._viewer))
         self._marks.update()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_fus_ulm._napari.layers.identity import LayerId, find, id_of
 from napari_fus_ulm._napari.viewer.parts import camera_of, grid_of, text_overlay
+from napari_fus_ulm._napari.viewer.steady import steady_text
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -47,6 +48,7 @@ class KeptViewer:
             Restore the camera too; else the viewer is reset, because nothing was seen before.
         """
         if self._before is None:
+            steady_text(self._viewer)
             self._before = _Before.of(self._viewer, id_of(active), dims=dims, camera=camera)
 
     def hide_all_but(self, ours: Iterable[Layer]) -> None:

@@ -11,7 +11,8 @@ from napari_fus_ulm._napari.layers.identity import LayerId
 from napari_fus_ulm._napari.layers.seen import is_seen
 from napari_fus_ulm._napari.layers.units import mm_in
 from napari_fus_ulm._napari.viewer.connections import Connections
-from napari_fus_ulm._napari.viewer.parts import overlays_of, scale_bar_of
+from napari_fus_ulm._napari.viewer.parts import scale_bar_of
+from napari_fus_ulm._napari.viewer.steady import NOTHING, steady_text
 from napari_fus_ulm.inference.naming import GENERATED, caption_of
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 HIDING = ("opaque", "translucent", "translucent_no_depth")
 """Blendings with which an image hides what lies below."""
-KEY = "fus_ulm_generated"
-"""Of our own text: that of the user, and of other docks, is left alone."""
 
 
 class CanvasMarks:
@@ -37,8 +36,7 @@ class CanvasMarks:
     Signals
     -------
     touched()
-        It may be time to `update`; not at once, since napari crashes in OpenGL when its overlays
-        change while a layer is being removed.
+        It may be time to `update`, when the list of layers has settled.
     """
 
     touched = Signal()
@@ -100,24 +98,13 @@ class CanvasMarks:
         self.touched.emit()
 
     def _mark(self, layer: Layer | None) -> None:
-        self._write("" if layer is None else words_for(layer))
+        steady_text(self._viewer).text = NOTHING if layer is None else words_for(layer)
         bar = scale_bar_of(self._viewer)
         if layer is not None and size_is_known(self._viewer, layer):
             self._bar_is_ours = self._bar_is_ours or not bar.visible
             bar.visible = True
         elif self._bar_is_ours:
             bar.visible = self._bar_is_ours = False
-
-    def _write(self, words: str) -> None:
-        overlays = overlays_of(self._viewer)
-        if not words:
-            overlays.pop(KEY, None)
-        elif KEY in overlays:
-            overlays[KEY].text = words
-        else:
-            from napari.components.overlays import TextOverlay
-
-            overlays[KEY] = TextOverlay(text=words, position="bottom_left", visible=True)
 
 
 def is_generated(layer: Layer) -> TypeGuard[Image]:
