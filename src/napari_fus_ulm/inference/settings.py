@@ -117,7 +117,7 @@ class EnhanceSettings:
             words={
                 "accurate": "To measure",
                 "detailed": "To look",
-                "balanced": "What else is possible",
+                "balanced": "To explore",
             },
         ),
     ] = "accurate"

@@ -176,3 +176,8 @@ def test_models_of_ones_own_are_generators_too(open_form, tmp_path, monkeypatch,
     assert again.generator.model_name is None
     pick(form, "pix2pix")
     assert (form.settings().generator, form.settings().weights) == ("pix2pix", None)
+
+
+def test_purposes_and_their_numbers_fit_a_narrow_dock(open_form):
+    form = open_form(weights=None)
+    assert form.minimumSizeHint().width() <= 320 - 12 - 18  # margins, and a scroll bar
