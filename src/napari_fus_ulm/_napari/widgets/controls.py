@@ -107,6 +107,8 @@ def _wheel(widget: QWidget, event: QWheelEvent | None, act: Any) -> None:
 
 LABEL_WIDTH = 76
 NARROWEST = 320
+BORDER = 1
+"""That napari's themes give to what scrolls, although it has no frame; pixels."""
 TALLEST = (1 << 24) - 1
 """Qt's own limit: none."""
 
@@ -133,7 +135,7 @@ class TallScroll(QScrollArea):
         hint = super().minimumSizeHint()
         if body is None or bar is None:
             return hint
-        width = body.minimumSizeHint().width() + bar.sizeHint().width()
+        width = body.minimumSizeHint().width() + bar.sizeHint().width() + 2 * BORDER
         return QSize(max(width, hint.width(), NARROWEST), hint.height())
 
 
