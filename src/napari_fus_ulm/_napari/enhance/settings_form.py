@@ -38,8 +38,8 @@ from napari_fus_ulm.tasks.catalogue import PURPOSES, card_of, entry, judged, jud
 TIPS = {
     "accurate": "Smallest error and the fewest invented vessels; smooth, and the fastest.",
     "detailed": "One sharp sample that looks like ULM; more of it is invented.",
-    "balanced": "What else is possible: mean of several samples, with a map of where they differ; the "
-    "slowest.",
+    "balanced": "What else is possible: mean of several samples, with a map of where they differ; "
+    "the slowest.",
 }
 NUMBERS = (
     ("real", "real", "Share of the drawn length that follows a real vessel; the rest is invented."),

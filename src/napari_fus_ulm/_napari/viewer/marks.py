@@ -66,7 +66,7 @@ class CanvasMarks:
     def update(self) -> None:
         """Mark what is seen now; a view of *Compare* writes names and shows the bar itself."""
         if any(ours(layer).get("compare") for layer in self._viewer.layers):
-            self._write("")
+            steady_text(self._viewer).text = NOTHING
         else:
             self._mark(self._topmost())
 
