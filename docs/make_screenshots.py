@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import napari
 import numpy as np
@@ -216,8 +217,11 @@ def compare_dock(look: Look) -> None:
     shots.run(dock.jobs.run.button, dock.jobs.runner)
     for view in ("grid", "curtain", "difference"):
         click(dock.views.buttons[view])
+        settle(3.0)  # the pictures come one by one
         shot(f"compare-{view}")
     click(dock.views.buttons["off"])
+    shots.run(dock.jobs.metrics.measure, dock.jobs.runner)
+    shot("compare-metrics")
     viewer.close()
 
 
@@ -248,6 +252,12 @@ def review_dock(look: Look) -> None:
         dock.trial.next.click()
         settle(0.1)
     shot("review-finished")
+    click(dock.finished.make)
+    shot("review-confirm")
+    with patch("napari_fus_ulm._napari.review.widget.open_page"):  # no browser
+        click(dock.finished.yes)
+        wait(lambda: not dock.runner.running)
+    shot("review-report")
     viewer.close()
 
 

@@ -52,7 +52,8 @@ PAGES = {
     "Grey levels": ("mse", "ssim", "psnr_db", "lpips"),
     "Vessels": ("r", "cl_dice", "recall", "precision"),
 }
-COLUMN_WIDTH = 50
+WIDTHS = (56, 50, 50, 50)
+"""Of the columns of measures; the first has the most digits."""
 ROW_HEIGHT = 36
 """Two lines, for names are long."""
 MOST_ROWS = 10
@@ -194,8 +195,8 @@ class _Table(QTableWidget):
             head.setMinimumSectionSize(30)
             head.setStyleSheet("QHeaderView::section { padding: 2px 0px; }")
             head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # in reading order at first
-            for column in range(1, 5):
-                head.resizeSection(column, COLUMN_WIDTH)
+            for column, width in enumerate(WIDTHS, start=1):
+                head.resizeSection(column, width)
             side.hide()
             side.setDefaultSectionSize(ROW_HEIGHT)
 

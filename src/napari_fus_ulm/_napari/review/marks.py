@@ -24,6 +24,8 @@ LOOKS: dict[MarkKind, tuple[str, str, str]] = {
 """Name, symbol and colour of the layer; the report has the same symbols and colours."""
 POINT_PIXELS = 22
 """Size on the screen, whatever the zoom."""
+SIZE_MM = 0.25
+"""Size in the pictures, of which the line's width is a part; it grows with the zoom."""
 NEAR_PIXELS = 11
 """A click this near to a mark takes it away."""
 
@@ -152,7 +154,8 @@ class Marks:
             symbol=symbol,
             face_color="transparent",  # what is marked stays visible
             border_color=colour,
-            border_width=0.06,
+            border_width=0.08,
+            size=SIZE_MM,
             units=("mm", "mm"),
             canvas_size_limits=(POINT_PIXELS, POINT_PIXELS),
             metadata={OURS: {"review": True}},
