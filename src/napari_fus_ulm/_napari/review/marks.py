@@ -22,10 +22,10 @@ LOOKS: dict[MarkKind, tuple[str, str, str]] = {
     "invention": ("inventions", "diamond", "#ff8c1a"),
 }
 """Name, symbol and colour of the layer; the report has the same symbols and colours."""
-POINT_PIXELS = 22
-"""Size on the screen, whatever the zoom."""
-SIZE_MM = 0.25
-"""Size in the pictures, of which the line's width is a part; it grows with the zoom."""
+SIZE_MM, LINE = 0.4, 0.2
+"""Size in the pictures, and the share of it that the line takes."""
+SEEN_PIXELS = (12, 40)
+"""Least and largest size on the screen."""
 NEAR_PIXELS = 11
 """A click this near to a mark takes it away."""
 
@@ -154,10 +154,10 @@ class Marks:
             symbol=symbol,
             face_color="transparent",  # what is marked stays visible
             border_color=colour,
-            border_width=0.08,
+            border_width=LINE,
             size=SIZE_MM,
             units=("mm", "mm"),
-            canvas_size_limits=(POINT_PIXELS, POINT_PIXELS),
+            canvas_size_limits=SEEN_PIXELS,
             metadata={OURS: {"review": True}},
         )
         self._layers[kind] = layer
