@@ -15,6 +15,8 @@ from napari_fus_ulm.training.settings import TrainSettings
 if TYPE_CHECKING:
     from napari_fus_ulm.training.loop import TrainEvent
 
+__all__ = ["TRAIN", "Pace", "TrainSettings", "pace_run", "train_run"]
+
 PACE_STEPS = 6
 
 

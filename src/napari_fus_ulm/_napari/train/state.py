@@ -15,8 +15,7 @@ from napari_fus_ulm.tasks.acceptance import Judged, acceptance_run
 from napari_fus_ulm.tasks.beside import beside
 from napari_fus_ulm.tasks.catalogue import entry, names
 from napari_fus_ulm.tasks.pairs import leave_out, repair_run
-from napari_fus_ulm.tasks.train import Pace, pace_run, train_run
-from napari_fus_ulm.training.settings import TrainSettings
+from napari_fus_ulm.tasks.train import Pace, TrainSettings, pace_run, train_run
 
 if TYPE_CHECKING:
     from napari_fus_ulm.cohort.suggest import How, Repaired
