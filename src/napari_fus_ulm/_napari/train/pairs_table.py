@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("fUS", "ULM", "Pair", "State")
 THUMBNAIL = 44
-ROWS_SHOWN = 7
+ROWS_SHOWN = 5
 STATES = {"fine": "✓ ready", "corrected": "→ can be corrected", "open": "✖ look at it"}
 STORED = "✓ corrected"
 
