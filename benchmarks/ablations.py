@@ -203,7 +203,6 @@ QUESTIONS = (
             _applied(
                 "poster",
                 "the Study's recipe: ancestral, 50 steps, fused at the end",
-                mode="detailed",
                 **POSTER,
             ),
             _applied(

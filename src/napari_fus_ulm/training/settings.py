@@ -94,7 +94,7 @@ class TrainSettings:
         str | None,
         Setting(
             label="Pairs",
-            help="Folder of pairs (its train side); default: phantoms.",
+            help="Folder of pairs; default: phantoms.",
         ),
     ] = None
     ulm: Annotated[
@@ -129,6 +129,7 @@ class TrainSettings:
         float,
         Setting(
             label="Share of phantoms",
+            brief="Share of phantoms",
             help="With pairs: share of patches that are of phantoms.",
             low=0.0,
             high=0.95,
@@ -136,7 +137,10 @@ class TrainSettings:
     ] = 0.0
     # Beyond these a run would train on the phantoms that are kept for validation and test.
     seed: Annotated[
-        int, Setting(label="Seed", help="Seed of everything random.", low=0, high=MOST_SEEDS)
+        int,
+        Setting(
+            label="Seed", brief="Seed", help="Seed of everything random.", low=0, high=MOST_SEEDS
+        ),
     ] = 0
     steps: Annotated[int, Setting(label="Steps", help="Optimiser steps.", low=1, high=10**9)] = 6500
     batch: Annotated[
@@ -187,6 +191,7 @@ class TrainSettings:
         float,
         Setting(
             label="Share kept",
+            brief="Share kept of them",
             help="Share of the starting weights in the saved ones.",
             low=0.0,
             high=0.95,
