@@ -6,7 +6,7 @@ Run with a display, or with a virtual one::
 
 Everything shown is real: the bundled weights do the work, the buttons are clicked, and the screen
 is grabbed, so that nothing is drawn that a person would not see. ``--only`` takes one of the docks:
-enhance, trust, compare, review. For a look at other screens, give another folder too::
+enhance, batch, trust, compare, review, train. For other screens, give another folder too::
 
     python docs/make_screenshots.py --out look --size 1280x720 --scale 1.5 --theme light
 """
@@ -287,12 +287,54 @@ def batch_dock(look: Look) -> None:
     shots.viewer.close()
 
 
+def train_dock(look: Look) -> None:
+    """The Train dock: pairs with faults, a short run, and its verdict."""
+    from napari_fus_ulm.cohort.table import PairFiles, write_pairs_table
+    from napari_fus_ulm.io import write
+    from napari_fus_ulm.phantom import simulate_pair
+
+    folder = Path(tempfile.mkdtemp()) / "rats"
+    pairs = []
+    for number, side in enumerate(("train", "train", "train", "validation", "test", "test")):
+        name = f"rat{number + 1:02d}"
+        files = [folder / kind / f"{name}.nii.gz" for kind in ("fus", "ulm")]
+        pair = simulate_pair(940_000_000 + number)
+        ulm = pair.ulm.copy(data=pair.ulm.values[:, ::-1]) if number == 1 else pair.ulm
+        for path, scan in zip(files, (pair.fus, ulm), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(path, scan)
+        if number == 2:
+            files[1].write_bytes(files[1].read_bytes()[:2000])
+        pairs.append(PairFiles(name, name, *files, side))
+    write_pairs_table(folder, pairs)
+    shots = Shots("Train", look)
+    dock, run = shots.dock, shots.run
+    shots.shot("train-empty")
+    dock.open_folder(folder)
+    wait(lambda: not dock.runner.running)
+    dock.table.selectRow(1)
+    shots.shot("train-pairs")
+    run(dock.store)
+    dock.table.selectRow(2)
+    click(dock.omit)
+    dock.steps.setValue(20)
+    click(dock.train)
+    wait(lambda: dock.state.shown.learned.step >= 8 or not dock.runner.running)
+    shots.shot("train-running", at_once=True)
+    wait(lambda: not dock.runner.running)
+    run(dock.judge)
+    show_below(dock.findChild(QScrollArea), dock.verdict)
+    shots.shot("train-judged")
+    shots.viewer.close()
+
+
 DOCKS = {
     "enhance": enhance_dock,
     "batch": batch_dock,
     "trust": trust_sections,
     "compare": compare_dock,
     "review": review_dock,
+    "train": train_dock,
 }
 
 

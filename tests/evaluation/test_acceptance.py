@@ -47,7 +47,7 @@ def test_better_weights_are_offered_first() -> None:
     assert said.sentence == (
         "Offered first: better than before in Accurate MSE, Detailed LPIPS, worse in nothing."
     )
-    assert [one.sense for one in said.compared] == ["better", "open", "better", "open"]
+    assert [one.sense for one in said.compared] == ["better", "undecided", "better", "undecided"]
     assert str(said.compared[0]).startswith("Accurate, MSE: -0.0050 (-0.00")
 
 

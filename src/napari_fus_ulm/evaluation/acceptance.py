@@ -71,10 +71,10 @@ class Compared:
 
     @property
     def sense(self) -> str:
-        """ "better" or "worse" where the whole interval says so, else "open"."""
+        """ "better" or "worse" where the whole interval says so, else "undecided"."""
         low, high = self.difference.low, self.difference.high
         if math.isnan(low) or low <= 0.0 <= high:
-            return "open"
+            return "undecided"
         return "better" if (high < 0.0) == self.measure.falls else "worse"
 
     def __str__(self) -> str:
