@@ -32,6 +32,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -327,7 +328,8 @@ def gone(group: int, seconds: float = 5.0) -> bool:
         except ProcessLookupError:
             return True
         time.sleep(0.02)
-    os.killpg(group, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # at the last moment
+        os.killpg(group, signal.SIGKILL)
     return False
 
 

@@ -112,7 +112,7 @@ def test_neither_distribution_holds_tests_or_recordings(built: tuple[Path, Path]
     }
     # Of the documentation, only the pages that a dock opens.
     pages = {name for name in in_sdist if name.startswith("docs/")}
-    assert pages == {"docs/enhance.md", "docs/trust.md"}
+    assert pages == {"docs/enhance.md", "docs/train.md", "docs/trust.md"}
     for name in in_wheel + in_sdist:
         assert not name.endswith((".pyc", ".tif", ".mat", ".scan", ".nii.gz")), name
         assert "test" not in Path(name).parts, name

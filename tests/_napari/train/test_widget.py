@@ -13,6 +13,7 @@ from napari.components import ViewerModel
 from napari_fus_ulm._napari.train import state as state_module
 from napari_fus_ulm._napari.train.state import TRAINING
 from napari_fus_ulm._napari.train.widget import TrainWidget
+from napari_fus_ulm._napari.widgets.guide import Help, page_file
 from napari_fus_ulm.generators.checkpoint import Card, write_weights
 from napari_fus_ulm.generators.diffusion import ConditionalDiffusion
 from napari_fus_ulm.generators.library import FOLDER_VARIABLE
@@ -139,3 +140,11 @@ def test_what_was_trained_is_kept_under_a_name(
     dock.add.click()
     assert dock.hint.text() == "“Our rats” is one of your models now."
     assert (tmp_path / "models" / "Our rats.safetensors").exists()
+
+
+def test_every_question_mark_opens_a_heading_that_exists(dock: TrainWidget) -> None:
+    marks = dock.findChildren(Help)
+    assert len(marks) == 3
+    for mark in marks:
+        text = page_file(mark._name).read_text(encoding="utf-8")
+        assert f"\n## {mark._heading}\n" in text

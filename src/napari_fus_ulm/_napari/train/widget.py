@@ -42,6 +42,7 @@ from napari_fus_ulm._napari.widgets.controls import (
 )
 from napari_fus_ulm._napari.widgets.curve_plot import DOTTED, Curve, CurvePlot
 from napari_fus_ulm._napari.widgets.docked import DockedWidget
+from napari_fus_ulm._napari.widgets.guide import Help
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
 from napari_fus_ulm._napari.worker import EventRunner
 from napari_fus_ulm.errors import UserError
@@ -389,12 +390,13 @@ class TrainWidget(DockedWidget):
         layout.addWidget(TallScroll(body))
 
 
-def _title(text: str) -> QLabel:
+def _title(text: str) -> QWidget:
+    """A heading, and the button that opens its page of the guide."""
     label = QLabel(text)
     font = label.font()
     font.setBold(True)
     label.setFont(font)
-    return label
+    return row(label, Help("train.md", text), stretch=0)
 
 
 def _column(widget: QWidget) -> QVBoxLayout:
