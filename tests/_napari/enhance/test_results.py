@@ -280,6 +280,14 @@ def test_generated_and_a_scale_bar_stand_on_the_canvas_while_a_result_is_seen(op
     assert not scale_bar_of(viewer).visible
 
 
+def test_the_place_of_a_region_does_not_run_into_the_scale_bar(opened):
+    viewer, state = opened
+    state.set_settings(EnhanceSettings(mode="accurate", region=(0.1, 0.2, 0.4, 0.5)))
+    result = run(state)
+    assert "region 0.5 × 0.4 mm at 0.2, 0.1" in result.name
+    assert marks(viewer) == "Generated · Diffusion Accurate ×5 · region"
+
+
 def test_an_image_above_hides_the_result_and_its_mark(opened):
     viewer, state = opened
     run(state)

@@ -119,7 +119,12 @@ def words_for(layer: Layer) -> str:
     made = layer.metadata["xarray"].attrs["provenance"]
     known = OURS in layer.metadata and "generator_title" in made
     name = caption_of(layer.name, made) if known else layer.name
-    return f"Generated · {name.removesuffix(GENERATED)}"
+    # Where a region lies is seen; the words would run into the scale bar.
+    parts = [
+        "region" if part.startswith("region ") else part
+        for part in name.removesuffix(GENERATED).split(" · ")
+    ]
+    return " · ".join(["Generated", *parts])
 
 
 def size_is_known(viewer: ViewerModel, layer: Layer) -> bool:
