@@ -29,6 +29,8 @@ from qtpy.QtCore import QSettings, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QScrollArea
 
+from napari_fus_ulm._napari.viewer.parts import grid_of
+
 THEMES = ("dark", "light")
 PATIENCE = 600.0
 MODES = ("accurate", "detailed")
@@ -217,7 +219,9 @@ def compare_dock(look: Look) -> None:
     shots.run(dock.jobs.run.button, dock.jobs.runner)
     for view in ("grid", "curtain", "difference"):
         click(dock.views.buttons[view])
-        settle(3.0)  # the pictures come one by one
+        if view == "grid":  # its pictures come one by one
+            wait(lambda: grid_of(viewer).enabled)
+        settle(3.0)
         shot(f"compare-{view}")
     click(dock.views.buttons["off"])
     shots.run(dock.jobs.metrics.measure, dock.jobs.runner)
