@@ -5,9 +5,19 @@ import threading
 import pytest
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QPushButton
+from superqt.utils import FunctionWorker
 
 from napari_fus_ulm._napari.widgets.notices import NoticeArea
-from napari_fus_ulm._napari.worker import CANCELLED, DONE, FAILED, EventRunner, RunError
+from napari_fus_ulm._napari.worker import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    EventRunner,
+    EventWorker,
+    PlainWorker,
+    RunError,
+    run_events,
+)
 from napari_fus_ulm.errors import ScanError
 from napari_fus_ulm.interruption import give_way
 from napari_fus_ulm.tasks.failures import MEMORY_RAN_OUT
@@ -209,3 +219,30 @@ def test_details_are_copied_from_the_dock(qtbot):
     assert QGuiApplication.clipboard().text() == "Traceback"
     area.set_run((), "Another.")
     assert not [one for one in area.findChildren(QPushButton) if one.isVisibleTo(area)]
+
+
+@pytest.mark.parametrize("kind", [EventWorker, PlainWorker])
+def test_a_process_that_ends_in_the_middle_of_work_does_not_abort(qapp, kind):
+    """Qt's objects go first; an error that leaves a thread of Qt would end in an abort."""
+    sip = pytest.importorskip("PyQt6.sip")
+    worked = []
+
+    def events():
+        worked.append(1)
+        yield 1
+
+    worker = kind(run_events, events, []) if kind is EventWorker else kind(worked.append, 1)
+    worker.started.connect(lambda: sip.delete(worker.signals))
+    worker.run()
+    assert worked == [1]
+
+
+def test_other_faults_of_a_worker_are_not_hidden(qapp, monkeypatch):
+    worker = PlainWorker(list)
+
+    def fail(*_):
+        raise RuntimeError("no kernel")
+
+    monkeypatch.setattr(FunctionWorker, "run", fail)
+    with pytest.raises(RuntimeError, match="no kernel"):
+        worker.run()

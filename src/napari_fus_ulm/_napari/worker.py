@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from qtpy.QtCore import QObject
-from superqt.utils import GeneratorWorker, create_worker
+from superqt.utils import FunctionWorker, GeneratorWorker, create_worker
 
 from napari_fus_ulm._napari.activity import Activity
 from napari_fus_ulm._napari.run import CANCELLED, DONE, FAILED
@@ -27,7 +27,26 @@ class RunError(Exception):
         self.failure = failure
 
 
-class EventWorker(GeneratorWorker[Any, Any, Any]):
+class _EndsWithQt:
+    """A worker that has nobody left to tell when the process ends in the middle of its work.
+
+    Qt's objects are gone by then, and an error that leaves a thread of Qt aborts the process.
+    """
+
+    def run(self) -> None:
+        """Work, and tell who is still there."""
+        try:
+            super().run()  # type: ignore[misc]
+        except RuntimeError as error:
+            if "deleted" not in str(error):  # PyQt's and PySide's word for it
+                raise
+
+
+class PlainWorker(_EndsWithQt, FunctionWorker[Any]):
+    """A function in a thread."""
+
+
+class EventWorker(_EndsWithQt, GeneratorWorker[Any, Any, Any]):
     """A generator worker that closes its iterator when it ends, however it ends.
 
     napari keeps every worker (as the way to cancel a task) for as long as its window lives, and
@@ -191,7 +210,7 @@ class InBackground(QObject):
             self._next = work, then
             return
         self._busy, self._then = True, then
-        worker = create_worker(work)
+        worker: Any = create_worker(work, _worker_class=PlainWorker)
         worker.returned.connect(self._on_returned)
         worker.start()
 

@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, QTimer
 from superqt.utils import create_worker
 
 from napari_fus_ulm._napari.widgets.controls import Signal
+from napari_fus_ulm._napari.worker import PlainWorker
 
 WAIT_MS = 250
 """A slider that moves asks for nothing until it rests."""
@@ -63,7 +64,7 @@ class Finder(QObject):
         if self._choice is None or self._busy:
             return
         self._busy, key = True, self._newest
-        worker = create_worker(self._look, key, self._choice)
+        worker: Any = create_worker(self._look, key, self._choice, _worker_class=PlainWorker)
         worker.returned.connect(self._ended_with(key))
         worker.start()
 
