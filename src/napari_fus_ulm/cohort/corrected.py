@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy.ndimage import map_coordinates
 
 from napari_fus_ulm.cohort.correction import AS_IT_IS, Correction, read_correction
 from napari_fus_ulm.cohort.table import PairFiles
@@ -17,7 +16,7 @@ from napari_fus_ulm.grey.resampling import area_mean
 from napari_fus_ulm.grid import Grid
 from napari_fus_ulm.registration.lay import largest_rectangle
 from napari_fus_ulm.registration.orientation import ORIENTATIONS
-from napari_fus_ulm.registration.registered import centres, corner_of
+from napari_fus_ulm.registration.registered import Placed, centres, corner_of, sampled
 from napari_fus_ulm.scan import make_scan, spacing_of
 
 LEAST_COMMON = 0.25
@@ -143,25 +142,17 @@ def _moved(
     ulm: xr.DataArray, field: Grid, grid: Grid, matrix: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float32], Mask]:
     """The ULM moved onto a grid inside the fUS image's field, and what of it is known."""
-    own = Grid.of(ulm)
-    step = np.array(own.spacing_mm)
+    step = np.array(Grid.of(ulm).spacing_mm)
     centre = np.add(field.corner_mm, np.multiply(field.extent_mm, 0.5))
     corner = np.subtract(corner_of(ulm, field), centre)
     inside = np.add(grid.corner_mm, np.multiply(grid.extent_mm, 0.5)) - centre
-    places = centres(grid) + inside[:, None, None]
-    linear, shift = matrix[:, :2], matrix[:, 2]
-    back = np.linalg.inv(linear)
-    at = np.tensordot(back, places - shift[:, None, None], 1) - corner[:, None, None]
-    at = at / step[:, None, None] - 0.5
+    linear = matrix[:, :2]
     plain = np.allclose(linear, np.eye(2), atol=1e-6) and np.allclose(
         step, grid.spacing_mm, rtol=1e-3
     )
-    if plain:
-        at = np.round(at - 1e-6)
-    size = np.array(own.shape)[:, None, None]
-    known = np.all((at >= -0.5 - 1e-6) & (at <= size - 0.5 + 1e-6), axis=0)
-    density = map_coordinates(ulm.values.astype(np.float64), at, order=1, mode="nearest")
+    map_ = Placed(ulm.values.astype(np.float64), corner, step)
+    places = centres(grid) + inside[:, None, None]
+    density, known = sampled(map_, places, matrix, whole=plain)
     counted = ulm.attrs.get("values") in ("linear", "unknown") and not plain
-    area = np.linalg.det(back) * np.prod(grid.spacing_mm) / np.prod(step) if counted else 1.0
-    counts = density * area
-    return np.where(known, counts, 0.0).astype(np.float32), np.asarray(known, np.bool_)
+    area = np.prod(grid.spacing_mm) / np.prod(step) / np.linalg.det(linear) if counted else 1.0
+    return (density * area).astype(np.float32), known

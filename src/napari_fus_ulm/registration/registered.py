@@ -163,12 +163,18 @@ def centres(grid: Grid) -> Floats:
 
 
 def sampled(
-    picture: Placed, places: Floats, matrix: Floats
+    picture: Placed, places: Floats, matrix: Floats, *, whole: bool = False
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """The moved picture at places of the field, and where it is known."""
+    """The moved picture at places of the field, and where it is known.
+
+    With ``whole`` every place takes the value of the nearest pixel, else values are interpolated
+    linearly.
+    """
     back = np.linalg.inv(matrix[:, :2])
     source = np.tensordot(back, places - matrix[:, 2, None, None], 1)
     at = (source - picture.corner[:, None, None]) / picture.step[:, None, None] - 0.5
+    if whole:
+        at = np.round(at - 1e-6)
     size = np.array(picture.grey.shape)[:, None, None]
     # Up to the outer edge of the last pixel; a rounding error is no gap.
     known = np.all((at >= -0.5 - 1e-6) & (at <= size - 0.5 + 1e-6), axis=0)
